@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** Data sets and preprocessing: `kind:path[,key=value...]` of cli.md, read sample by sample or in prefetched batches. */
+#ifndef NETZIP_DATA_H
+#define NETZIP_DATA_H
+
+#include "netzip/progress.h"
+#include "netzip/tensor.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct nz_dataset nz_dataset;
+
+typedef enum nz_data_use { NZ_DATA_TRAIN, NZ_DATA_COMPARE } nz_data_use; /**< decides the default split: train; or test, else val */
+
+/**
+ * @param spec        The DATA text of the command line.
+ * @param preprocess  The model's own preprocessing ("netzip.preprocess": keys and values as in `spec`, without a head), or NULL.
+ *                    Keys in `spec` win. With neither, only scale applies (nz_data_default_preprocess says so).
+ * @param chw         Wanted channels, height, width (the model's input), or NULL: images of another size after preprocessing
+ *                    are NZ_E_SHAPE for the data set as a whole where it is fixed, else counted broken sample by sample.
+ * @return NZ_E_ARG, NZ_E_IO, NZ_E_FORMAT, NZ_E_MEMORY.
+ */
+NZ_API NZ_CHECKED nz_status nz_data_open(nz_dataset **ret_data, const char *spec, const char *preprocess, nz_data_use use,
+                                         const int64_t chw[3]);
+NZ_API void nz_data_free(nz_dataset *data);
+
+NZ_API size_t nz_data_count(const nz_dataset *data);       /**< samples after offset and limit, broken ones included */
+NZ_API size_t nz_data_classes(const nz_dataset *data);     /**< 0 where unlabelled */
+NZ_API const char *nz_data_class_name(const nz_dataset *data, size_t c); /**< NULL where there is none; borrowed */
+NZ_API void nz_data_shape(const nz_dataset *data, nz_shape *ret_shape);  /**< of one sample: rank 3 in the wanted layout; -1 where it varies */
+NZ_API const char *nz_data_describe(const nz_dataset *data);             /**< one line: kind, split, count, preprocessing; borrowed */
+NZ_API const char *nz_data_preprocess(const nz_dataset *data);           /**< the keys in force, canonical text to store with a model; borrowed */
+NZ_API bool nz_data_default_preprocess(const nz_dataset *data);          /**< true: nobody stated a preprocessing; warn */
+/** 64 hex digits over the list of samples, labels and sizes (not over all pixels), to recognise the same data set. */
+NZ_API const char *nz_data_fingerprint(const nz_dataset *data);
+
+/** Sample `i` into out[elements of nz_data_shape] and its label (-1 unlabelled). Thread-safe. A broken sample: its status and message. */
+NZ_API NZ_CHECKED nz_status nz_data_get(const nz_dataset *data, size_t i, float *out, int32_t *ret_label);
+/** The image of sample `i` decoded, resized and cropped, before arithmetic: RGB u8 HWC, for showing. Owned: free(). */
+NZ_API NZ_CHECKED nz_status nz_data_image(const nz_dataset *data, size_t i, uint8_t **ret_rgb, int *ret_width, int *ret_height);
+
+/** Reads batches ahead in its own threads. */
+typedef struct nz_loader nz_loader;
+typedef struct nz_batch {
+    size_t count;      /**< samples in it: less than asked for at the end or after broken ones */
+    float *x;          /**< [count, ...] borrowed until the next call */
+    int32_t *labels;   /**< [count] */
+    size_t *indices;   /**< [count] index of each sample in the data set */
+} nz_batch;
+/** `order` (NULL: 0..count-1) is copied. `threads` 0: one. */
+NZ_API NZ_CHECKED nz_status nz_loader_open(nz_loader **ret_loader, const nz_dataset *data, size_t batch, const size_t *order, size_t order_count,
+                                           int threads);
+/** count 0 at the end. Broken samples are left out and recorded; only memory ends the reading. */
+NZ_API NZ_CHECKED nz_status nz_loader_next(nz_loader *loader, nz_batch *ret_batch);
+NZ_API size_t nz_loader_broken(const nz_loader *loader);                   /**< how many so far */
+NZ_API const char *nz_loader_broken_message(const nz_loader *loader, size_t i); /**< of the first 100; borrowed */
+NZ_API void nz_loader_free(nz_loader *loader);
+
+/** The kinds' table, for help and documentation: name and one line; NULL past the end. */
+NZ_API const char *nz_data_kind(size_t i, const char **ret_help);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

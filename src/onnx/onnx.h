@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** The ONNX room's inner door: parsing without lifting, for src/pass/load.c and the fuzz targets. */
+#ifndef NZ_ONNX_ONNX_H
+#define NZ_ONNX_ONNX_H
+
+#include "core/memory.h"
+#include "netzip/graph.h"
+
+/** Parses a ModelProto held in `buffer` (kept referenced by the graph's weights where their bytes can stay in place).
+ * `path` names the file in messages and is the folder that external data must stay inside. Nodes keep the file's opset. */
+NZ_CHECKED nz_status nz_onnx_parse(nz_graph **ret_graph, nz_buffer *buffer, const char *path);
+/** Parses a TensorProto. */
+NZ_CHECKED nz_status nz_onnx_parse_tensor(nz_tensor *ret_tensor, char **ret_name, nz_buffer *buffer, const char *path);
+
+#endif
