@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "netzip/progress.h"
 #include "netzip/status.h"
@@ -73,7 +74,9 @@ NZ_CHECKED nz_status nz_cli_need(const nz_cli_args *args, const char *name);
 int nz_cli_finish(nz_status status);
 /** Prints `netzip: <message>` on standard error, as one printable line. */
 void nz_cli_error(const char *format, ...) NZ_PRINTF(1, 2);
-/** Flushes standard output; a full disk or a closed pipe there is an error too. Call it last. */
+/** Writes text with control characters as \xNN, so that a name in a hostile file cannot drive the terminal. */
+void nz_cli_put_printable(FILE *stream, const char *text);
+/** Flushes standard output; a full disk there is an error too. main calls it. */
 int nz_cli_finish_output(int exit_status);
 
 /** Progress on standard error: a bar on a terminal, else a line about every ten seconds; nothing for short work. The sink
