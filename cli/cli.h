@@ -37,15 +37,18 @@ typedef struct nz_cli_usage {
     size_t option_count;
 } nz_cli_usage;
 
+/** An option as it was typed. */
+struct nz_cli_given {
+    const nz_cli_option *option;
+    const char *value; /**< NULL where the option takes none */
+};
+
 /** A command line after parsing. Strings are borrowed from argv. */
 typedef struct nz_cli_args {
     const nz_cli_usage *usage;
     size_t operand_count;
     const char **operands;
-    struct nz_cli_given {
-        const nz_cli_option *option;
-        const char *value; /**< NULL where the option takes none */
-    } *given;              /**< in the order they were typed */
+    struct nz_cli_given *given; /**< in the order they were typed */
     size_t given_count;
 } nz_cli_args;
 
@@ -64,8 +67,8 @@ const char *nz_cli_get(const nz_cli_args *args, const char *name, const char *fa
 size_t nz_cli_count(const nz_cli_args *args, const char *name);                     /**< how often it was given */
 const char *nz_cli_get_at(const nz_cli_args *args, const char *name, size_t index); /**< the index-th value given */
 /** A whole number within [least, most]; `fallback` where absent. NZ_E_ARG names the option. */
-NZ_CHECKED nz_status nz_cli_get_int(long long *ret_value, const nz_cli_args *args, const char *name, long long fallback, long long least,
-                                    long long most);
+NZ_CHECKED nz_status nz_cli_get_int(long long *ret_value, const nz_cli_args *args, const char *name, long long fallback,
+                                    long long least, long long most);
 NZ_CHECKED nz_status nz_cli_get_real(double *ret_value, const nz_cli_args *args, const char *name, double fallback);
 /** NZ_E_ARG where a required option is absent. */
 NZ_CHECKED nz_status nz_cli_need(const nz_cli_args *args, const char *name);
@@ -82,8 +85,8 @@ int nz_cli_finish_output(int exit_status);
 /** Progress on standard error: a bar on a terminal, else a line about every ten seconds; nothing for short work. The sink
  * is static. From the first call on, SIGINT stops long work at its next step; a second one ends the program at once. */
 const nz_progress *nz_cli_progress(void);
-void nz_cli_progress_end(void);   /**< wipes the bar, so that other output starts on a clean line */
-bool nz_cli_was_cancelled(void);  /**< whether SIGINT came */
+void nz_cli_progress_end(void);  /**< wipes the bar, so that other output starts on a clean line */
+bool nz_cli_was_cancelled(void); /**< whether SIGINT came */
 
 /* The verbs; main.c lists them. */
 int nz_cmd_inspect(int argc, char **argv);

@@ -58,7 +58,8 @@ static void print_help(const nz_cli_usage *usage) {
 
 static const nz_cli_option *find_option(const nz_cli_usage *usage, const char *name, size_t length) {
     for (size_t i = 0; i < usage->option_count; i++)
-        if (strlen(usage->options[i].name) == length && memcmp(usage->options[i].name, name, length) == 0) return &usage->options[i];
+        if (strlen(usage->options[i].name) == length && memcmp(usage->options[i].name, name, length) == 0)
+            return &usage->options[i];
     return strlen(help_option.name) == length && memcmp(help_option.name, name, length) == 0 ? &help_option : NULL;
 }
 
@@ -86,7 +87,8 @@ static nz_status take_option(nz_cli_args *args, int *at, int argc, char **argv) 
     if (!option->value && equals) return nz_fail(NZ_E_ARG, "%s: --%s takes no value", usage->verb, option->name);
     const char *value = equals ? equals + 1 : NULL;
     if (option->value && !equals) {
-        if (*at + 1 >= argc) return nz_fail(NZ_E_ARG, "%s: --%s needs a value (%s)", usage->verb, option->name, option->value);
+        if (*at + 1 >= argc)
+            return nz_fail(NZ_E_ARG, "%s: --%s needs a value (%s)", usage->verb, option->name, option->value);
         value = argv[++*at];
     }
     args->given[args->given_count].option = option;
@@ -119,10 +121,11 @@ static nz_status parse(nz_cli_args *args, int argc, char **argv) {
 static nz_status check_operands(const nz_cli_args *args) {
     const nz_cli_usage *usage = args->usage;
     if (args->operand_count < usage->least)
-        return nz_fail(NZ_E_ARG, "%s: too few arguments; usage: netzip %s %s", usage->verb, usage->verb, usage->arguments);
+        return nz_fail(NZ_E_ARG, "%s: too few arguments; usage: netzip %s %s", usage->verb, usage->verb,
+                       usage->arguments);
     if (args->operand_count > usage->most)
-        return nz_fail(NZ_E_ARG, "%s: '%s' is one argument too many; usage: netzip %s %s", usage->verb, args->operands[usage->most],
-                       usage->verb, usage->arguments);
+        return nz_fail(NZ_E_ARG, "%s: '%s' is one argument too many; usage: netzip %s %s", usage->verb,
+                       args->operands[usage->most], usage->verb, usage->arguments);
     return NZ_OK;
 }
 
@@ -166,15 +169,16 @@ const char *nz_cli_get(const nz_cli_args *args, const char *name, const char *fa
     return count ? nz_cli_get_at(args, name, count - 1) : fallback;
 }
 
-nz_status nz_cli_get_int(long long *ret_value, const nz_cli_args *args, const char *name, long long fallback, long long least,
-                         long long most) {
+nz_status nz_cli_get_int(long long *ret_value, const nz_cli_args *args, const char *name, long long fallback,
+                         long long least, long long most) {
     const char *text = nz_cli_get(args, name, NULL);
     long long value = fallback;
     if (text) {
         NZ_AUTO_FREE char *what = NULL;
         NZ_TRY(nz_format(&what, "%s: --%s", args->usage->verb, name));
         NZ_TRY(nz_parse_int(&value, text, what));
-        if (value < least || value > most) return nz_fail(NZ_E_ARG, "%s %s is outside %lld to %lld", what, text, least, most);
+        if (value < least || value > most)
+            return nz_fail(NZ_E_ARG, "%s %s is outside %lld to %lld", what, text, least, most);
     }
     *ret_value = value;
     return NZ_OK;

@@ -46,7 +46,8 @@ static void format_seconds(char *out, size_t capacity, double seconds) {
 }
 
 /* "1234/10000  512/s  0:17 left", as far as it is known. */
-static void format_counts(char *out, size_t capacity, unsigned long long done, unsigned long long total, double seconds) {
+static void format_counts(char *out, size_t capacity, unsigned long long done, unsigned long long total,
+                          double seconds) {
     double rate = seconds > 0 ? (double)done / seconds : 0;
     int at = total ? snprintf(out, capacity, "%llu/%llu", done, total) : snprintf(out, capacity, "%llu", done);
     size_t used = (size_t)at;

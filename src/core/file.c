@@ -61,7 +61,8 @@ static nz_status open_temporary(nz_file_writer *writer) {
     int fd = -1;
     for (int i = 0; i < ATTEMPTS && fd < 0; i++) {
         free(NZ_STEAL(writer->temporary));
-        NZ_TRY(nz_format(&writer->temporary, "%s.tmp-%ld-%u", writer->path, (long)getpid(), atomic_fetch_add(&counter, 1)));
+        NZ_TRY(nz_format(&writer->temporary, "%s.tmp-%ld-%u", writer->path, (long)getpid(),
+                         atomic_fetch_add(&counter, 1)));
         fd = open(writer->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (fd < 0 && errno != EEXIST) break;
     }
@@ -96,7 +97,8 @@ nz_status nz_file_writer_commit(nz_file_writer *writer) {
     nz_status status = NZ_OK;
     if (fflush(writer->stream) != 0 || fsync(fileno(writer->stream)) != 0)
         status = fail_errno(writer->path, "cannot be written");
-    if (fclose(NZ_STEAL(writer->stream)) != 0 && status == NZ_OK) status = fail_errno(writer->path, "cannot be written");
+    if (fclose(NZ_STEAL(writer->stream)) != 0 && status == NZ_OK)
+        status = fail_errno(writer->path, "cannot be written");
     if (status == NZ_OK && rename(writer->temporary, writer->path) != 0)
         status = fail_errno(writer->path, "cannot be put in place");
     if (status != NZ_OK) unlink(writer->temporary);
@@ -160,7 +162,8 @@ nz_status nz_dir_make(const char *path) {
         p += strcspn(p, "/");
         char kept = *p;
         *p = '\0';
-        if (mkdir(part, 0777) != 0 && errno != EEXIST && !nz_dir_exists(part)) return fail_errno(part, "cannot be made a folder");
+        if (mkdir(part, 0777) != 0 && errno != EEXIST && !nz_dir_exists(part))
+            return fail_errno(part, "cannot be made a folder");
         *p = kept;
     }
     if (!nz_dir_exists(path)) return nz_fail(NZ_E_IO, "%s: exists, but is not a folder", path);

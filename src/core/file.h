@@ -26,10 +26,11 @@ NZ_CHECKED nz_status nz_file_read(char **ret_bytes, size_t *ret_count, const cha
 NZ_CHECKED nz_status nz_dir_make(const char *path); /**< with parents; an existing directory is fine */
 bool nz_file_exists(const char *path);
 bool nz_dir_exists(const char *path);
-NZ_CHECKED nz_status nz_path_join(char **ret_path, const char *folder, const char *name); /**< name alone where absolute */
-const char *nz_path_base(const char *path);                                               /**< after the last '/'; borrowed */
-NZ_CHECKED nz_status nz_path_stem(char **ret_stem, const char *path);                     /**< base without its last extension */
-NZ_CHECKED nz_status nz_path_folder(char **ret_folder, const char *path);                 /**< "." where there is none */
+/** folder/name; name alone where it is absolute. Owned: free(), as the two below. */
+NZ_CHECKED nz_status nz_path_join(char **ret_path, const char *folder, const char *name);
+const char *nz_path_base(const char *path);                               /**< after the last '/'; borrowed */
+NZ_CHECKED nz_status nz_path_stem(char **ret_stem, const char *path);     /**< base without its last extension */
+NZ_CHECKED nz_status nz_path_folder(char **ret_folder, const char *path); /**< "." where there is none */
 
 /** SHA-256 of a file or of bytes as 64 lower-case hex digits and a 0. */
 NZ_CHECKED nz_status nz_sha256_file(char ret_hex[65], const char *path);

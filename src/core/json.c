@@ -49,7 +49,8 @@ nz_status nz_json_read(json_t **ret_json, const char *path) {
     json_error_t error;
     NZ_TRY(nz_file_read(&bytes, &count, path, (size_t)1 << 30));
     json_t *json = json_loadb(bytes, count, JSON_DECODE_ANY, &error);
-    if (!json && json_error_code(&error) == json_error_out_of_memory) return nz_fail(NZ_E_MEMORY, "%s: out of memory", path);
+    if (!json && json_error_code(&error) == json_error_out_of_memory)
+        return nz_fail(NZ_E_MEMORY, "%s: out of memory", path);
     if (!json) return nz_fail(NZ_E_FORMAT, "%s:%d:%d: not valid JSON: %s", path, error.line, error.column, error.text);
     *ret_json = json;
     return NZ_OK;

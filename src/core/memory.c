@@ -49,7 +49,8 @@ nz_status nz_grow(void *array, size_t *capacity, size_t needed, size_t size) {
 
 nz_status nz_strdup(char **ret_copy, const char *text) {
     char *copy = NULL;
-    if (text && !(copy = strdup(text))) return nz_fail(NZ_E_MEMORY, "out of memory: a string of %zu bytes", strlen(text));
+    if (text && !(copy = strdup(text)))
+        return nz_fail(NZ_E_MEMORY, "out of memory: a string of %zu bytes", strlen(text));
     *ret_copy = copy;
     return NZ_OK;
 }

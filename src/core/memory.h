@@ -24,9 +24,7 @@
 #define NZ_COUNT(array) (sizeof(array) / sizeof *(array))
 
 /** free() for NZ_AUTO: takes the address of a pointer. */
-static inline void nz_free_ptr(void *address_of_pointer) {
-    free(*(void **)address_of_pointer);
-}
+static inline void nz_free_ptr(void *address_of_pointer) { free(*(void **)address_of_pointer); }
 #define NZ_AUTO_FREE NZ_AUTO(nz_free_ptr)
 
 /** count * size zeroed bytes. NZ_E_MEMORY where the product overflows or memory is short; a zero product gives a valid
@@ -56,9 +54,10 @@ static inline bool nz_mul_size(size_t *ret, size_t a, size_t b) {
  */
 typedef struct nz_buffer nz_buffer;
 NZ_CHECKED nz_status nz_buffer_alloc(nz_buffer **ret_buffer, size_t bytes); /**< heap, zeroed, 64-byte aligned */
-NZ_CHECKED nz_status nz_buffer_map(nz_buffer **ret_buffer, const char *path); /**< whole file, read-only; an empty file has 0 bytes */
-nz_buffer *nz_buffer_ref(nz_buffer *buffer);                                /**< NULL passes */
-void nz_buffer_unref(nz_buffer *buffer);                                    /**< NULL passes */
+/** Maps a whole file, read-only; an empty file has 0 bytes. */
+NZ_CHECKED nz_status nz_buffer_map(nz_buffer **ret_buffer, const char *path);
+nz_buffer *nz_buffer_ref(nz_buffer *buffer); /**< NULL passes */
+void nz_buffer_unref(nz_buffer *buffer);     /**< NULL passes */
 void *nz_buffer_data(const nz_buffer *buffer);
 size_t nz_buffer_bytes(const nz_buffer *buffer);
 
@@ -66,7 +65,8 @@ size_t nz_buffer_bytes(const nz_buffer *buffer);
 typedef struct nz_arena {
     struct nz_arena_block *first, *current;
 } nz_arena;
-NZ_CHECKED nz_status nz_arena_alloc(nz_arena *arena, void *ret_pointer, size_t count, size_t size); /**< zeroed, 64-byte aligned */
+/** count * size zeroed bytes, 64-byte aligned, until the next reset. */
+NZ_CHECKED nz_status nz_arena_alloc(nz_arena *arena, void *ret_pointer, size_t count, size_t size);
 void nz_arena_reset(nz_arena *arena);
 void nz_arena_done(nz_arena *arena);
 

@@ -75,7 +75,8 @@ static int choice_index(const char *choices, const char *value) {
 static nz_status set_number(void *place, const nz_option *o, const char *value, const char *what) {
     double number = 0;
     long long whole = 0;
-    nz_status status = o->type == NZ_OPTION_INT ? nz_parse_int(&whole, value, o->name) : nz_parse_double(&number, value, o->name);
+    nz_status status =
+        o->type == NZ_OPTION_INT ? nz_parse_int(&whole, value, o->name) : nz_parse_double(&number, value, o->name);
     if (status != NZ_OK) return nz_fail_context(status, "%s", what);
     double seen = o->type == NZ_OPTION_INT ? (double)whole : number;
     if (seen < o->least || seen > o->most)

@@ -11,15 +11,17 @@
 
 #include "netzip/status.h"
 
+struct nz_spec_pair {
+    char *key, *value;
+};
 /** A parsed text; backslash takes the next character literally (a comma or colon inside a path). */
 typedef struct nz_spec {
     char *head; /**< what stands before the first comma, unescaped */
     size_t count;
-    struct nz_spec_pair {
-        char *key, *value;
-    } *pairs;
+    struct nz_spec_pair *pairs;
 } nz_spec;
-NZ_CHECKED nz_status nz_spec_parse(nz_spec *ret_spec, const char *text); /**< NZ_E_ARG: a pair without '=', a key twice */
+/** NZ_E_ARG: a pair without '=', a key given twice. */
+NZ_CHECKED nz_status nz_spec_parse(nz_spec *ret_spec, const char *text);
 void nz_spec_done(nz_spec *spec);
 const char *nz_spec_get(const nz_spec *spec, const char *key); /**< NULL where absent; borrowed */
 
@@ -45,7 +47,8 @@ typedef struct nz_option {
 /** Fills `target` with the defaults of `table` (count rows), then with the pairs of `spec` (NULL: defaults alone).
  * NZ_E_ARG names the key, says what would be accepted, and suggests the nearest key for an unknown one. `what` begins the
  * message ("method ptq"). On failure `target` must still be released with nz_options_done. */
-NZ_CHECKED nz_status nz_options_read(void *target, const nz_option *table, size_t count, const nz_spec *spec, const char *what);
+NZ_CHECKED nz_status nz_options_read(void *target, const nz_option *table, size_t count, const nz_spec *spec,
+                                     const char *what);
 void nz_options_done(void *target, const nz_option *table, size_t count); /**< frees the TEXT values */
 
 #endif

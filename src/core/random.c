@@ -31,9 +31,9 @@ uint64_t nz_random_u64(nz_random *random) {
 
 uint64_t nz_random_below(nz_random *random, uint64_t bound) {
     uint64_t threshold = (0 - bound) % bound, x;
-    do
+    do {
         x = nz_random_u64(random);
-    while (x < threshold);
+    } while (x < threshold);
     return x % bound;
 }
 

@@ -15,7 +15,8 @@ void nz_random_init(nz_random *random, uint64_t seed, uint64_t stream);
 uint64_t nz_random_u64(nz_random *random);
 uint64_t nz_random_below(nz_random *random, uint64_t bound); /**< uniform in [0, bound), without bias; bound >= 1 */
 double nz_random_unit(nz_random *random);                    /**< in [0, 1), 53 bits */
-float nz_random_normal(nz_random *random);                   /**< standard normal; uses libm, so not for anything that must match across machines */
+/** Standard normal. Uses libm, so not for anything that must match across machines. */
+float nz_random_normal(nz_random *random);
 void nz_random_shuffle(nz_random *random, size_t *items, size_t count); /**< Fisher-Yates */
 
 #endif

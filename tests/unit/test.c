@@ -10,9 +10,7 @@ static int remove_entry(const char *path, const struct stat *info, int kind, str
     return remove(path);
 }
 
-static void remove_folder(void) {
-    nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
-}
+static void remove_folder(void) { nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS); }
 
 const char *nz_test_dir(void) {
     if (*folder) return folder;

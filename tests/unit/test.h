@@ -24,8 +24,7 @@
 #define nz_assert_ok(expr)                                                                                             \
     do {                                                                                                               \
         nz_status nz_test_status_ = (expr);                                                                            \
-        if (nz_test_status_ != NZ_OK)                                                                                  \
-            fail_msg("%s: %s: %s", #expr, nz_status_name(nz_test_status_), nz_last_error());                           \
+        if (nz_test_status_ != NZ_OK) fail_msg("%s: %s: %s", #expr, nz_status_name(nz_test_status_), nz_last_error()); \
     } while (0)
 
 /** The call must fail with `status`, and the message must contain `part` (NULL: any message but an empty one). */
