@@ -64,7 +64,7 @@ same() {
     if cmp -s "$2" "$3"; then ok "$1"; else not_ok "$1" "$(diff "$2" "$3" | head -20)"; fi
 }
 good() {
-    name=$1
+    good_name=$1
     shift
-    if "$@" >"$T/good" 2>&1; then ok "$name"; else not_ok "$name" "$* failed:" "$(head -c 2000 "$T/good")"; fi
+    if "$@" >"$T/good" 2>&1; then ok "$good_name"; else not_ok "$good_name" "$* failed:" "$(head -c 2000 "$T/good")"; fi
 }

@@ -1,0 +1,22 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# clang-format would change nothing.
+. "$NETZIP_SOURCE/tests/cli/lib.sh"
+cd "$NETZIP_SOURCE" || exit 1
+
+# Other versions lay out a few constructs differently; the one of Debian 12 decides.
+version=$(clang-format --version 2>/dev/null | sed -n 's/.*version \([0-9]*\).*/\1/p')
+for folder in include src cli tests bench; do
+    [ -d $folder ] || continue
+    if [ "$version" != 14 ]; then
+        skip "$folder/ is formatted" "clang-format 14 is absent"
+        continue
+    fi
+    find $folder -name '*.[ch]' | sort >"$T/files"
+    [ -s "$T/files" ] || continue
+    changed=
+    while read -r file; do
+        clang-format --style=file "$file" | cmp -s - "$file" || changed="$changed $file"
+    done <"$T/files"
+    is "$folder/ is formatted" "clang-format -i$changed" "clang-format -i"
+done
