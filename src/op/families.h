@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** The families of operators: each is one file that exports its entries, ended by one without a name. */
+#ifndef NZ_OP_FAMILIES_H
+#define NZ_OP_FAMILIES_H
+
+#include "op/op.h"
+
+extern const nz_op nz_ops_arithmetic[]; /**< Add, Mul, Pow, Max, Sum, ...: arithmetic with broadcasting */
+extern const nz_op nz_ops_shape[];      /**< Reshape, Squeeze, Shape, ...: the same elements under another shape */
+
+#endif
