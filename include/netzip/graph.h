@@ -60,7 +60,9 @@ typedef struct nz_node {
     nz_attr *attrs;
     size_t input_count, output_count;
     int *inputs, *outputs; /**< value indices or NZ_NO_VALUE */
-    char *unsupported;     /**< why it could not be lifted or lies outside the operator table's claims; NULL: supported */
+    size_t capture_count;
+    int *captures;     /**< values that subgraphs in the attributes read by name: they must stay, under that name */
+    char *unsupported; /**< why it could not be lifted or lies outside the operator table's claims; NULL: supported */
     nz_unknown unknown;
 } nz_node;
 
@@ -71,6 +73,7 @@ typedef struct nz_value {
     char *dim_names[NZ_MAX_RANK]; /**< symbolic names of graph inputs' and outputs' extents, NULL where none */
     nz_tensor constant;          /**< data non-NULL: an initializer or folded constant */
     int producer;                /**< node index, -1 for inputs and constants */
+    nz_unknown type;             /**< the encoded TypeProto of a value that is no tensor (sequence, map, optional); else empty */
 } nz_value;
 
 typedef struct nz_meta {
@@ -95,7 +98,8 @@ typedef struct nz_graph {
         int64_t version;
     } *domains;
     nz_unknown unknown_model, unknown_graph;
-    bool sorted_on_read; /**< the file's nodes were out of order and have been sorted */
+    bool sorted_on_read;          /**< the file's nodes were out of order and have been sorted */
+    struct nz_graph_index *index; /**< the builder's own: capacities and names; NULL once finished */
 } nz_graph;
 
 NZ_API void nz_graph_free(nz_graph *graph); /**< NULL passes */
@@ -110,7 +114,7 @@ NZ_API const char *nz_attr_string(const nz_node *node, const char *name, const c
 NZ_API const int64_t *nz_attr_ints(const nz_node *node, const char *name, size_t *ret_count);
 
 NZ_API const char *nz_graph_meta(const nz_graph *graph, const char *key); /**< NULL where absent */
-NZ_API int nz_graph_find_value(const nz_graph *graph, const char *name);  /**< -1 where absent; linear */
+NZ_API int nz_graph_find_value(const nz_graph *graph, const char *name);  /**< -1 where absent; linear once built */
 NZ_API bool nz_value_is_constant(const nz_graph *graph, int value);       /**< false for NZ_NO_VALUE */
 /** Nodes that read `value` (graph outputs not counted); *ret_first (may be NULL) gets the first one's index or -1. */
 NZ_API size_t nz_graph_consumers(const nz_graph *graph, int value, int *ret_first);

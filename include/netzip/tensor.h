@@ -96,6 +96,11 @@ NZ_API void nz_tensor_set_int(nz_tensor *tensor, int64_t i, int64_t value);
 /** All elements as float into out[elements]; a fast path per type. */
 NZ_API void nz_tensor_to_f32(const nz_tensor *tensor, float *out);
 
+/** An 8-bit float of one of the four types. Encoding rounds to nearest even; beyond the largest value it gives that value
+ * where `saturate` is set, else infinity or NaN as ONNX's Cast has it. */
+NZ_API float nz_f8_to_f32(nz_dtype dtype, uint8_t bits);
+NZ_API uint8_t nz_f32_to_f8(nz_dtype dtype, float value, bool saturate);
+
 NZ_API float nz_f16_to_f32(uint16_t half);
 NZ_API uint16_t nz_f32_to_f16(float value); /**< round to nearest even; overflow to infinity */
 NZ_API float nz_bf16_to_f32(uint16_t bits);

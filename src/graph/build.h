@@ -18,12 +18,13 @@ NZ_CHECKED nz_status nz_graph_new(nz_graph **ret_graph);
 NZ_CHECKED nz_status nz_graph_clone(nz_graph **ret_copy, const nz_graph *graph);
 
 /** Appends a value; an empty or taken name is made unique by a suffix. Returns its index through ret_index (may be NULL). */
-NZ_CHECKED nz_status nz_graph_add_value(nz_graph *graph, int *ret_index, const char *name, nz_dtype dtype, const nz_shape *shape);
+NZ_CHECKED nz_status nz_graph_add_value(nz_graph *graph, int *ret_index, const char *name, nz_dtype dtype,
+                                        const nz_shape *shape);
 /** Appends a constant that shares `tensor`'s buffer. */
 NZ_CHECKED nz_status nz_graph_add_constant(nz_graph *graph, int *ret_index, const char *name, const nz_tensor *tensor);
 /** Appends a node (its name made unique); outputs' producers are set. Call nz_graph_finish before handing the graph out. */
-NZ_CHECKED nz_status nz_graph_add_node(nz_graph *graph, int *ret_index, const char *op_type, const char *name, const int *inputs,
-                                       size_t input_count, const int *outputs, size_t output_count);
+NZ_CHECKED nz_status nz_graph_add_node(nz_graph *graph, int *ret_index, const char *op_type, const char *name,
+                                       const int *inputs, size_t input_count, const int *outputs, size_t output_count);
 NZ_CHECKED nz_status nz_graph_add_input(nz_graph *graph, int value);
 NZ_CHECKED nz_status nz_graph_add_output(nz_graph *graph, int value);
 NZ_CHECKED nz_status nz_graph_set_meta(nz_graph *graph, const char *key, const char *value); /**< value NULL removes */
@@ -43,10 +44,17 @@ NZ_CHECKED nz_status nz_node_set_op(nz_node *node, const char *op_type);
 /** Replaces a value's constant (sharing `tensor`'s buffer), dtype and shape. */
 NZ_CHECKED nz_status nz_graph_set_constant(nz_graph *graph, int value, const nz_tensor *tensor);
 /** Every reader of `from` (nodes and graph outputs) reads `to` instead. A graph output keeps its name: where `from` is an
- * output, names are swapped so that the model's interface does not change. */
+ * output, names are swapped so that the model's interface does not change; where that is impossible because `to` is a
+ * graph input or output itself (or read by a subgraph), the graph output stays with `from`, whose node must then stay:
+ * leave removing it to nz_graph_finish. */
 void nz_graph_redirect(nz_graph *graph, int from, int to);
 /** Marks a node for removal by nz_graph_finish (its op_type is freed and set to NULL). */
 void nz_graph_drop_node(nz_graph *graph, int node);
+/** Gives a value another name, which is made unique. */
+NZ_CHECKED nz_status nz_graph_rename_value(nz_graph *graph, int value, const char *name);
+/** Sorts the nodes topologically (stable) and recomputes producers; removes nothing but dropped nodes. What the reader
+ * ends with, so that a file that is written back keeps what nobody reads. NZ_E_FORMAT names a node on a cycle. */
+NZ_CHECKED nz_status nz_graph_sort(nz_graph *graph);
 /** Removes dropped and dead nodes and unused values, sorts the nodes topologically (stable), recomputes producers.
  * NZ_E_FORMAT names a node on a cycle. Graph inputs stay. */
 NZ_CHECKED nz_status nz_graph_finish(nz_graph *graph);
