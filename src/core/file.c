@@ -155,6 +155,7 @@ nz_status nz_file_read(char **ret_bytes, size_t *ret_count, const char *path, si
 }
 
 nz_status nz_dir_make(const char *path) {
+    if (!*path) return nz_fail(NZ_E_ARG, "a folder name is empty");
     NZ_AUTO_FREE char *part = NULL;
     NZ_TRY(nz_strdup(&part, path));
     for (char *p = part; *p;) {
