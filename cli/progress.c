@@ -18,6 +18,7 @@ static struct {
     pthread_mutex_t lock; /* notes may come from any thread */
     char what[WHAT_BYTES];
     long long began_ms, drawn_ms;
+    unsigned long long began_done; /* resumed work does not begin at 0 */
     bool terminal, bar_shown;
 } state = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -48,7 +49,7 @@ static void format_seconds(char *out, size_t capacity, double seconds) {
 /* "1234/10000  512/s  0:17 left", as far as it is known. */
 static void format_counts(char *out, size_t capacity, unsigned long long done, unsigned long long total,
                           double seconds) {
-    double rate = seconds > 0 ? (double)done / seconds : 0;
+    double rate = seconds > 0 && done > state.began_done ? (double)(done - state.began_done) / seconds : 0;
     int at = total ? snprintf(out, capacity, "%llu/%llu", done, total) : snprintf(out, capacity, "%llu", done);
     size_t used = (size_t)at;
     if (rate > 0) used += (size_t)snprintf(out + used, capacity - used, rate < 10 ? "  %.2f/s" : "  %.0f/s", rate);
@@ -88,6 +89,7 @@ static int step(void *user, const char *what, unsigned long long done, unsigned 
         wipe_bar();
         snprintf(state.what, sizeof state.what, "%s", what);
         state.began_ms = state.drawn_ms = now;
+        state.began_done = done;
     }
     bool late = now - state.began_ms >= (state.terminal ? QUIET_MS : LINE_MS);
     if (late && now - state.drawn_ms >= (state.terminal ? REDRAW_MS : LINE_MS)) {
