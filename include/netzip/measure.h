@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * How quantities are read: clocks, CPU time, memory, power sources, hardware facts. Every reader takes the roots of /sys
+ * and /proc as an argument, so that tests run on folders of files. A quantity that cannot be had is NZ_E_UNAVAILABLE with
+ * the reason as message, or NaN in a struct: never a guess.
+ */
+#ifndef NETZIP_MEASURE_H
+#define NETZIP_MEASURE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "netzip/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Where readings come from. A NULL pointer or member means the machine itself ("/sys", "/proc", "libnvidia-ml.so.1"). */
+typedef struct nz_roots {
+    const char *sys, *proc, *nvml;
+} nz_roots;
+
+/* ---- clock ---- */
+
+/** CLOCK_MONOTONIC_RAW: not slewed by time synchronisation. */
+NZ_API uint64_t nz_clock_ns(void);
+
+typedef struct nz_clock_facts {
+    const char *name;     /**< static */
+    double resolution_ns; /**< the smallest step seen between two readings that differ */
+    double overhead_ns;   /**< median cost of one reading */
+} nz_clock_facts;
+NZ_API void nz_clock_facts_get(nz_clock_facts *ret_facts); /**< takes about 2 ms */
+
+/** How far repetitions of a fixed piece of arithmetic differ on this machine right now. */
+typedef struct nz_noise {
+    double median_ns;  /**< of one repetition */
+    double spread_pct; /**< (90th percentile - 10th percentile) / median */
+    double worst_pct;  /**< (maximum - median) / median */
+    size_t count;
+} nz_noise;
+NZ_API void nz_noise_get(nz_noise *ret_noise); /**< takes about 100 ms */
+
+/* ---- CPU ---- */
+
+/** Ticks of all CPUs together since boot (/proc/stat). */
+typedef struct nz_cpu_times {
+    uint64_t busy, idle, steal; /**< busy: neither idle nor waiting nor stolen */
+} nz_cpu_times;
+NZ_API NZ_CHECKED nz_status nz_cpu_times_get(nz_cpu_times *ret_times, const nz_roots *roots);
+/** % of the time between two readings that the machine's CPUs were busy; NaN where no tick has passed. */
+NZ_API double nz_cpu_busy_pct(const nz_cpu_times *before, const nz_cpu_times *after);
+/** % of that time that the hypervisor gave to others; NaN where no tick has passed. */
+NZ_API double nz_cpu_steal_pct(const nz_cpu_times *before, const nz_cpu_times *after);
+/** CPU time that this process has used, user and system, all threads. */
+NZ_API uint64_t nz_process_cpu_ns(void);
+
+/* ---- memory ---- */
+
+/** Of one process, by /proc/PID/status and smaps_rollup. */
+typedef struct nz_memory_process {
+    uint64_t rss_bytes;  /**< VmRSS */
+    uint64_t peak_bytes; /**< VmHWM: the peak of VmRSS */
+    double pss_bytes;    /**< proportional set size; NaN where the kernel does not tell */
+} nz_memory_process;
+/** @param pid 0: this process. */
+NZ_API NZ_CHECKED nz_status nz_memory_process_get(nz_memory_process *ret_memory, int pid, const nz_roots *roots);
+/** Makes this process's peak start anew from its present size. false where the kernel does not allow it. */
+NZ_API bool nz_memory_reset_peak(const nz_roots *roots);
+
+/** /proc/meminfo. */
+typedef struct nz_memory_machine {
+    uint64_t total_bytes, available_bytes;
+    uint64_t used_bytes; /**< total minus available: what the machine could not give to a new process */
+    uint64_t swap_used_bytes;
+} nz_memory_machine;
+NZ_API NZ_CHECKED nz_status nz_memory_machine_get(nz_memory_machine *ret_memory, const nz_roots *roots);
+
+/* ---- hardware ---- */
+
+typedef struct nz_hardware {
+    char cpu_model[128], architecture[32], hostname[128],
+        system[128];                        /**< "" where unknown; system: kernel's name and release */
+    char isa[512];                          /**< instruction sets that matter here, space-separated */
+    char governor[32];                      /**< of CPU 0; "" where there is none */
+    char virtualised[128];                  /**< the hypervisor's or machine's name; "" on bare metal */
+    int cpus;                               /**< online */
+    int cpus_usable;                        /**< this process may run on */
+    int cores, sockets;                     /**< 0: unknown */
+    double mhz, mhz_max;                    /**< of CPU 0, now and at most; NaN: unknown */
+    uint64_t l1d_bytes, l2_bytes, l3_bytes; /**< seen by CPU 0; 0: unknown */
+    uint64_t memory_bytes;
+    uint64_t memory_limit_bytes; /**< of the control group; 0: none */
+    double load1;                /**< load average of the last minute; NaN: unknown */
+} nz_hardware;
+/** Never fails: what is not known stays empty, 0 or NaN. */
+NZ_API void nz_hardware_get(nz_hardware *ret_hardware, const nz_roots *roots);
+
+/* ---- power ---- */
+
+enum { NZ_POWER_PARTS = 16 };
+
+/** One reading of an open source. */
+typedef struct nz_power_reading {
+    bool counts;   /**< joules comes from energy counters; otherwise watts is a momentary sample */
+    double joules; /**< since the source was opened, wrap-around of the counters undone */
+    double watts;
+    size_t part_count; /**< domains that are shown but never added: core, uncore, psys */
+    struct nz_power_part {
+        char name[32];
+        double joules;
+    } parts[NZ_POWER_PARTS];
+} nz_power_reading;
+
+/** What a source is and whether it can be used here. */
+typedef struct nz_power_info {
+    const char *name;  /**< "rapl", "hwmon", "battery", "nvml"; static */
+    const char *title; /**< one line; static */
+    const char *scope; /**< what its joules cover: "packages and DRAM", "machine", "GPU"; static */
+    bool automatic;    /**< whether it measures what a CPU runtime draws, so that it may be chosen unasked */
+    bool usable;
+    char detail[256]; /**< usable: what was found */
+    char reason[256]; /**< not usable: why */
+    char mend[256];   /**< the command or act that would make it usable; "" where there is none */
+} nz_power_info;
+/** Probes source `i` of the table; false past its end. */
+NZ_API bool nz_power_probe(nz_power_info *ret_info, size_t i, const nz_roots *roots);
+
+typedef struct nz_power nz_power;
+/**
+ * Opens the source called `name`, or (NULL) the first automatic one that is usable.
+ * @return NZ_E_UNAVAILABLE: the message says why, for every source tried, and what mends it; NZ_E_ARG: no such source.
+ */
+NZ_API NZ_CHECKED nz_status nz_power_open(nz_power **ret_power, const char *name, const nz_roots *roots);
+/** NZ_E_UNAVAILABLE where the source has vanished meanwhile. */
+NZ_API NZ_CHECKED nz_status nz_power_read(nz_power *power, nz_power_reading *ret_reading);
+NZ_API const char *nz_power_name(const nz_power *power);
+NZ_API const char *nz_power_scope(const nz_power *power);
+NZ_API void nz_power_close(nz_power *power); /**< NULL passes */
+
+/** Energy of a window. */
+typedef struct nz_energy {
+    double joules, seconds;
+    double watts; /**< joules / seconds */
+    double
+        watts_max; /**< highest sample, or highest mean between two counter readings at least 10 ms apart; NaN: unknown */
+    double watts_mean_samples; /**< plain mean of momentary samples, a cross-check; NaN for counters */
+    size_t samples;
+    double interval_s; /**< mean time between samples */
+    size_t part_count;
+    struct nz_power_part parts[NZ_POWER_PARTS];
+} nz_energy;
+
+/** A window being measured: begin, sample again and again, end. Plain data; nothing to release. */
+typedef struct nz_energy_window {
+    nz_power_reading first, last;
+    uint64_t first_ns, last_ns;
+    uint64_t spike_ns; /**< since when the maximum between counter readings is being taken */
+    double spike_joules;
+    double integral_j, sum_w, max_w;
+    size_t samples;
+} nz_energy_window;
+
+/** Adds one reading taken at `t_ns`; readings must come in order of time. The first one begins the window. */
+NZ_API void nz_energy_add(nz_energy_window *window, uint64_t t_ns, const nz_power_reading *reading);
+/** Reads `power` now and adds it. */
+NZ_API NZ_CHECKED nz_status nz_energy_sample(nz_energy_window *window, nz_power *power);
+/** NZ_E_UNAVAILABLE for fewer than two readings or no time between them. */
+NZ_API NZ_CHECKED nz_status nz_energy_get(nz_energy *ret_energy, const nz_energy_window *window);
+
+/* ---- GPU ---- */
+
+/** Sums and means over the GPUs that NVML shows. */
+typedef struct nz_gpu {
+    int count;
+    double util_pct;  /**< mean over the GPUs */
+    double mem_bytes; /**< used, summed */
+    char names[256];
+} nz_gpu;
+NZ_API NZ_CHECKED nz_status nz_gpu_get(nz_gpu *ret_gpu, const nz_roots *roots); /**< NZ_E_UNAVAILABLE with the reason */
+
+/* ---- estimate ---- */
+
+struct nz_graph_facts;
+/** Joules of one inference by a fixed table (estimate.c shows it with its source): a model, not a measurement. NaN where
+ * the operations of the graph are not known. */
+NZ_API double nz_energy_estimate_j(const struct nz_graph_facts *facts);
+/** The table and its source in one line, for reports. Static. */
+NZ_API const char *nz_energy_estimate_source(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "core/error.h"
+#include "core/memory.h"
+#include "measure/probe.h"
+
+nz_status nz_memory_process_get(nz_memory_process *ret_memory, int pid, const nz_roots *roots) {
+    char folder[32] = "self";
+    if (pid) snprintf(folder, sizeof folder, "%d", pid);
+    NZ_AUTO_FREE char *status = nz_probe_file(nz_root_proc(roots), "%s/status", folder);
+    if (!status) return nz_fail(NZ_E_UNAVAILABLE, "%s/%s/status cannot be read", nz_root_proc(roots), folder);
+    bool has_rss, has_peak, has_pss = false;
+    uint64_t rss = nz_probe_field(status, "VmRSS", &has_rss), peak = nz_probe_field(status, "VmHWM", &has_peak),
+             pss = 0;
+    if (!has_rss || !has_peak)
+        return nz_fail(NZ_E_UNAVAILABLE, "%s/%s/status has no %s", nz_root_proc(roots), folder,
+                       has_rss ? "VmHWM" : "VmRSS");
+    NZ_AUTO_FREE char *rollup = nz_probe_file(nz_root_proc(roots), "%s/smaps_rollup", folder);
+    if (rollup) pss = nz_probe_field(rollup, "Pss", &has_pss);
+    *ret_memory = (nz_memory_process){
+        .rss_bytes = rss * 1024, .peak_bytes = peak * 1024, .pss_bytes = has_pss ? (double)pss * 1024 : NAN};
+    return NZ_OK;
+}
+
+bool nz_memory_reset_peak(const nz_roots *roots) {
+    char path[1024];
+    if ((size_t)snprintf(path, sizeof path, "%s/self/clear_refs", nz_root_proc(roots)) >= sizeof path) return false;
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0) return false;
+    bool done = write(fd, "5", 1) == 1; /* proc(5): 5 resets the peak resident set size */
+    return close(fd) == 0 && done;
+}
+
+nz_status nz_memory_machine_get(nz_memory_machine *ret_memory, const nz_roots *roots) {
+    NZ_AUTO_FREE char *text = nz_probe_file(nz_root_proc(roots), "meminfo");
+    if (!text) return nz_fail(NZ_E_UNAVAILABLE, "%s/meminfo cannot be read", nz_root_proc(roots));
+    bool has_total, has_available, has_swap, has_free;
+    uint64_t total = nz_probe_field(text, "MemTotal", &has_total),
+             available = nz_probe_field(text, "MemAvailable", &has_available);
+    uint64_t swap = nz_probe_field(text, "SwapTotal", &has_swap),
+             swap_free = nz_probe_field(text, "SwapFree", &has_free);
+    if (!has_total || !has_available)
+        return nz_fail(NZ_E_UNAVAILABLE, "%s/meminfo has no %s", nz_root_proc(roots),
+                       has_total ? "MemAvailable" : "MemTotal");
+    *ret_memory = (nz_memory_machine){.total_bytes = total * 1024,
+                                      .available_bytes = available * 1024,
+                                      .used_bytes = total > available ? (total - available) * 1024 : 0,
+                                      .swap_used_bytes = swap > swap_free ? (swap - swap_free) * 1024 : 0};
+    return NZ_OK;
+}
