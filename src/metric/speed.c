@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Timed speed: statistics of latencies that were gathered elsewhere, and throughput. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/memory.h"
+#include "metric/family.h"
+
+enum { MEAN = -1, MINIMUM = -2, MEDIAN = 50 }; /* any other argument: a percentile */
+
+static int ascending(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static nz_value_report mean(const double *times, size_t n) {
+    double average = 0, squares = 0;
+    for (size_t i = 0; i < n; i++) {
+        double before = times[i] - average;
+        average += before / (double)(i + 1);
+        squares += before * (times[i] - average);
+    }
+    nz_value_report report = nz_report_value(average, NZ_MEASURED);
+    /* The normal interval stands on many samples; few timings of a skewed distribution have none worth printing. */
+    report.has_ci = n >= 30;
+    double half = n >= 30 ? 1.959963984540054 * sqrt(squares / (double)(n - 1) / (double)n) : 0;
+    report.ci95[0] = average - half;
+    report.ci95[1] = average + half;
+    return report;
+}
+
+static nz_value_report percentile(const double *sorted, size_t n, int percent) {
+    double q = percent / 100.0;
+    size_t low, high;
+    bool interval = nz_quantile_ranks(&low, &high, n, q);
+    if (!interval && percent != MEDIAN)
+        return nz_report_unavailable("p%d needs %zu timed inferences, there are %zu", percent, nz_quantile_least(q), n);
+    nz_value_report report = nz_report_value(nz_quantile(sorted, n, q), NZ_MEASURED);
+    report.has_ci = interval;
+    if (interval) {
+        report.ci95[0] = sorted[low];
+        report.ci95[1] = sorted[high];
+    }
+    return report;
+}
+
+static nz_value_report latency(const nz_metric_input *input, int which) {
+    size_t n = input->latency_count;
+    if (!input->latency_ms || n == 0) return nz_metric_missing(input->reason_speed);
+    NZ_AUTO_FREE double *sorted = NULL;
+    if (nz_alloc(&sorted, n, sizeof *sorted) != NZ_OK) return nz_report_unavailable("%s", nz_last_error());
+    for (size_t i = 0; i < n; i++) {
+        if (!isfinite(input->latency_ms[i])) return nz_report_unavailable("inference %zu has no finite time", i);
+        sorted[i] = input->latency_ms[i];
+    }
+    qsort(sorted, n, sizeof *sorted, ascending);
+    nz_value_report report = which == MEAN      ? mean(sorted, n)
+                             : which == MINIMUM ? nz_report_value(sorted[0], NZ_MEASURED)
+                                                : percentile(sorted, n, which);
+    report.has_n = true;
+    report.n = n;
+    return report;
+}
+
+static nz_value_report throughput(const nz_metric_input *input, int argument) {
+    (void)argument;
+    if (!(input->throughput > 0)) return nz_metric_missing(input->reason_speed);
+    nz_value_report report = nz_report_value(input->throughput, NZ_MEASURED);
+    report.has_n = input->throughput_n > 0;
+    report.n = input->throughput_n;
+    return report;
+}
+
+#define LATENCY_ROW(ID, ALIAS, TITLE, DEFAULT, ARGUMENT, HELP)                                                         \
+    {                                                                                                                  \
+        .id = (ID), .alias = (ALIAS), .title = (TITLE), .unit = "ms", .category = "speed", .better = NZ_LOWER,         \
+        .by_default = (DEFAULT), .needs_timing = true, .help = (HELP), .evaluate = latency, .argument = (ARGUMENT)     \
+    }
+
+const nz_metric nz_metrics_speed[] = {
+    LATENCY_ROW("latency_ms", "Latency", "Latency", true, MEDIAN,
+                "median time of one inference, batch 1, after warm-up"),
+    LATENCY_ROW("latency_ms_mean", NULL, "Latency (mean)", true, MEAN, "mean time of one inference, batch 1"),
+    LATENCY_ROW("latency_ms_min", NULL, "Latency (minimum)", true, MINIMUM, "least time of one inference, batch 1"),
+    LATENCY_ROW("latency_ms_p90", NULL, "Latency (p90)", true, 90, "time that 90% of inferences stay within; needs 36"),
+    LATENCY_ROW("latency_ms_p99", NULL, "Latency (p99)", true, 99,
+                "time that 99% of inferences stay within; needs 368"),
+    {.id = "throughput",
+     .title = "Throughput",
+     .unit = "samples/s",
+     .category = "speed",
+     .better = NZ_HIGHER,
+     .by_default = true,
+     .needs_timing = true,
+     .help = "samples per second at the variant's batch size and thread count",
+     .evaluate = throughput},
+    {.id = NULL},
+};
