@@ -3,6 +3,7 @@
 #ifndef NETZIP_DATA_H
 #define NETZIP_DATA_H
 
+#include "netzip/graph.h"
 #include "netzip/progress.h"
 #include "netzip/tensor.h"
 
@@ -24,6 +25,9 @@ typedef enum nz_data_use { NZ_DATA_TRAIN, NZ_DATA_COMPARE } nz_data_use; /**< de
  */
 NZ_API NZ_CHECKED nz_status nz_data_open(nz_dataset **ret_data, const char *spec, const char *preprocess, nz_data_use use,
                                          const int64_t chw[3]);
+/** nz_data_open for the one image input of a model: its metadata "netzip.preprocess" and its input's extents apply. An
+ * input whose last extent is 1, 3 or 4 while its second is not is taken for NHWC. */
+NZ_API NZ_CHECKED nz_status nz_data_open_for_model(nz_dataset **ret_data, const char *spec, nz_data_use use, const nz_graph *graph);
 NZ_API void nz_data_free(nz_dataset *data);
 
 NZ_API size_t nz_data_count(const nz_dataset *data);       /**< samples after offset and limit, broken ones included */

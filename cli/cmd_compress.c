@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* netzip compress: one model in, one smaller model out, and what happened to each layer. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+#include "core/json.h"
+#include "core/memory.h"
+#include "graph/build.h"
+#include "netzip/compress.h"
+#include "netzip/onnx.h"
+
+static const nz_cli_option options[] = {
+    {"method", "METHOD[,key=value...]", "how to compress; --list shows the methods and their keys"},
+    {"data", "DATA", "calibration samples, where the method needs them (netzip data --help)"},
+    {"out", "MODEL.onnx", "where the compressed model goes"},
+    {"threads", "N", "threads to compute with (default: all)"},
+    {"json", NULL, "print one JSON document about what was done"},
+    {"list", NULL, "list the methods with their keys and defaults"},
+};
+
+static const nz_cli_usage usage = {
+    .verb = "compress",
+    .arguments = "MODEL --method METHOD[,key=value...] --out MODEL.onnx [--data DATA]",
+    .summary = "Compresses an ONNX model and writes standard ONNX that every runtime reads.",
+    .examples =
+        "netzip compress resnet20.onnx --method ptq --data cifar10:cifar-10-batches-bin --out resnet20-int8.onnx\n"
+        "netzip compress resnet20.onnx --method ptq,calib=mse,samples=256 --data imagefolder:calibration --out "
+        "small.onnx\n"
+        "netzip compress resnet20.onnx --method gup-l1,sparsity=0.5 --out pruned.onnx\n"
+        "netzip compress --list",
+    .least = 0,
+    .most = 1,
+    .options = options,
+    .option_count = NZ_COUNT(options),
+};
+
+static int list_methods(void) {
+    const char *help = NULL, *keys = NULL, *name = NULL;
+    for (size_t i = 0; (name = nz_compress_method(i, &help, &keys)); i++) {
+        printf("%s%s  %s\n", i ? "\n" : "", name, help);
+        for (const char *line = keys; *line;) {
+            int length = (int)strcspn(line, "\n");
+            printf("    %.*s\n", length, line);
+            line += length + (line[length] == '\n');
+        }
+    }
+    return NZ_EXIT_OK;
+}
+
+static void print_report(const nz_compress_report *report) {
+    printf("%-32s %-14s %10s %10s  %s\n", "layer", "operator", "SQNR dB", "zeros %", "change");
+    for (size_t i = 0; i < report->count; i++) {
+        const nz_layer_change *row = &report->layers[i];
+        char sqnr[16] = "-", zeros[16] = "-";
+        if (isfinite(row->sqnr_db)) snprintf(sqnr, sizeof sqnr, "%.1f", row->sqnr_db);
+        if (isfinite(row->sparsity_pct)) snprintf(zeros, sizeof zeros, "%.2f", row->sparsity_pct);
+        nz_cli_put_printable(stdout, row->name);
+        printf("%*s %-14s %10s %10s  %s\n", (int)(strlen(row->name) < 32 ? 32 - strlen(row->name) : 0), "", row->op,
+               sqnr, zeros, row->what);
+    }
+    printf("\n%s\n", report->summary ? report->summary : "");
+}
+
+static nz_status print_json(const nz_compress_report *report, const nz_graph *result, const char *path, uint64_t before,
+                            uint64_t after) {
+    NZ_AUTO_JSON json_t *layers = json_array();
+    for (size_t i = 0; i < report->count; i++) {
+        const nz_layer_change *row = &report->layers[i];
+        json_array_append_new(layers,
+                              json_pack("{so so so so so}", "name", nz_json_string(row->name), "op",
+                                        nz_json_string(row->op), "change", nz_json_string(row->what), "sqnr_db",
+                                        nz_json_real(row->sqnr_db), "sparsity", nz_json_real(row->sparsity_pct)));
+    }
+    NZ_AUTO_JSON json_t *all =
+        json_pack("{so so so so sI sI sI sI sO}", "path", nz_json_string(path), "technique",
+                  nz_json_string(nz_graph_meta(result, "netzip.technique")), "method",
+                  nz_json_string(nz_graph_meta(result, "netzip.method")), "summary", nz_json_string(report->summary),
+                  "disk_bytes_before", (json_int_t)before, "disk_bytes", (json_int_t)after, "calibration_samples",
+                  (json_int_t)report->samples, "broken_samples", (json_int_t)report->broken, "layers", layers);
+    NZ_AUTO_FREE char *text = NULL;
+    NZ_TRY(nz_json_text(&text, all, 0));
+    fputs(text, stdout);
+    return NZ_OK;
+}
+
+static nz_status open_data(nz_dataset **ret_data, const nz_cli_args *args, const nz_graph *graph) {
+    bool needed = false;
+    NZ_TRY(nz_compress_needs_data(&needed, nz_cli_get(args, "method", "")));
+    const char *spec = nz_cli_get(args, "data", NULL);
+    if (!needed || !spec) return NZ_OK; /* a method that needs samples says so itself */
+    NZ_TRY(nz_data_open_for_model(ret_data, spec, NZ_DATA_TRAIN, graph));
+    if (nz_data_default_preprocess(*ret_data))
+        nz_cli_error(
+            "warning: neither the model nor --data states a preprocessing; pixels are scaled to 0..1 and nothing else");
+    return NZ_OK;
+}
+
+static inline void free_data(nz_dataset **data) { nz_data_free(*data); }
+
+static nz_status compress(const nz_cli_args *args) {
+    NZ_AUTO_GRAPH nz_graph *graph = NULL;
+    NZ_AUTO_GRAPH nz_graph *result = NULL;
+    NZ_AUTO(free_data) nz_dataset *data = NULL;
+    NZ_AUTO(nz_compress_report_done) nz_compress_report report = {0};
+    const char *path = args->operands[0], *out = nz_cli_get(args, "out", NULL);
+    long long threads = 0;
+    uint64_t before = 0, after = 0;
+    NZ_TRY(nz_cli_need(args, "method"));
+    NZ_TRY(nz_cli_need(args, "out"));
+    NZ_TRY(nz_cli_get_int(&threads, args, "threads", 0, 0, 1024));
+    NZ_TRY(nz_model_load(&graph, path));
+    NZ_TRY(open_data(&data, args, graph));
+    NZ_TRY(nz_compress(&result, &report, graph, nz_cli_get(args, "method", ""), data, (int)threads, nz_cli_progress()));
+    NZ_TRY(nz_model_disk_bytes(&before, path));
+    NZ_TRY(nz_model_save(result, out));
+    NZ_TRY(nz_model_disk_bytes(&after, out));
+    nz_cli_progress_end();
+    if (nz_cli_has(args, "json")) return print_json(&report, result, out, before, after);
+    print_report(&report);
+    printf("%s: %.3f MB, was %.3f MB\n", out, (double)after / 1e6, (double)before / 1e6);
+    return NZ_OK;
+}
+
+int nz_cmd_compress(int argc, char **argv) {
+    nz_cli_args args;
+    int exit_status = 0;
+    if (!nz_cli_parse(&args, &exit_status, &usage, argc, argv)) return exit_status;
+    if (nz_cli_has(&args, "list")) {
+        exit_status = list_methods();
+    } else if (args.operand_count == 0) {
+        nz_cli_error("compress: a MODEL is needed (netzip compress --help)");
+        exit_status = NZ_EXIT_USAGE;
+    } else {
+        exit_status = nz_cli_finish(compress(&args));
+    }
+    nz_cli_args_done(&args);
+    return exit_status;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** The table of compression methods: one file and one entry each; the entry drives parsing, --list and the metadata. */
+#ifndef NZ_COMPRESS_METHOD_H
+#define NZ_COMPRESS_METHOD_H
+
+#include "core/options.h"
+#include "graph/build.h"
+#include "netzip/compress.h"
+
+/** What a method works on. */
+typedef struct nz_method_input {
+    const nz_graph *graph; /**< lifted, as read */
+    nz_dataset *data;      /**< NULL unless the method's needs_data says otherwise */
+    int threads;
+    const nz_progress *progress;
+} nz_method_input;
+
+typedef struct nz_method {
+    const char *name;      /**< on the command line */
+    const char *alias;     /**< the paper's name, accepted too; NULL */
+    const char *technique; /**< stored as netzip.technique, shown in tables */
+    const char *help;      /**< one line */
+    const nz_option *options;
+    size_t option_count, options_bytes; /**< of the struct that `options` describes */
+    bool needs_data;
+    /** Yields a new graph; fills `report` (zeroed by the caller, released by the caller also on failure). */
+    nz_status (*apply)(nz_graph **ret_graph, nz_compress_report *report, const nz_method_input *input,
+                       const void *options);
+} nz_method;
+
+extern const nz_method nz_method_ptq, nz_method_gup_r, nz_method_gup_l1, nz_method_fp16, nz_method_bf16;
+
+/** Appends a row to a report; strings are copied. */
+NZ_CHECKED nz_status nz_compress_report_add(nz_compress_report *report, const nz_node *node, const char *what,
+                                            double sqnr_db, double sparsity_pct);
+
+/** true where a pattern of `list` (shell patterns joined by plus signs, "conv1+Gemm") fits the node's name or operator. */
+bool nz_node_matches(const nz_node *node, const char *list);
+
+#endif

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * Post-training quantisation (PTQ): static integers, written as standard QuantizeLinear/DequantizeLinear. Weights symmetric, activations
+ * affine with calibrated ranges; BatchNormalization is folded first; biases are int32 and corrected for the mean error of the
+ * rounded weights.
+ * @source bias correction: M. Nagel et al., Data-Free Quantization, ICCV 2019, section 4.2, with measured instead of
+ *         derived input means.
+ */
+#include "compress/ptq.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "compress/method.h"
+#include "compress/tap.h"
+#include "core/error.h"
+#include "core/progress.h"
+#include "core/text.h"
+#include "netzip/pass.h"
+
+static const nz_option ptq_table[] = {
+    {.name = "wbits",
+     .type = NZ_OPTION_CHOICE,
+     .offset = offsetof(nz_ptq_options, wbits),
+     .initial = "8",
+     .choices = "8|4",
+     .help = "bits of a weight"},
+    {.name = "abits",
+     .type = NZ_OPTION_CHOICE,
+     .offset = offsetof(nz_ptq_options, abits),
+     .initial = "8",
+     .choices = "8",
+     .help = "bits of an activation"},
+    {.name = "calib",
+     .type = NZ_OPTION_CHOICE,
+     .offset = offsetof(nz_ptq_options, calib),
+     .initial = "minmax",
+     .choices = "minmax|percentile|entropy|mse",
+     .help = "how the range of an activation is chosen"},
+    {.name = "percentile",
+     .type = NZ_OPTION_REAL,
+     .offset = offsetof(nz_ptq_options, percentile),
+     .initial = "99.99",
+     .least = 50,
+     .most = 100,
+     .help = "share of values, in %, that calib=percentile keeps at each end"},
+    {.name = "samples",
+     .type = NZ_OPTION_INT,
+     .offset = offsetof(nz_ptq_options, samples),
+     .initial = "512",
+     .least = 1,
+     .most = 1e7,
+     .help = "calibration samples: the first of the data"},
+    {.name = "activations",
+     .type = NZ_OPTION_CHOICE,
+     .offset = offsetof(nz_ptq_options, activations),
+     .initial = "u8",
+     .choices = "u8|s8",
+     .help = "integer type of activations"},
+    {.name = "per_channel",
+     .type = NZ_OPTION_BOOL,
+     .offset = offsetof(nz_ptq_options, per_channel),
+     .initial = "1",
+     .help = "one weight scale per output channel, 0 or 1"},
+    {.name = "wcalib",
+     .type = NZ_OPTION_CHOICE,
+     .offset = offsetof(nz_ptq_options, wcalib),
+     .initial = "minmax",
+     .choices = "minmax|mse",
+     .help = "how the range of a weight channel is chosen"},
+    {.name = "bias_correction",
+     .type = NZ_OPTION_BOOL,
+     .offset = offsetof(nz_ptq_options, bias_correction),
+     .initial = "1",
+     .help = "correct biases for the mean error of rounded weights, 0 or 1"},
+    {.name = "exclude",
+     .type = NZ_OPTION_TEXT,
+     .offset = offsetof(nz_ptq_options, exclude),
+     .help = "layers to leave in float: shell patterns of node names or operators, joined by '+'"},
+    {.name = "sqnr",
+     .type = NZ_OPTION_INT,
+     .offset = offsetof(nz_ptq_options, sqnr_samples),
+     .initial = "32",
+     .least = 0,
+     .most = 1e6,
+     .help = "samples on which each layer's signal-to-quantisation-noise ratio is measured, 0: not"},
+};
+
+/* Room for the names of what is tapped; the strings stay the graph's. */
+static nz_status activation_names(const char ***ret_names, const nz_graph *graph, const nz_qplan *plan) {
+    NZ_TRY(nz_alloc(ret_names, plan->activation_count, sizeof **ret_names));
+    for (size_t i = 0; i < plan->activation_count; i++) (*ret_names)[i] = graph->values[plan->activations[i]].name;
+    return NZ_OK;
+}
+
+/* Channels are axis 1: features of a matrix, channels of images. */
+static nz_status open_observers(nz_observer *observers, const nz_tap *tap, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        const nz_shape *s = nz_tap_shape(tap, i);
+        NZ_TRY(nz_observer_init(&observers[i], s->rank >= 2 ? (size_t)s->dim[1] : 1));
+    }
+    return NZ_OK;
+}
+
+static nz_status observe_all(nz_observer *observers, nz_tap *tap, size_t count, const nz_method_input *input,
+                             size_t limit, nz_compress_report *report) {
+    NZ_AUTO(nz_samples_done) nz_samples samples = {0};
+    NZ_TRY(nz_samples_open(&samples, input->data, nz_tap_batch(tap), limit));
+    for (;;) {
+        nz_batch batch;
+        NZ_TRY(nz_samples_next(&samples, &batch));
+        if (batch.count == 0) break;
+        NZ_TRY(nz_tap_run(tap, batch.x, batch.count));
+        for (size_t i = 0; i < count; i++) {
+            size_t elements = 0;
+            const float *values = nz_tap_values(tap, i, &elements);
+            nz_observer_add(&observers[i], values, batch.count, elements / observers[i].channels);
+        }
+        report->samples += batch.count;
+        if (!nz_progress_step(input->progress, "calibration samples", report->samples, samples.total))
+            return nz_fail(NZ_E_CANCELLED, "calibration was interrupted");
+    }
+    report->broken = nz_loader_broken(samples.loader);
+    if (report->samples == 0) return nz_fail(NZ_E_FORMAT, "calibration: the data has no readable sample");
+    return NZ_OK;
+}
+
+static nz_status calibrate(nz_observer *observers, const nz_graph *graph, const nz_qplan *plan,
+                           const nz_method_input *input, size_t limit, nz_compress_report *report) {
+    NZ_AUTO_FREE const char **names = NULL;
+    NZ_AUTO(nz_tap_free_ptr) nz_tap *tap = NULL;
+    NZ_TRY(activation_names(&names, graph, plan));
+    NZ_TRY(nz_tap_open(&tap, graph, names, plan->activation_count, input->threads));
+    NZ_TRY(open_observers(observers, tap, plan->activation_count));
+    NZ_TRY(observe_all(observers, tap, plan->activation_count, input, limit, report));
+    for (size_t i = 0; i < plan->activation_count; i++)
+        if (observers[i].non_finite)
+            return nz_fail(NZ_E_FORMAT, "calibration: value %s holds %llu infinities or NaN; check the preprocessing",
+                           names[i], (unsigned long long)observers[i].non_finite);
+    return NZ_OK;
+}
+
+/* The common range of every group, then scale and zero point of each activation. */
+static nz_status choose_activation_params(nz_qparams *params, float *scales, const nz_observer *observers,
+                                          const nz_qplan *plan, const nz_ptq_options *o) {
+    NZ_AUTO_FREE double(*ranges)[2] = NULL;
+    NZ_TRY(nz_alloc(&ranges, plan->activation_count, sizeof *ranges));
+    for (size_t i = 0; i < plan->activation_count; i++) {
+        double range[2];
+        NZ_TRY(nz_observer_range(range, &observers[i], (nz_calibration)o->calib, o->percentile, 256));
+        double *group = ranges[plan->groups[i]];
+        group[0] = fmin(group[0], range[0]);
+        group[1] = fmax(group[1], range[1]);
+    }
+    double lowest = o->activations == 0 ? 0 : -128;
+    for (size_t i = 0; i < plan->activation_count; i++) {
+        const double *group = ranges[plan->groups[i]];
+        double scale = (group[1] - group[0]) / 255;
+        scales[i] = scale >= 1e-30 ? (float)scale : 1;
+        double zero = nearbyint(lowest - group[0] / (double)scales[i]);
+        params[i] = (nz_qparams){.dtype = o->activations == 0 ? NZ_U8 : NZ_I8,
+                                 .count = 1,
+                                 .scales = &scales[i],
+                                 .zero_point = (int64_t)fmin(fmax(zero, lowest), lowest + 255)};
+    }
+    return NZ_OK;
+}
+
+/* Signal and noise of each layer's output, float model beside quantised model on the same samples. */
+static nz_status measure_sqnr(double *sqnr_db, const nz_graph *before, const nz_graph *after, const nz_qplan *plan,
+                              const nz_method_input *input, size_t limit) {
+    NZ_AUTO_FREE const char **names = NULL;
+    NZ_AUTO_FREE double(*power)[2] = NULL;
+    NZ_AUTO(nz_tap_free_ptr) nz_tap *exact = NULL;
+    NZ_AUTO(nz_tap_free_ptr) nz_tap *rounded = NULL;
+    NZ_AUTO(nz_samples_done) nz_samples samples = {0};
+    NZ_TRY(nz_alloc(&names, plan->layer_count, sizeof *names));
+    NZ_TRY(nz_alloc(&power, plan->layer_count, sizeof *power));
+    for (size_t i = 0; i < plan->layer_count; i++)
+        names[i] = before->values[before->nodes[plan->layers[i].node].outputs[0]].name;
+    NZ_TRY(nz_tap_open(&exact, before, names, plan->layer_count, input->threads));
+    NZ_TRY(nz_tap_open(&rounded, after, names, plan->layer_count, input->threads));
+    NZ_TRY(nz_samples_open(&samples, input->data, nz_tap_batch(exact), limit));
+    for (size_t done = 0;;) {
+        nz_batch batch;
+        NZ_TRY(nz_samples_next(&samples, &batch));
+        if (batch.count == 0) break;
+        NZ_TRY(nz_tap_run(exact, batch.x, batch.count));
+        NZ_TRY(nz_tap_run(rounded, batch.x, batch.count));
+        for (size_t i = 0; i < plan->layer_count; i++) {
+            size_t elements = 0;
+            const float *a = nz_tap_values(exact, i, &elements), *b = nz_tap_values(rounded, i, &elements);
+            for (size_t k = 0; k < elements * batch.count; k++) {
+                double difference = (double)a[k] - b[k];
+                power[i][0] += (double)a[k] * a[k];
+                power[i][1] += difference * difference;
+            }
+        }
+        if (!nz_progress_step(input->progress, "samples compared layer by layer", done += batch.count, samples.total))
+            return nz_fail(NZ_E_CANCELLED, "compression was interrupted");
+    }
+    for (size_t i = 0; i < plan->layer_count; i++)
+        sqnr_db[i] = power[i][0] > 0 && power[i][1] > 0 ? 10 * log10(power[i][0] / power[i][1]) : NAN;
+    return NZ_OK;
+}
+
+static nz_status describe(nz_compress_report *report, const nz_graph *graph, const nz_qplan *plan,
+                          const nz_ptq_options *o, const double *sqnr_db) {
+    size_t worst = 0, all = 0;
+    for (size_t n = 0; n < graph->node_count; n++) all += nz_qdq_is_layer(&graph->nodes[n]);
+    char what[96], lowest[256] = "";
+    snprintf(what, sizeof what, "int%d %s weights, %s activations", o->wbits == 0 ? 8 : 4,
+             o->per_channel ? "per-channel" : "per-tensor", o->activations == 0 ? "uint8" : "int8");
+    for (size_t i = 0; i < plan->layer_count; i++) {
+        NZ_TRY(nz_compress_report_add(report, &graph->nodes[plan->layers[i].node], what, sqnr_db[i], NAN));
+        if (isnan(sqnr_db[worst]) || sqnr_db[i] < sqnr_db[worst]) worst = i;
+    }
+    if (isfinite(sqnr_db[worst]))
+        snprintf(lowest, sizeof lowest, " The lowest signal-to-quantisation-noise ratio is %.1f dB, at %s.",
+                 sqnr_db[worst], graph->nodes[plan->layers[worst].node].name);
+    return nz_format(&report->summary,
+                     "%zu of %zu convolution and linear layers run in integers (%s), calibrated on %zu samples.%s",
+                     plan->layer_count, all, what, report->samples, lowest);
+}
+
+/* Everything that lives while one model is quantised. */
+typedef struct work {
+    nz_graph *folded, *result;
+    nz_qplan plan;
+    nz_observer *observers;
+    nz_qparams *params;
+    float *scales;
+    double *sqnr_db;
+} work;
+
+static void work_done(work *w) {
+    nz_graph_free(w->folded);
+    nz_graph_free(w->result);
+    for (size_t i = 0; w->observers && i < w->plan.activation_count; i++) nz_observer_done(&w->observers[i]);
+    nz_qplan_done(&w->plan);
+    free(w->observers);
+    free(w->params);
+    free(w->scales);
+    free(w->sqnr_db);
+}
+
+static nz_status prepare(work *w, const nz_graph *graph, const nz_ptq_options *o) {
+    NZ_AUTO_GRAPH nz_graph *folded = NULL;
+    for (size_t n = 0; n < graph->node_count; n++)
+        if (strcmp(graph->nodes[n].op_type, "QuantizeLinear") == 0)
+            return nz_fail(NZ_E_UNSUPPORTED,
+                           "the model is quantised already (node %s); compress the float model instead",
+                           graph->nodes[n].name);
+    NZ_TRY(nz_pass_fold(&folded, graph));
+    NZ_TRY(nz_pass_fold_batchnorm(&w->folded, folded));
+    NZ_TRY(nz_qplan_make(&w->plan, w->folded, o->exclude));
+    if (w->plan.layer_count == 0)
+        return nz_fail(NZ_E_UNSUPPORTED,
+                       "the model has no convolution or linear layer with constant float weights to quantise");
+    NZ_TRY(nz_alloc(&w->observers, w->plan.activation_count, sizeof *w->observers));
+    NZ_TRY(nz_alloc(&w->params, w->plan.activation_count, sizeof *w->params));
+    NZ_TRY(nz_alloc(&w->scales, w->plan.activation_count, sizeof *w->scales));
+    NZ_TRY(nz_alloc(&w->sqnr_db, w->plan.layer_count, sizeof *w->sqnr_db));
+    for (size_t i = 0; i < w->plan.layer_count; i++) w->sqnr_db[i] = NAN;
+    return nz_graph_clone(&w->result, w->folded);
+}
+
+static size_t place_of(const nz_qplan *plan, int value) {
+    size_t i = 0;
+    while (plan->activations[i] != value) i++; /* every layer's input was chosen with the layer */
+    return i;
+}
+
+static nz_status apply(nz_graph **ret_graph, nz_compress_report *report, const nz_method_input *input,
+                       const void *options) {
+    const nz_ptq_options *o = options;
+    NZ_AUTO(work_done) work w = {0};
+    NZ_TRY(prepare(&w, input->graph, o));
+    NZ_TRY(calibrate(w.observers, w.folded, &w.plan, input, (size_t)o->samples, report));
+    NZ_TRY(choose_activation_params(w.params, w.scales, w.observers, &w.plan, o));
+    for (size_t i = 0; i < w.plan.layer_count; i++) {
+        size_t at = place_of(&w.plan, w.plan.layers[i].input);
+        NZ_TRY(nz_ptq_quantize_layer(w.result, &w.plan.layers[i], w.scales[at], &w.observers[at], o));
+    }
+    for (size_t i = 0; i < w.plan.activation_count; i++)
+        NZ_TRY(nz_qdq_insert(w.result, w.plan.activations[i], &w.params[i]));
+    NZ_TRY(nz_graph_finish(w.result));
+    if (o->sqnr_samples > 0)
+        NZ_TRY(measure_sqnr(w.sqnr_db, w.folded, w.result, &w.plan, input, (size_t)o->sqnr_samples));
+    NZ_TRY(describe(report, w.folded, &w.plan, o, w.sqnr_db));
+    *ret_graph = NZ_STEAL(w.result);
+    return NZ_OK;
+}
+
+const nz_method nz_method_ptq = {
+    .name = "ptq",
+    .alias = "PTQ",
+    .technique = "PTQ",
+    .help = "post-training static quantisation to integers",
+    .options = ptq_table,
+    .option_count = NZ_COUNT(ptq_table),
+    .options_bytes = sizeof(nz_ptq_options),
+    .needs_data = true,
+    .apply = apply,
+};

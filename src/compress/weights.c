@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "compress/weights.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "compress/method.h"
+#include "core/error.h"
+#include "op/op.h"
+
+/* The constant that a weight input comes from, NZ_NO_VALUE where it is computed from the model's input. */
+static nz_status find_origin(int *ret_value, const nz_graph *graph, const nz_node *user, int value) {
+    while (value >= 0 && !nz_value_is_constant(graph, value)) {
+        int producer = graph->values[value].producer;
+        if (producer < 0) break;
+        const nz_node *node = &graph->nodes[producer];
+        const nz_op *op = nz_op_of(node);
+        if (strcmp(node->op_type, "DequantizeLinear") == 0 && nz_value_is_constant(graph, node->inputs[0]))
+            return nz_fail(NZ_E_UNSUPPORTED,
+                           "node %s: its weights are quantised already; compress the float model instead", user->name);
+        bool passes = op && ((op->flags & NZ_OP_MOVES_DATA) || strcmp(node->op_type, "Cast") == 0);
+        if (!passes || node->input_count < 1) break;
+        value = node->inputs[0];
+    }
+    *ret_value = value >= 0 && nz_value_is_constant(graph, value) ? value : NZ_NO_VALUE;
+    return NZ_OK;
+}
+
+static bool is_layer(const nz_node *node, bool linear) {
+    const nz_op *op = nz_op_of(node);
+    if (!op || !(op->flags & NZ_OP_HAS_MACS) || node->input_count < 2) return false;
+    if (op->flags & NZ_OP_IS_CONV) return true;
+    return linear && (strcmp(node->op_type, "Gemm") == 0 || strcmp(node->op_type, "MatMul") == 0);
+}
+
+nz_status nz_weights_list(nz_weight_list *ret_list, const nz_graph *graph, bool linear, const char *exclude) {
+    NZ_AUTO_FREE nz_weight *items = NULL;
+    NZ_AUTO_FREE bool *seen = NULL;
+    NZ_TRY(nz_alloc(&items, graph->node_count, sizeof *items));
+    NZ_TRY(nz_alloc(&seen, graph->value_count, sizeof *seen));
+    size_t count = 0;
+    for (size_t n = 0; n < graph->node_count; n++) {
+        const nz_node *node = &graph->nodes[n];
+        if (!is_layer(node, linear) || nz_node_matches(node, exclude)) continue;
+        int value = NZ_NO_VALUE;
+        NZ_TRY(find_origin(&value, graph, node, node->inputs[1]));
+        if (value < 0 || seen[value] || !nz_dtype_get(graph->values[value].dtype)->is_float) continue;
+        seen[value] = true;
+        items[count++] = (nz_weight){.node = (int)n, .value = value};
+    }
+    *ret_list = (nz_weight_list){.count = count, .items = NZ_STEAL(items)};
+    return NZ_OK;
+}
