@@ -5,7 +5,10 @@
 
 #include "op/op.h"
 
+extern const nz_op nz_ops_activation[]; /**< Relu, Clip, PRelu, ... */
 extern const nz_op nz_ops_arithmetic[]; /**< Add, Mul, Pow, Max, Sum, ...: arithmetic with broadcasting */
+extern const nz_op nz_ops_logic[];      /**< Equal, And, BitShift, Where, ... */
 extern const nz_op nz_ops_shape[];      /**< Reshape, Squeeze, Shape, ...: the same elements under another shape */
+extern const nz_op nz_ops_unary[];      /**< Exp, Sqrt, Abs, ...: mathematical functions of one tensor */
 
 #endif

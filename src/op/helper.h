@@ -83,6 +83,11 @@ NZ_CHECKED nz_status nz_op_run_widened(const nz_op_ctx *ctx, nz_status (*run)(co
 /** All elements of a f32, f16 or bf16 tensor from / to f32; the fast path that nz_tensor_set_real is not. */
 void nz_narrow_f32(nz_tensor *tensor, const float *values, int64_t count);
 
+/** The elements of `in` as they are into `out`, of the same type and number of elements; 4-bit types too. */
+void nz_op_copy(const nz_tensor *out, const nz_tensor *in);
+/** As an entry's run: input 0 as it is into output 0. */
+nz_status nz_op_run_copy(const nz_op_ctx *ctx);
+
 enum { NZ_LOOP_OPERANDS = 4 };
 
 /** A walk over an index space with a data pointer per operand, each with strides of its own (in elements; 0 repeats). */

@@ -7,6 +7,16 @@
 
 size_t nz_dtype_size(nz_dtype dtype) { return (size_t)nz_dtype_get(dtype)->bits / 8; }
 
+void nz_op_copy(const nz_tensor *out, const nz_tensor *in) {
+    int64_t bits = nz_shape_elements(&out->shape) * nz_dtype_get(out->dtype)->bits;
+    if (bits > 0 && out->data != in->data) memcpy(out->data, in->data, ((size_t)bits + 7) / 8);
+}
+
+nz_status nz_op_run_copy(const nz_op_ctx *ctx) {
+    nz_op_copy(&ctx->out[0], ctx->in[0]);
+    return NZ_OK;
+}
+
 /* ---- half precision ---- */
 
 void nz_narrow_f32(nz_tensor *tensor, const float *values, int64_t count) {
