@@ -10,5 +10,10 @@ extern const nz_op nz_ops_arithmetic[]; /**< Add, Mul, Pow, Max, Sum, ...: arith
 extern const nz_op nz_ops_logic[];      /**< Equal, And, BitShift, Where, ... */
 extern const nz_op nz_ops_shape[];      /**< Reshape, Squeeze, Shape, ...: the same elements under another shape */
 extern const nz_op nz_ops_unary[];      /**< Exp, Sqrt, Abs, ...: mathematical functions of one tensor */
+extern const nz_op nz_ops_conv[];       /**< Conv, ConvTranspose */
+extern const nz_op nz_ops_matmul[];     /**< MatMul, Gemm */
+extern const nz_op nz_ops_norm[];       /**< Batch-, Instance-, Group-, Layer-, Lp-, ... normalisation, LRN */
+extern const nz_op nz_ops_pool[];       /**< pooling over windows and planes, MaxUnpool */
+extern const nz_op nz_ops_softmax[];    /**< Softmax, LogSoftmax */
 
 #endif

@@ -11,6 +11,11 @@
 /* A new family is one row here, one declaration in families.h and one word in meson.build. */
 static const nz_op *const families[] = {
     nz_ops_activation, nz_ops_arithmetic, nz_ops_logic, nz_ops_shape, nz_ops_unary,
+    nz_ops_conv,
+    nz_ops_matmul,
+    nz_ops_norm,
+    nz_ops_pool,
+    nz_ops_softmax,
 };
 
 enum { TABLE_MOST = 512 };

@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** Normalisations: Batch, Instance, Layer, Group, RMS, Lp, mean and variance, local response. */
+#include <math.h>
+#include <string.h>
+
+#include "kernel/ref.h"
+#include "op/families.h"
+#include "op/helper.h"
+
+/* f16 and bf16 go through f32. */
+#define TYPES_NORM (NZ_TYPE_BIT(NZ_F32) | NZ_TYPE_BIT(NZ_F16) | NZ_TYPE_BIT(NZ_BF16))
+#define WIDEN(run)                                                                                                     \
+    if (ctx->in[0]->dtype != NZ_F32) return nz_op_run_widened(ctx, run)
+
+/* Input i must be a list of `count` numbers (-1: any length) of a floating type. */
+static nz_status check_list(const nz_op_ctx *ctx, size_t i, int64_t count) {
+    const nz_tensor *list = nz_op_in(ctx, i);
+    char text[112];
+    if (!list) return NZ_OK;
+    if (!nz_dtype_get(list->dtype)->is_float || list->shape.rank != 1 ||
+        (count >= 0 && list->shape.dim[0] >= 0 && list->shape.dim[0] != count))
+        return nz_op_fail(ctx, NZ_E_SHAPE, "input %zu is %s of %s, %lld numbers are needed", i,
+                          nz_shape_text(&list->shape, text), nz_dtype_get(list->dtype)->name, (long long)count);
+    return NZ_OK;
+}
+
+/* x[batch, channels, plane...] as three extents. */
+static void split_channels(const nz_shape *x, int64_t extents[3]) {
+    extents[0] = x->rank > 0 ? x->dim[0] : 1;
+    extents[1] = x->rank > 1 ? x->dim[1] : 1;
+    extents[2] = x->rank > 2 ? nz_shape_span(x, 2, x->rank) : 1;
+}
+
+/* Layer-, Instance-, GroupNormalization: 5 per element, + 1 with a scale and + 1 with a shift. */
+static nz_status count_normalise(const nz_op_ctx *ctx, nz_op_cost *cost) {
+    uint64_t each = 5U + (nz_op_in(ctx, 1) != NULL) + (nz_op_in(ctx, 2) != NULL);
+    return nz_op_add_ops(ctx, cost, nz_shape_elements(&ctx->in[0]->shape), each);
+}
+
+/* -- BatchNormalization ----------------------------------------------------------------------------------------- */
+
+static nz_status infer_batch(const nz_op_ctx *ctx) {
+    NZ_TRY(nz_op_check(ctx, 5, 5, 5));
+    const nz_shape *x = &ctx->in[0]->shape;
+    bool training = nz_attr_int(ctx->node, "training_mode", 0) != 0;
+    if (x->rank < 1) return nz_op_fail(ctx, NZ_E_SHAPE, "the input is a scalar");
+    int64_t channels = x->rank > 1 ? x->dim[1] : 1;
+    for (size_t i = 1; i < 5; i++) {
+        NZ_TRY(check_list(ctx, i, channels));
+        if (channels < 0) channels = ctx->in[i]->shape.dim[0];
+    }
+    nz_op_set_out(ctx, 0, ctx->in[0]->dtype, x);
+    nz_shape list = {1, {channels}};
+    for (size_t i = 1; i < ctx->out_count; i++) {
+        if (nz_op_has_out(ctx, i) && (!training || i > 2))
+            return nz_op_fail(ctx, NZ_E_UNSUPPORTED, "output %zu belongs to training, and training_mode is %d", i,
+                              training);
+        nz_op_set_out(ctx, i, ctx->in[3]->dtype, &list);
+    }
+    return NZ_OK;
+}
+
+/* What the running statistics become: the old ones weigh `momentum`. */
+static void mix(float *target, const float *old, const float *now, int64_t count, float momentum) {
+    for (int64_t i = 0; target && i < count; i++) target[i] = old[i] * momentum + now[i] * (1 - momentum);
+}
+
+static nz_status run_batch(const nz_op_ctx *ctx) {
+    WIDEN(run_batch);
+    int64_t e[3];
+    split_channels(&ctx->in[0]->shape, e);
+    /* scale, shift, mean and variance may have types of their own. */
+    float *lists[4];
+    for (size_t i = 0; i < 4; i++) {
+        NZ_TRY(nz_arena_alloc(ctx->scratch, &lists[i], (size_t)e[1], sizeof(float)));
+        nz_tensor_to_f32(ctx->in[1 + i], lists[i]);
+    }
+    float *mean = lists[2], *variance = lists[3];
+    if (nz_attr_int(ctx->node, "training_mode", 0) != 0) {
+        float momentum = nz_attr_float(ctx->node, "momentum", 0.9F);
+        NZ_TRY(nz_arena_alloc(ctx->scratch, &mean, (size_t)e[1], sizeof(float)));
+        NZ_TRY(nz_arena_alloc(ctx->scratch, &variance, (size_t)e[1], sizeof(float)));
+        nz_ref_batch_moments(e[0], e[1], e[2], ctx->in[0]->data, mean, variance);
+        if (nz_op_has_out(ctx, 1)) mix(ctx->out[1].data, lists[2], mean, e[1], momentum);
+        if (nz_op_has_out(ctx, 2)) mix(ctx->out[2].data, lists[3], variance, e[1], momentum);
+    }
+    nz_ref_batch_norm(e[0], e[1], e[2], ctx->in[0]->data, lists[0], lists[1], mean, variance,
+                      nz_attr_float(ctx->node, "epsilon", 1e-5F), ctx->out[0].data);
+    return NZ_OK;
+}
+
+/* Before version 14 the number of outputs told training from inference. */
+static nz_status lift_batch(nz_graph *graph, int node) {
+    nz_node *n = &graph->nodes[node];
+    if (n->opset >= 14) return NZ_OK;
+    for (size_t i = 1; i < n->output_count; i++)
+        if (n->outputs[i] != NZ_NO_VALUE &&
+            (nz_graph_is_output(graph, n->outputs[i]) || nz_graph_consumers(graph, n->outputs[i], NULL)))
+            return nz_node_fail(n, NZ_E_UNSUPPORTED, "training mode of opset %d is not supported", n->opset);
+    if (n->output_count > 1) n->output_count = 1;
+    if (nz_attr_int(n, "spatial", 1) != 1) return nz_node_fail(n, NZ_E_UNSUPPORTED, "spatial=0 is not supported");
+    static const char *const gone[] = {"spatial", "is_test", "consumed_inputs"};
+    for (size_t i = 0; i < NZ_COUNT(gone); i++) nz_node_remove_attr(n, gone[i]);
+    return NZ_OK;
+}
+
+static int since_batch(const nz_graph *graph, const nz_node *node) {
+    (void)graph;
+    return nz_attr_get(node, "training_mode") ? 14 : 13;
+}
+
+/* -- InstanceNormalization, GroupNormalization ------------------------------------------------------------------ */
+
+static nz_status infer_channels(const nz_op_ctx *ctx) {
+    NZ_TRY(nz_op_check(ctx, 3, 3, 1));
+    const nz_shape *x = &ctx->in[0]->shape;
+    if (x->rank < 2) return nz_op_fail(ctx, NZ_E_SHAPE, "an input of rank %d has no channels", x->rank);
+    NZ_TRY(check_list(ctx, 1, x->dim[1]));
+    NZ_TRY(check_list(ctx, 2, x->dim[1]));
+    if (strcmp(ctx->node->op_type, "GroupNormalization") == 0) {
+        int64_t groups = nz_attr_int(ctx->node, "num_groups", 0);
+        if (groups < 1 || (x->dim[1] >= 0 && x->dim[1] % groups))
+            return nz_op_fail(ctx, NZ_E_SHAPE, "num_groups %lld does not divide %lld channels", (long long)groups,
+                              (long long)x->dim[1]);
+    }
+    nz_op_set_out(ctx, 0, ctx->in[0]->dtype, x);
+    return NZ_OK;
+}
+
+/* Rows of the channels of one group, then a scale and shift per channel. */
+static nz_status run_groups(const nz_op_ctx *ctx) {
+    WIDEN(run_groups);
+    int64_t e[3];
+    split_channels(&ctx->in[0]->shape, e);
+    int64_t groups = nz_attr_int(ctx->node, "num_groups", e[1]);
+    const float *scale = ctx->in[1]->data, *shift = ctx->in[2]->data;
+    float *y = ctx->out[0].data;
+    if (groups < 1 || nz_shape_elements(&ctx->in[0]->shape) == 0) return NZ_OK;
+    nz_ref_normalise_rows(e[0] * groups, e[1] / groups * e[2], ctx->in[0]->data,
+                          nz_attr_float(ctx->node, "epsilon", 1e-5F), y, NULL, NULL);
+    for (int64_t c = 0; c < e[0] * e[1]; c++)
+        for (int64_t i = 0; i < e[2]; i++) y[c * e[2] + i] = y[c * e[2] + i] * scale[c % e[1]] + shift[c % e[1]];
+    return NZ_OK;
+}
+
+static nz_status lift_instance(nz_graph *graph, int node) {
+    nz_node_remove_attr(&graph->nodes[node], "consumed_inputs");
+    return NZ_OK;
+}
+
+/* -- LayerNormalization, RMSNormalization ----------------------------------------------------------------------- */
+
+static nz_status infer_layer(const nz_op_ctx *ctx) {
+    bool rms = strcmp(ctx->node->op_type, "RMSNormalization") == 0;
+    NZ_TRY(nz_op_check(ctx, 2, rms ? 2 : 3, rms ? 1 : 3));
+    const nz_shape *x = &ctx->in[0]->shape;
+    nz_shape joined, rest = {.rank = 0}, reduced = *x;
+    int axis = 0;
+    NZ_TRY(nz_op_axis(ctx, &axis, nz_attr_int(ctx->node, "axis", -1), x->rank));
+    for (int i = axis; i < x->rank; i++) rest.dim[rest.rank++] = x->dim[i], reduced.dim[i] = 1;
+    for (size_t i = 1; i < 3; i++) {
+        const nz_tensor *list = nz_op_in(ctx, i);
+        char lt[112], xt[112];
+        if (!list) continue;
+        NZ_TRY(nz_op_same_type(ctx, 0, i));
+        if (!nz_shape_broadcast(&joined, x, &list->shape) || joined.rank != x->rank ||
+            (nz_shape_known(x) && !nz_shape_equal(&joined, x)))
+            return nz_op_fail(ctx, NZ_E_SHAPE, "input %zu of %s does not fit %s", i, nz_shape_text(&list->shape, lt),
+                              nz_shape_text(x, xt));
+    }
+    if (nz_attr_int(ctx->node, "stash_type", 1) != 1)
+        return nz_op_fail(ctx, NZ_E_UNSUPPORTED, "stash_type %lld is not supported, only 1 (float)",
+                          (long long)nz_attr_int(ctx->node, "stash_type", 1));
+    nz_op_set_out(ctx, 0, ctx->in[0]->dtype, x);
+    nz_op_set_out(ctx, 1, NZ_F32, &reduced);
+    nz_op_set_out(ctx, 2, NZ_F32, &reduced);
+    return NZ_OK;
+}
+
+static nz_status run_layer(const nz_op_ctx *ctx) {
+    WIDEN(run_layer);
+    const nz_shape *shape = &ctx->in[0]->shape;
+    int axis = 0;
+    NZ_TRY(nz_op_axis(ctx, &axis, nz_attr_int(ctx->node, "axis", -1), shape->rank));
+    int64_t rows = nz_shape_span(shape, 0, axis), width = nz_shape_span(shape, axis, shape->rank);
+    float *y = ctx->out[0].data, *mean = nz_op_has_out(ctx, 1) ? ctx->out[1].data : NULL;
+    float *inverse = nz_op_has_out(ctx, 2) ? ctx->out[2].data : NULL,
+          epsilon = nz_attr_float(ctx->node, "epsilon", 1e-5F);
+    if (rows * width == 0) return NZ_OK;
+    if (strcmp(ctx->node->op_type, "RMSNormalization") == 0)
+        nz_ref_rms_rows(rows, width, ctx->in[0]->data, epsilon, y);
+    else
+        nz_ref_normalise_rows(rows, width, ctx->in[0]->data, epsilon, y, mean, inverse);
+    for (size_t i = 1; i < 3; i++) {
+        const nz_tensor *list = nz_op_in(ctx, i);
+        if (!list) continue;
+        const float *value = list->data;
+        int64_t count = nz_shape_elements(&list->shape), total = rows * width;
+        if (nz_shape_equal(&list->shape, shape) || count == width || count == 1) {
+            for (int64_t k = 0; k < total; k++) y[k] = i == 1 ? y[k] * value[k % count] : y[k] + value[k % count];
+            continue;
+        }
+        for (int64_t k = 0; k < total; k++) {
+            int64_t rest = k, at = 0, step = 1;
+            for (int a = shape->rank - 1, b = list->shape.rank - 1; b >= 0; a--, b--) {
+                if (list->shape.dim[b] != 1) at += rest % shape->dim[a] * step;
+                rest /= shape->dim[a];
+                step *= list->shape.dim[b];
+            }
+            y[k] = i == 1 ? y[k] * value[at] : y[k] + value[at];
+        }
+    }
+    return NZ_OK;
+}
+
+/* Without a mean: square, sum, root, division; + 1 for the scale. */
+static nz_status count_rms(const nz_op_ctx *ctx, nz_op_cost *cost) {
+    return nz_op_add_ops(ctx, cost, nz_shape_elements(&ctx->in[0]->shape), 4);
+}
+
+/* -- LpNormalization, MeanVarianceNormalization, LRN ------------------------------------------------------------ */
+
+static nz_status infer_lp(const nz_op_ctx *ctx) {
+    int axis = 0;
+    NZ_TRY(nz_op_infer_unary(ctx));
+    NZ_TRY(nz_op_axis(ctx, &axis, nz_attr_int(ctx->node, "axis", -1), ctx->in[0]->shape.rank));
+    int64_t p = nz_attr_int(ctx->node, "p", 2);
+    return p == 1 || p == 2 ? NZ_OK : nz_op_fail(ctx, NZ_E_UNSUPPORTED, "p is %lld, 1 or 2 is needed", (long long)p);
+}
+
+/* The norm as a Reduce* (1 per element, 2 for L2) and a division. */
+static nz_status count_lp(const nz_op_ctx *ctx, nz_op_cost *cost) {
+    return nz_op_add_ops(ctx, cost, nz_shape_elements(&ctx->in[0]->shape), nz_attr_int(ctx->node, "p", 2) == 2 ? 3 : 2);
+}
+
+static nz_status run_lp(const nz_op_ctx *ctx) {
+    WIDEN(run_lp);
+    const nz_shape *shape = &ctx->in[0]->shape;
+    int axis = 0;
+    NZ_TRY(nz_op_axis(ctx, &axis, nz_attr_int(ctx->node, "axis", -1), shape->rank));
+    int64_t outer = nz_shape_span(shape, 0, axis), count = shape->dim[axis],
+            inner = nz_shape_span(shape, axis + 1, shape->rank);
+    bool squares = nz_attr_int(ctx->node, "p", 2) == 2;
+    for (int64_t row = 0; row < outer * inner; row++) {
+        const float *x = (const float *)ctx->in[0]->data + row / inner * count * inner + row % inner;
+        float *y = (float *)ctx->out[0].data + row / inner * count * inner + row % inner;
+        double norm = 0;
+        for (int64_t i = 0; i < count; i++) {
+            double value = (double)x[i * inner];
+            norm += squares ? value * value : fabs(value);
+        }
+        if (squares) norm = sqrt(norm);
+        for (int64_t i = 0; i < count; i++) y[i * inner] = norm > 0 ? (float)((double)x[i * inner] / norm) : 0;
+    }
+    return NZ_OK;
+}
+
+static nz_status mvn_axes(const nz_op_ctx *ctx, unsigned *ret_set) {
+    static const int64_t usual[] = {0, 2, 3};
+    size_t count = 0;
+    const int64_t *axes = nz_attr_ints(ctx->node, "axes", &count);
+    return nz_op_axes(ctx, ret_set, axes ? axes : usual, axes ? count : NZ_COUNT(usual), ctx->in[0]->shape.rank);
+}
+
+static nz_status infer_mvn(const nz_op_ctx *ctx) {
+    unsigned set;
+    NZ_TRY(nz_op_infer_unary(ctx));
+    return mvn_axes(ctx, &set);
+}
+
+/* As the operator's own definition has it: (x - mean) / (sqrt(E[x^2] - mean^2) + 1e-9). */
+static nz_status run_mvn(const nz_op_ctx *ctx) {
+    WIDEN(run_mvn);
+    const nz_shape *shape = &ctx->in[0]->shape;
+    const float *x = ctx->in[0]->data;
+    float *y = ctx->out[0].data;
+    int64_t total = nz_shape_elements(shape), groups = 1;
+    unsigned set = 0;
+    NZ_TRY(mvn_axes(ctx, &set));
+    for (int i = 0; i < shape->rank; i++) groups *= set >> i & 1 ? 1 : shape->dim[i];
+    double *sums, *squares;
+    NZ_TRY(nz_arena_alloc(ctx->scratch, &sums, (size_t)groups, sizeof *sums));
+    NZ_TRY(nz_arena_alloc(ctx->scratch, &squares, (size_t)groups, sizeof *squares));
+    for (int pass = 0; pass < 3; pass++)
+        for (int64_t i = 0; i < total; i++) {
+            int64_t group = 0, step = 1, rest = i;
+            for (int axis = shape->rank - 1; axis >= 0; axis--) {
+                int64_t at = rest % shape->dim[axis];
+                rest /= shape->dim[axis];
+                if (set >> axis & 1) continue;
+                group += at * step;
+                step *= shape->dim[axis];
+            }
+            double mean = sums[group] * (double)groups / (double)total, difference = (double)x[i] - mean;
+            if (pass == 0)
+                sums[group] += (double)x[i];
+            else if (pass == 1)
+                squares[group] += difference * difference;
+            else
+                y[i] = (float)(difference / (sqrt(squares[group] * (double)groups / (double)total) + 1e-9));
+        }
+    return NZ_OK;
+}
+
+static nz_status infer_lrn(const nz_op_ctx *ctx) {
+    int64_t size = nz_attr_int(ctx->node, "size", 0);
+    NZ_TRY(nz_op_infer_unary(ctx));
+    if (ctx->in[0]->shape.rank < 2) return nz_op_fail(ctx, NZ_E_SHAPE, "the input has no channels");
+    return size >= 1 && size <= (1 << 30)
+               ? NZ_OK
+               : nz_op_fail(ctx, NZ_E_SHAPE, "size is %lld, at least 1 is needed", (long long)size);
+}
+
+/* A sum of squares as LpPool counts it (2 per tap), then a product, a sum, a power and a division. */
+static nz_status count_lrn(const nz_op_ctx *ctx, nz_op_cost *cost) {
+    uint64_t size = (uint64_t)nz_attr_int(ctx->node, "size", 1);
+    return nz_op_add_ops(ctx, cost, nz_shape_elements(&ctx->in[0]->shape), 2 * size + 4);
+}
+
+static nz_status run_lrn(const nz_op_ctx *ctx) {
+    WIDEN(run_lrn);
+    int64_t e[3];
+    split_channels(&ctx->in[0]->shape, e);
+    nz_ref_lrn(e[0], e[1], e[2], ctx->in[0]->data, nz_attr_int(ctx->node, "size", 1),
+               nz_attr_float(ctx->node, "alpha", 1e-4F), nz_attr_float(ctx->node, "beta", 0.75F),
+               nz_attr_float(ctx->node, "bias", 1.0F), ctx->out[0].data);
+    return NZ_OK;
+}
+
+/* -- lifts of GroupNormalization -------------------------------------------------------------------------------- */
+
+/* Version 18 scales per group, which is what InstanceNormalization does once the groups are the channels:
+ * Reshape(x, [0, groups, -1]), InstanceNormalization, Reshape back. */
+static nz_status lift_group(nz_graph *graph, int node) {
+    if (graph->nodes[node].opset >= 21) return NZ_OK;
+    const nz_node *n = &graph->nodes[node];
+    int64_t list[3] = {0, nz_attr_int(n, "num_groups", 0), -1};
+    float epsilon = nz_attr_float(n, "epsilon", 1e-5F);
+    if (n->input_count != 3 || n->output_count != 1 || list[1] < 1)
+        return nz_node_fail(n, NZ_E_SHAPE, "three inputs, one output and num_groups are needed");
+    int x = n->inputs[0], scale = n->inputs[1], shift = n->inputs[2], shape = -1, target = -1, grouped = -1, done = -1,
+        added = -1;
+    const nz_shape three = {1, {3}};
+    const nz_tensor constant = nz_tensor_borrow(NZ_I64, &three, list);
+    nz_dtype dtype = graph->values[x].dtype;
+    const char *y = graph->values[n->outputs[0]].name;
+    NZ_TRY(nz_graph_add_constant(graph, &target, y, &constant));
+    NZ_TRY(nz_graph_add_value(graph, &shape, y, NZ_I64, NULL));
+    NZ_TRY(nz_graph_add_value(graph, &grouped, y, dtype, NULL));
+    NZ_TRY(nz_graph_add_value(graph, &done, y, dtype, NULL));
+    NZ_TRY(nz_graph_add_node(graph, NULL, "Shape", NULL, (int[]){x}, 1, (int[]){shape}, 1));
+    NZ_TRY(nz_graph_add_node(graph, NULL, "Reshape", NULL, (int[]){x, target}, 2, (int[]){grouped}, 1));
+    NZ_TRY(nz_graph_add_node(graph, &added, "InstanceNormalization", NULL, (int[]){grouped, scale, shift}, 3,
+                             (int[]){done}, 1));
+    NZ_TRY(nz_node_set_float(&graph->nodes[added], "epsilon", epsilon));
+    nz_node *last = &graph->nodes[node];
+    nz_node_remove_attr(last, "num_groups");
+    nz_node_remove_attr(last, "epsilon");
+    NZ_TRY(nz_node_set_op(last, "Reshape"));
+    return nz_node_set_inputs(last, (int[]){done, shape}, 2);
+}
+
+const nz_op nz_ops_norm[] = {
+    {.name = "BatchNormalization",
+     .versions = NZ_VERSIONS(1, 6, 7, 9, 14, 15),
+     .canonical_since = 14,
+     .flags = NZ_OP_NORMALISES,
+     .attributes = NZ_ATTRIBUTES("epsilon", "momentum", "training_mode"),
+     .types = TYPES_NORM,
+     .lift = lift_batch,
+     .infer = infer_batch,
+     .count = nz_op_count_2,
+     .run = run_batch,
+     .since = since_batch},
+    {.name = "InstanceNormalization",
+     .versions = NZ_VERSIONS(1, 6, 22),
+     .canonical_since = 6,
+     .flags = NZ_OP_NORMALISES,
+     .attributes = NZ_ATTRIBUTES("epsilon"),
+     .types = TYPES_NORM,
+     .lift = lift_instance,
+     .infer = infer_channels,
+     .count = count_normalise,
+     .run = run_groups},
+    {.name = "GroupNormalization",
+     .versions = NZ_VERSIONS(18, 21),
+     .canonical_since = 21,
+     .flags = NZ_OP_NORMALISES,
+     .attributes = NZ_ATTRIBUTES("epsilon", "num_groups", "stash_type"),
+     .types = TYPES_NORM,
+     .lift = lift_group,
+     .infer = infer_channels,
+     .count = count_normalise,
+     .run = run_groups},
+    {.name = "LayerNormalization",
+     .versions = NZ_VERSIONS(17),
+     .canonical_since = 17,
+     .flags = NZ_OP_NORMALISES,
+     .attributes = NZ_ATTRIBUTES("axis", "epsilon", "stash_type"),
+     .types = TYPES_NORM,
+     .infer = infer_layer,
+     .count = count_normalise,
+     .run = run_layer},
+    {.name = "RMSNormalization",
+     .versions = NZ_VERSIONS(23),
+     .canonical_since = 23,
+     .flags = NZ_OP_NORMALISES,
+     .attributes = NZ_ATTRIBUTES("axis", "epsilon", "stash_type"),
+     .types = TYPES_NORM,
+     .infer = infer_layer,
+     .count = count_rms,
+     .run = run_layer},
+    {.name = "LpNormalization",
+     .versions = NZ_VERSIONS(1, 22),
+     .canonical_since = 1,
+     .flags = NZ_OP_NORMALISES,
+     .attributes = NZ_ATTRIBUTES("axis", "p"),
+     .types = TYPES_NORM,
+     .infer = infer_lp,
+     .count = count_lp,
+     .run = run_lp},
+    {.name = "MeanVarianceNormalization",
+     .versions = NZ_VERSIONS(9, 13),
+     .canonical_since = 9,
+     .flags = NZ_OP_NORMALISES,
+     .attributes = NZ_ATTRIBUTES("axes"),
+     .types = TYPES_NORM,
+     .infer = infer_mvn,
+     .count = nz_op_count_5,
+     .run = run_mvn},
+    {.name = "LRN",
+     .versions = NZ_VERSIONS(1, 13),
+     .canonical_since = 1,
+     .flags = NZ_OP_NORMALISES,
+     .attributes = NZ_ATTRIBUTES("alpha", "beta", "bias", "size"),
+     .types = TYPES_NORM,
+     .infer = infer_lrn,
+     .count = count_lrn,
+     .run = run_lrn},
+    {.name = NULL},
+};
