@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "core/error.h"
 #include "core/json.h"
 #include "core/memory.h"
 #include "graph/build.h"
