@@ -12,13 +12,11 @@ for header in "$folder"/netzip/*.h; do
         good "$name alone as $standard" \
             "$compiler" -std=$standard -Wall -Wextra -Wpedantic -Werror -I "$folder" -fsyntax-only "$T/alone.c"
     done
-    if command -v g++ >/dev/null 2>&1; then
-        echo "#include <$name>" >"$T/alone.cc"
-        good "$name alone as c++17" g++ -std=c++17 -Wall -Wextra -Werror -I "$folder" -fsyntax-only "$T/alone.cc"
-    else
-        skip "$name alone as c++17" "g++ is absent"
-    fi
+    command -v g++ >/dev/null 2>&1 || continue
+    echo "#include <$name>" >"$T/alone.cc"
+    good "$name alone as c++17" g++ -std=c++17 -Wall -Wextra -Werror -I "$folder" -fsyntax-only "$T/alone.cc"
 done
+command -v g++ >/dev/null 2>&1 || skip "the headers alone as c++17" "g++ is absent"
 
 library=$NETZIP_LIBRARY
 if ! command -v nm >/dev/null 2>&1; then

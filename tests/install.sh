@@ -2,10 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # What `meson install` puts in place can be built against, shared and static.
 . "$NETZIP_SOURCE/tests/cli/lib.sh"
-if [ "$NETZIP_SANITIZE" != none ]; then
-    skip "the installed library can be used" "a build for sanitizers is not installed"
-    exit 0
-fi
+[ "$NETZIP_SANITIZE" = none ] || exit 0 # a build for sanitizers is not for installing; the plain one is tested
 good "meson install succeeds" meson install -C "$NETZIP_BUILD" --no-rebuild --destdir "$T/root"
 description=$(find "$T/root" -name netzip.pc)
 is "one pkg-config file is installed" "$(echo "$description" | grep -c netzip.pc)" 1
