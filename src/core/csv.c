@@ -49,7 +49,7 @@ static nz_status quoted(reader *r, char **ret_end) {
  * place has been left. */
 static nz_status field(reader *r, char **ret_field, bool *ret_last) {
     while (r->at < r->end && blank(*r->at, r->separator)) r->at++;
-    char *start = r->at, *stop;
+    char *start = r->at, *stop = start;
     if (r->at < r->end && *r->at == '"') {
         NZ_TRY(quoted(r, &stop));
     } else {
