@@ -57,7 +57,7 @@ static nz_status prepare(counter *c, const nz_node *node, bool *ret_known) {
 
 static void unknown(nz_graph_facts *facts, const nz_node *node, bool may_have_macs, const char *why) {
     char reason[sizeof facts->ops_reason];
-    snprintf(reason, sizeof reason, "node '%.60s' (%.40s%s%.40s): %.40s", node->name, node->domain,
+    snprintf(reason, sizeof reason, "node '%.48s' (%.36s%s%.36s): %.48s", node->name, node->domain,
              *node->domain ? "." : "", node->op_type, why);
     if (facts->ops_known) memcpy(facts->ops_reason, reason, sizeof reason);
     facts->ops_known = false;
