@@ -37,6 +37,7 @@ NZ_API void nz_data_shape(const nz_dataset *data, nz_shape *ret_shape);  /**< of
 NZ_API const char *nz_data_describe(const nz_dataset *data);             /**< one line: kind, split, count, preprocessing; borrowed */
 NZ_API const char *nz_data_preprocess(const nz_dataset *data);           /**< the keys in force, canonical text to store with a model; borrowed */
 NZ_API bool nz_data_default_preprocess(const nz_dataset *data);          /**< true: nobody stated a preprocessing; warn */
+NZ_API bool nz_data_at_hand(const nz_dataset *data);                     /**< samples lie in memory: reading one costs nearly nothing */
 /** 64 hex digits over the list of samples, labels and sizes (not over all pixels), to recognise the same data set. */
 NZ_API const char *nz_data_fingerprint(const nz_dataset *data);
 
@@ -64,6 +65,9 @@ NZ_API void nz_loader_free(nz_loader *loader);
 
 /** The kinds' table, for help and documentation: name and one line; NULL past the end. */
 NZ_API const char *nz_data_kind(size_t i, const char **ret_help);
+/** The keys' table likewise, and the presets with the keys they stand for. */
+NZ_API const char *nz_data_key(size_t i, const char **ret_help);
+NZ_API const char *nz_data_preset(size_t i, const char **ret_keys);
 
 #ifdef __cplusplus
 }

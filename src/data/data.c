@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What all kinds of data sets have in common: ranges, order, preprocessing, description. */
+#include "netzip/data.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/error.h"
+#include "core/file.h"
+#include "core/memory.h"
+#include "core/random.h"
+#include "core/text.h"
+#include "data/preprocess.h"
+#include "data/source.h"
+
+static const nz_source_kind *const kinds[] = {
+    &nz_source_idx,
+    &nz_source_cifar10,
+    &nz_source_cifar100,
+};
+
+struct nz_dataset {
+    nz_source source;
+    nz_preprocess preprocess;
+    size_t count;
+    size_t *order; /* sample -> the source's; NULL: offset + i */
+    size_t offset;
+    int channels;   /* after color= */
+    float *table;   /* [channels * 256] */
+    nz_shape shape; /* of one sample */
+    char *description, *preprocess_text;
+    char fingerprint[65];
+};
+
+const char *nz_data_kind(size_t i, const char **ret_help) {
+    if (i >= NZ_COUNT(kinds)) return NULL;
+    if (ret_help) *ret_help = kinds[i]->help;
+    return kinds[i]->name;
+}
+
+void nz_data_free(nz_dataset *d) {
+    if (!d) return;
+    if (d->source.kind) d->source.kind->close(&d->source);
+    for (size_t c = 0; d->source.class_names && c < d->source.classes; c++) free(d->source.class_names[c]);
+    free(d->source.class_names);
+    free(d->order);
+    free(d->table);
+    free(d->description);
+    free(d->preprocess_text);
+    free(d);
+}
+
+static void free_dataset(nz_dataset **d) { nz_data_free(*d); }
+
+size_t nz_data_count(const nz_dataset *d) { return d->count; }
+size_t nz_data_classes(const nz_dataset *d) { return d->source.classes; }
+void nz_data_shape(const nz_dataset *d, nz_shape *ret_shape) { *ret_shape = d->shape; }
+const char *nz_data_describe(const nz_dataset *d) { return d->description; }
+const char *nz_data_preprocess(const nz_dataset *d) { return d->preprocess_text; }
+bool nz_data_default_preprocess(const nz_dataset *d) { return !d->preprocess.stated; }
+bool nz_data_at_hand(const nz_dataset *d) { return d->source.at_hand; }
+const char *nz_data_fingerprint(const nz_dataset *d) { return d->fingerprint; }
+
+const char *nz_data_class_name(const nz_dataset *d, size_t c) {
+    return d->source.class_names && c < d->source.classes ? d->source.class_names[c] : NULL;
+}
+
+/* The kind and its path: "kind:path". */
+static nz_status find_kind(const nz_source_kind **ret_kind, const char **ret_path, const char *head, const char *text) {
+    const char *names[NZ_COUNT(kinds)];
+    size_t length = strcspn(head, ":");
+    if (head[length] != ':')
+        return nz_fail(NZ_E_ARG, "data '%s': should be kind:path[,key=value...], such as cifar10:FOLDER", text);
+    for (size_t i = 0; i < NZ_COUNT(kinds); i++) {
+        names[i] = kinds[i]->name;
+        if (strlen(names[i]) != length || memcmp(names[i], head, length) != 0) continue;
+        *ret_kind = kinds[i];
+        *ret_path = head + length + 1;
+        if (!**ret_path) return nz_fail(NZ_E_ARG, "data '%s': the path after '%s:' is missing", text, names[i]);
+        return NZ_OK;
+    }
+    char word[64];
+    size_t kept = length < sizeof word ? length : sizeof word - 1;
+    memcpy(word, head, kept);
+    word[kept] = '\0';
+    const char *near = nz_closest(word, names, NZ_COUNT(names));
+    return nz_fail(NZ_E_ARG, "data '%s': unknown kind '%s'%s%s%s", text, word, near ? "; did you mean '" : "",
+                   near ? near : "", near ? "'?" : " (netzip data --help lists them)");
+}
+
+static nz_status choose_range(nz_dataset *d, const nz_data_options *options, const char *what) {
+    size_t all = d->source.count, offset = (size_t)options->offset;
+    if (!all) return nz_fail(NZ_E_FORMAT, "%s: there are no samples", what);
+    if (offset >= all) return nz_fail(NZ_E_ARG, "%s: offset=%zu, but there are only %zu samples", what, offset, all);
+    d->offset = offset;
+    d->count = all - offset;
+    if (options->limit > 0 && (size_t)options->limit < d->count) d->count = (size_t)options->limit;
+    if (!options->shuffle) return NZ_OK;
+    NZ_TRY(nz_alloc(&d->order, d->count, sizeof *d->order));
+    for (size_t i = 0; i < d->count; i++) d->order[i] = offset + i;
+    nz_random random;
+    nz_random_init(&random, (uint64_t)options->seed, 0x5f3759df);
+    nz_random_shuffle(&random, d->order, d->count);
+    return NZ_OK;
+}
+
+static size_t source_index(const nz_dataset *d, size_t i) { return d->order ? d->order[i] : d->offset + i; }
+
+/* An extent that preprocessing leaves open is the model's, to be checked sample by sample. */
+static nz_status settle_shape(nz_dataset *d, const int64_t chw[3], const char *what) {
+    int width = -1, height = -1;
+    nz_preprocess_size(&d->preprocess, d->source.width, d->source.height, &width, &height);
+    int64_t have[3] = {d->channels, height, width};
+    for (int i = 0; chw && i < 3; i++) {
+        if (chw[i] < 1) continue;
+        if (have[i] < 1) have[i] = chw[i];
+        if (have[i] == chw[i]) continue;
+        if (i == 0)
+            return nz_fail(NZ_E_SHAPE, "%s: samples have %lld channels, the model wants %lld; color=%s", what,
+                           (long long)have[0], (long long)chw[0], chw[0] == 1 ? "gray" : "rgb");
+        return nz_fail(NZ_E_SHAPE,
+                       "%s: samples are %dx%d (height x width) after preprocessing, the model wants %lldx%lld; give "
+                       "resize=, crop= "
+                       "or letterbox=",
+                       what, height, width, (long long)chw[1], (long long)chw[2]);
+    }
+    d->shape =
+        d->preprocess.nhwc ? (nz_shape){3, {have[1], have[2], have[0]}} : (nz_shape){3, {have[0], have[1], have[2]}};
+    return NZ_OK;
+}
+
+/* Float samples are what the model gets; there are no pixels to preprocess. */
+static nz_status settle_values(nz_dataset *d, const nz_spec *spec, const int64_t chw[3], const char *what) {
+    const char *key;
+    for (size_t i = 0; (key = nz_preprocess_key(i, NULL)); i++)
+        if (nz_spec_get(spec, key))
+            return nz_fail(NZ_E_ARG, "%s: float arrays are taken as they are; %s= applies to arrays of 8-bit pixels",
+                           what, key);
+    d->preprocess = (nz_preprocess){.scale = 1, .stated = true};
+    d->shape = d->source.values;
+    bool image = chw && d->shape.rank == 3;
+    for (int i = 0; image && i < 3; i++)
+        if (chw[i] > 0 && chw[i] != d->shape.dim[i]) {
+            char text[112];
+            return nz_fail(NZ_E_SHAPE, "%s: samples are %s, the model wants %lldx%lldx%lld", what,
+                           nz_shape_text(&d->shape, text), (long long)chw[0], (long long)chw[1], (long long)chw[2]);
+        }
+    return NZ_OK;
+}
+
+static nz_status describe(nz_dataset *d, const char *path) {
+    char shape[112];
+    const char *split = d->source.split;
+    NZ_TRY(nz_preprocess_text(&d->preprocess_text, &d->preprocess));
+    return nz_format(&d->description, "%s:%s%s%s, %zu samples%s of %s, %zu classes, preprocessing %s%s",
+                     d->source.kind->name, path, split ? ", split " : "", split ? split : "", d->count,
+                     d->order ? " (shuffled)" : "", nz_shape_text(&d->shape, shape), d->source.classes,
+                     d->preprocess_text, d->preprocess.stated ? "" : " (nobody stated any)");
+}
+
+static nz_status take_fingerprint(nz_dataset *d) {
+    NZ_AUTO(nz_text_done) nz_text text = {0};
+    nz_text_appendf(&text, "%s %s %zu\n", d->source.kind->name, d->source.split ? d->source.split : "", d->count);
+    for (size_t i = 0; i < d->count && text.status == NZ_OK; i++) {
+        size_t at = source_index(d, i);
+        d->source.kind->identify(&d->source, at, &text);
+        nz_text_appendf(&text, " %" PRId32 "\n", d->source.kind->label(&d->source, at));
+    }
+    NZ_TRY(text.status);
+    nz_sha256(d->fingerprint, text.data, text.length);
+    return NZ_OK;
+}
+
+static nz_status open_with(nz_dataset *d, const nz_spec *spec, const char *path, const char *model, nz_data_use use,
+                           nz_data_options *options, const int64_t chw[3], const char *what) {
+    NZ_TRY(nz_data_options_read(options, spec, d->source.kind->own_keys, what));
+    options->use = use;
+    NZ_TRY(nz_preprocess_read(&d->preprocess, spec, model,
+                              what)); /* before files are opened: a typing error comes first */
+    NZ_TRY(d->source.kind->open(&d->source, path, options));
+    NZ_TRY(choose_range(d, options, what));
+    if (d->source.values.rank) {
+        NZ_TRY(settle_values(d, spec, chw, what));
+    } else {
+        NZ_TRY(nz_preprocess_channels(&d->channels, &d->preprocess, d->source.channels, what));
+        NZ_TRY(settle_shape(d, chw, what));
+        NZ_TRY(nz_alloc(&d->table, (size_t)d->channels * 256, sizeof *d->table));
+        nz_preprocess_table(&d->preprocess, d->channels, d->table);
+    }
+    NZ_TRY(describe(d, path));
+    return take_fingerprint(d);
+}
+
+nz_status nz_data_open(nz_dataset **ret_data, const char *text, const char *preprocess, nz_data_use use,
+                       const int64_t chw[3]) {
+    NZ_AUTO(nz_spec_done) nz_spec spec = {0};
+    NZ_AUTO(free_dataset) nz_dataset *d = NULL;
+    NZ_TRY(nz_spec_parse(&spec, text));
+    const nz_source_kind *kind = NULL;
+    const char *path = NULL;
+    NZ_TRY(find_kind(&kind, &path, spec.head, text));
+    NZ_TRY(nz_alloc(&d, 1, sizeof *d));
+    d->source.kind = kind;
+    nz_data_options options = {0};
+    NZ_AUTO_FREE char *what = NULL;
+    NZ_TRY(nz_format(&what, "data '%s'", text));
+    nz_status status = open_with(d, &spec, path, preprocess, use, &options, chw, what);
+    nz_data_options_done(&options);
+    NZ_TRY(status);
+    *ret_data = NZ_STEAL(d);
+    return NZ_OK;
+}
+
+static nz_status check_size(const nz_dataset *d, const nz_image *image, size_t at) {
+    const int64_t *dim = d->shape.dim;
+    int64_t height = d->preprocess.nhwc ? dim[0] : dim[1], width = d->preprocess.nhwc ? dim[1] : dim[2];
+    if (height < 1 || width < 1)
+        return nz_fail(NZ_E_SHAPE, "%s: samples vary in size; give resize=HxW, crop= or letterbox=", d->description);
+    if (image->height == height && image->width == width) return NZ_OK;
+    nz_text name = {0};
+    d->source.kind->identify(&d->source, at, &name);
+    nz_status status =
+        nz_fail(NZ_E_SHAPE, "sample %zu (%s) is %dx%d (height x width) after preprocessing; %lldx%lld is wanted", at,
+                name.data ? name.data : "", image->height, image->width, (long long)height, (long long)width);
+    nz_text_done(&name);
+    return status;
+}
+
+nz_status nz_data_get(const nz_dataset *d, size_t i, float *out, int32_t *ret_label) {
+    if (i >= d->count) return nz_fail(NZ_E_ARG, "sample %zu of %zu is not there", i, d->count);
+    size_t at = source_index(d, i);
+    const nz_source_kind *kind = d->source.kind;
+    if (d->source.values.rank) {
+        NZ_TRY(kind->values(&d->source, at, out));
+        *ret_label = kind->label(&d->source, at);
+        return NZ_OK;
+    }
+    NZ_AUTO(nz_image_done) nz_image raw = {0}, shaped = {0};
+    const nz_image *image = &raw;
+    NZ_TRY(kind->image(&d->source, at, &raw));
+    if (nz_preprocess_has_geometry(&d->preprocess)) {
+        char name[32];
+        snprintf(name, sizeof name, "sample %zu", at);
+        NZ_TRY(nz_preprocess_geometry(&shaped, &d->preprocess, &raw, name));
+        image = &shaped;
+    }
+    NZ_TRY(check_size(d, image, at));
+    NZ_TRY(nz_preprocess_values(&d->preprocess, d->table, d->channels, image, out));
+    *ret_label = kind->label(&d->source, at);
+    return NZ_OK;
+}
+
+nz_status nz_data_image(const nz_dataset *d, size_t i, uint8_t **ret_rgb, int *ret_width, int *ret_height) {
+    if (i >= d->count) return nz_fail(NZ_E_ARG, "sample %zu of %zu is not there", i, d->count);
+    if (d->source.values.rank) return nz_fail(NZ_E_UNSUPPORTED, "%s: float values have no image", d->description);
+    size_t at = source_index(d, i);
+    NZ_AUTO(nz_image_done) nz_image raw = {0}, shaped = {0};
+    char name[32];
+    snprintf(name, sizeof name, "sample %zu", at);
+    NZ_TRY(d->source.kind->image(&d->source, at, &raw));
+    NZ_TRY(nz_preprocess_geometry(&shaped, &d->preprocess, &raw, name));
+    uint8_t *rgb = NULL;
+    size_t pixels = (size_t)shaped.width * (size_t)shaped.height, step = (size_t)shaped.channels;
+    NZ_TRY(nz_alloc(&rgb, pixels, 3));
+    for (size_t p = 0; p < pixels; p++)
+        for (size_t c = 0; c < 3; c++) rgb[p * 3 + c] = shaped.pixels[p * step + (c < step ? c : 0)];
+    *ret_rgb = rgb;
+    *ret_width = shaped.width;
+    *ret_height = shaped.height;
+    return NZ_OK;
+}
