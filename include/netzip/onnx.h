@@ -20,6 +20,13 @@ extern "C" {
 NZ_API NZ_CHECKED nz_status nz_model_load(nz_graph **ret_graph, const char *path);
 
 /**
+ * As nz_model_load, for looking at a model only: weights stay mapped even where the file does not align them to their
+ * element type (nz_model_load copies those), so that memory stays small. Tensors of 64 KiB and more may therefore only be
+ * read through nz_tensor_real, nz_tensor_int, nz_tensor_to_f32 or byte by byte.
+ */
+NZ_API NZ_CHECKED nz_status nz_model_load_in_place(nz_graph **ret_graph, const char *path);
+
+/**
  * Writes a model as standard ONNX, whole or not at all: the lowest opset from 13 up that can express every node (21
  * where int4 is used), weights raw and inline; above 1.9 GB in an external file `<name>.data` beside it.
  */

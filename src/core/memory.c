@@ -120,6 +120,13 @@ void nz_buffer_unref(nz_buffer *buffer) {
 void *nz_buffer_data(const nz_buffer *buffer) { return buffer->data; }
 size_t nz_buffer_bytes(const nz_buffer *buffer) { return buffer->bytes; }
 
+void nz_buffer_forget(const nz_buffer *buffer, const void *data, size_t bytes) {
+    if (!buffer->mapped || bytes < ARENA_BLOCK_BYTES) return;
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t begin = ((uintptr_t)data + page - 1) / page * page, end = ((uintptr_t)data + bytes) / page * page;
+    if (begin < end) madvise((void *)begin, end - begin, MADV_DONTNEED);
+}
+
 struct nz_arena_block {
     struct nz_arena_block *next;
     char *data;

@@ -60,6 +60,9 @@ nz_buffer *nz_buffer_ref(nz_buffer *buffer); /**< NULL passes */
 void nz_buffer_unref(nz_buffer *buffer);     /**< NULL passes */
 void *nz_buffer_data(const nz_buffer *buffer);
 size_t nz_buffer_bytes(const nz_buffer *buffer);
+/** Lets go of the resident pages of a range that has been copied elsewhere; a mapped file's come back when they are read
+ * again. Nothing happens to heap memory. */
+void nz_buffer_forget(const nz_buffer *buffer, const void *data, size_t bytes);
 
 /** Memory of one step: allocate many, free all at once. nz_arena_reset keeps the blocks for reuse. */
 typedef struct nz_arena {

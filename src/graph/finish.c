@@ -34,7 +34,7 @@ static nz_status keep_nodes(nz_graph *graph, const int *order, size_t count) {
     return NZ_OK;
 }
 
-static bool in_order(const nz_graph *graph) {
+bool nz_graph_in_order(const nz_graph *graph) {
     for (size_t n = 0; n < graph->node_count; n++) {
         const nz_node *node = &graph->nodes[n];
         if (!node->op_type) return false;
@@ -89,7 +89,7 @@ static nz_status topological_order(const nz_graph *graph, int *order, size_t *re
 
 nz_status nz_graph_sort(nz_graph *graph) {
     set_producers(graph);
-    if (!in_order(graph)) {
+    if (!nz_graph_in_order(graph)) {
         NZ_AUTO_FREE int *order = NULL;
         size_t count = 0;
         NZ_TRY(nz_alloc(&order, graph->node_count, sizeof *order));

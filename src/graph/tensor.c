@@ -98,6 +98,14 @@ void nz_tensor_done(nz_tensor *tensor) {
     *tensor = (nz_tensor){0};
 }
 
+/* Element i, which need not be aligned: weights may lie in a mapped file wherever it put them. */
+#define LOAD(type, base, index)                                                                                        \
+    __extension__({                                                                                                    \
+        type loaded_;                                                                                                  \
+        memcpy(&loaded_, (const char *)(base) + (size_t)(index) * sizeof loaded_, sizeof loaded_);                     \
+        loaded_;                                                                                                       \
+    })
+
 static unsigned nibble(const nz_tensor *tensor, int64_t i) {
     unsigned byte = ((const uint8_t *)tensor->data)[i / 2];
     return i % 2 ? byte >> 4 : byte & 15u;
@@ -112,15 +120,15 @@ static void set_nibble(nz_tensor *tensor, int64_t i, int64_t value) {
 double nz_tensor_real(const nz_tensor *tensor, int64_t i) {
     const void *p = tensor->data;
     switch (tensor->dtype) {
-    case NZ_F32: return (double)((const float *)p)[i];
-    case NZ_F64: return ((const double *)p)[i];
-    case NZ_F16: return (double)nz_f16_to_f32(((const uint16_t *)p)[i]);
-    case NZ_BF16: return (double)nz_bf16_to_f32(((const uint16_t *)p)[i]);
+    case NZ_F32: return (double)LOAD(float, p, i);
+    case NZ_F64: return LOAD(double, p, i);
+    case NZ_F16: return (double)nz_f16_to_f32(LOAD(uint16_t, p, i));
+    case NZ_BF16: return (double)nz_bf16_to_f32(LOAD(uint16_t, p, i));
     case NZ_F8E4M3FN:
     case NZ_F8E4M3FNUZ:
     case NZ_F8E5M2:
     case NZ_F8E5M2FNUZ: return (double)nz_f8_to_f32(tensor->dtype, ((const uint8_t *)p)[i]);
-    case NZ_U64: return (double)((const uint64_t *)p)[i];
+    case NZ_U64: return (double)LOAD(uint64_t, p, i);
     default: return (double)nz_tensor_int(tensor, i);
     }
 }
@@ -137,13 +145,13 @@ int64_t nz_tensor_int(const nz_tensor *tensor, int64_t i) {
     switch (tensor->dtype) {
     case NZ_U8: return ((const uint8_t *)p)[i];
     case NZ_I8: return ((const int8_t *)p)[i];
-    case NZ_U16: return ((const uint16_t *)p)[i];
-    case NZ_I16: return ((const int16_t *)p)[i];
-    case NZ_I32: return ((const int32_t *)p)[i];
-    case NZ_I64: return ((const int64_t *)p)[i];
-    case NZ_U32: return ((const uint32_t *)p)[i];
+    case NZ_U16: return LOAD(uint16_t, p, i);
+    case NZ_I16: return LOAD(int16_t, p, i);
+    case NZ_I32: return LOAD(int32_t, p, i);
+    case NZ_I64: return LOAD(int64_t, p, i);
+    case NZ_U32: return LOAD(uint32_t, p, i);
     case NZ_U64: {
-        uint64_t value = ((const uint64_t *)p)[i];
+        uint64_t value = LOAD(uint64_t, p, i);
         return value > INT64_MAX ? INT64_MAX : (int64_t)value;
     }
     case NZ_BOOL: return ((const uint8_t *)p)[i] != 0;
@@ -231,10 +239,10 @@ void nz_tensor_to_f32(const nz_tensor *tensor, float *out) {
     switch (tensor->dtype) {
     case NZ_F32: memcpy(out, p, (size_t)count * sizeof *out); return;
     case NZ_F16:
-        for (int64_t i = 0; i < count; i++) out[i] = nz_f16_to_f32(((const uint16_t *)p)[i]);
+        for (int64_t i = 0; i < count; i++) out[i] = nz_f16_to_f32(LOAD(uint16_t, p, i));
         return;
     case NZ_BF16:
-        for (int64_t i = 0; i < count; i++) out[i] = nz_bf16_to_f32(((const uint16_t *)p)[i]);
+        for (int64_t i = 0; i < count; i++) out[i] = nz_bf16_to_f32(LOAD(uint16_t, p, i));
         return;
     case NZ_U8:
         for (int64_t i = 0; i < count; i++) out[i] = (float)((const uint8_t *)p)[i];
@@ -243,7 +251,7 @@ void nz_tensor_to_f32(const nz_tensor *tensor, float *out) {
         for (int64_t i = 0; i < count; i++) out[i] = (float)((const int8_t *)p)[i];
         return;
     case NZ_I32:
-        for (int64_t i = 0; i < count; i++) out[i] = (float)((const int32_t *)p)[i];
+        for (int64_t i = 0; i < count; i++) out[i] = (float)LOAD(int32_t, p, i);
         return;
     default:
         for (int64_t i = 0; i < count; i++) out[i] = (float)nz_tensor_real(tensor, i);

@@ -7,8 +7,9 @@
 #include "netzip/graph.h"
 
 /** Parses a ModelProto held in `buffer` (kept referenced by the graph's weights where their bytes can stay in place).
- * `path` names the file in messages and is the folder that external data must stay inside. Nodes keep the file's opset. */
-NZ_CHECKED nz_status nz_onnx_parse(nz_graph **ret_graph, nz_buffer *buffer, const char *path);
+ * `path` names the file in messages and is the folder that external data must stay inside. Nodes keep the file's opset.
+ * in_place: as nz_model_load_in_place. */
+NZ_CHECKED nz_status nz_onnx_parse(nz_graph **ret_graph, nz_buffer *buffer, const char *path, bool in_place);
 /** Parses a TensorProto. */
 NZ_CHECKED nz_status nz_onnx_parse_tensor(nz_tensor *ret_tensor, char **ret_name, nz_buffer *buffer, const char *path);
 
