@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * The comparison: every model in a worker process of its own, measured in turns, its predictions scored, everything
+ * gathered into one results document (schema netzip.results/1 of the command line's contract).
+ */
+#ifndef NETZIP_COMPARE_H
+#define NETZIP_COMPARE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "netzip/progress.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct nz_compare_options {
+    const char *const *models; /**< [NAME=]PATH each; the first is the baseline unless `baseline` names another */
+    size_t model_count;
+    const char *data;            /**< DATA text; NULL: accuracy is unavailable, timing uses random input */
+    const char *metrics;         /**< ids, categories or "all", by commas; NULL: the default ones */
+    const char *const *runtimes; /**< NULL: native */
+    size_t runtime_count;
+    const int *threads; /**< NULL: 1 */
+    size_t thread_count;
+    const int *batches; /**< of `throughput`; NULL: 1 */
+    size_t batch_count;
+    const char *baseline;                                         /**< a model's name; NULL: the first */
+    const char *performance, *speedup, *compression, *efficiency; /**< ids of the ratios; NULL: the defaults */
+    double zeta, lambda[4];
+    const char *out;     /**< folder for results.json and manifest.json; NULL: none is written */
+    bool resume;         /**< take over the finished parts of an interrupted run in `out` */
+    const char *fail_if; /**< condition; NULL: none */
+    const char *power;   /**< power source by name; NULL: the first usable one */
+    uint64_t seed;
+    double budget_s;            /**< for the latency of one variant */
+    double timeout_s;           /**< how long a worker may say nothing */
+    const char *worker;         /**< program that is run as `PROGRAM worker`; NULL: /proc/self/exe */
+    const char *const *command; /**< the command line, for the record */
+    size_t command_count;
+} nz_compare_options;
+
+/** Everything at its default. */
+NZ_API void nz_compare_options_init(nz_compare_options *options);
+
+typedef struct nz_compare_result {
+    char *json;          /**< the results document, indented; owned */
+    size_t failed;       /**< variants whose status is "failed" */
+    bool condition_held; /**< `fail_if` held for a model */
+    char *condition;     /**< which, in one line; NULL where it did not hold; owned */
+} nz_compare_result;
+NZ_API void nz_compare_result_done(nz_compare_result *result);
+
+/**
+ * Compares. A model that is broken, unsupported, crashes or hangs has status "failed" in the document and ends nothing.
+ *
+ * @return NZ_E_ARG for options that make no sense, NZ_E_IO / NZ_E_FORMAT for data that cannot be opened, NZ_E_RESOURCE,
+ *         NZ_E_MEMORY, NZ_E_CANCELLED. Results of a cancelled run with `out` stay there for `resume`.
+ */
+NZ_API NZ_CHECKED nz_status nz_compare(nz_compare_result *ret_result, const nz_compare_options *options,
+                                       const nz_progress *progress);
+
+/** What a program does when it is run as a worker: serves requests on file descriptor 3 until that is closed.
+ * Returns the exit status. */
+NZ_API int nz_worker_main(void);
+
+/**
+ * What this machine can measure and run, and what it cannot, and why: one JSON document. Takes about a second.
+ * @param[out] ret_json  Indented text. Owned: free().
+ */
+NZ_API NZ_CHECKED nz_status nz_doctor(char **ret_json);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "compare/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/error.h"
+#include "core/progress.h"
+#include "netzip/measure.h"
+
+extern char **environ;
+
+static int describe_files(posix_spawn_file_actions_t *actions, int worker_end) {
+    int code = posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    /* Standard output belongs to the parent's document: whatever a library prints goes to standard error. */
+    if (!code) code = posix_spawn_file_actions_adddup2(actions, STDERR_FILENO, STDOUT_FILENO);
+    if (!code) code = posix_spawn_file_actions_adddup2(actions, worker_end, NZ_WORKER_FD);
+    return code;
+}
+
+nz_status nz_process_start(nz_process *ret_process, const char *program) {
+    int ends[2];
+    pid_t pid = 0;
+    static char name[] = "netzip", verb[] = "worker";
+    char *arguments[] = {name, verb, NULL};
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+        return nz_fail(NZ_E_RESOURCE, "no socket for a worker: %s", strerror(errno));
+    /* dup2 of a descriptor onto itself would keep its close-on-exec flag. */
+    int worker_end = ends[1] == NZ_WORKER_FD ? fcntl(ends[1], F_DUPFD_CLOEXEC, NZ_WORKER_FD + 1) : ends[1];
+    posix_spawn_file_actions_t actions;
+    int code = worker_end < 0 ? errno : posix_spawn_file_actions_init(&actions);
+    if (!code) {
+        code = describe_files(&actions, worker_end);
+        if (!code) code = posix_spawn(&pid, program, &actions, NULL, arguments, environ);
+        posix_spawn_file_actions_destroy(&actions);
+    }
+    close(ends[1]);
+    if (worker_end >= 0 && worker_end != ends[1]) close(worker_end);
+    if (code) {
+        close(ends[0]);
+        return nz_fail(NZ_E_RESOURCE, "%s: cannot be started as a worker: %s", program, strerror(code));
+    }
+    *ret_process = (nz_process){.pid = pid, .channel = {.fd = ends[0]}};
+    return NZ_OK;
+}
+
+/* Waits for the end of the process, at most `wait_ms`; false where it still runs. */
+static int reap(nz_process *process, int *ret_how, int wait_ms) {
+    for (int waited = 0;; waited += 10) {
+        pid_t got = waitpid(process->pid, ret_how, WNOHANG);
+        if (got == process->pid || (got < 0 && errno != EINTR)) return 1;
+        if (waited >= wait_ms) return 0;
+        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+    }
+}
+
+static void kill_now(nz_process *process) {
+    int how;
+    kill(process->pid, SIGKILL);
+    while (waitpid(process->pid, &how, 0) < 0 && errno == EINTR) {
+    }
+    process->pid = 0;
+    nz_channel_done(&process->channel);
+}
+
+void nz_process_end(nz_process *process) {
+    int how;
+    if (!process->pid) return;
+    nz_channel_done(&process->channel);
+    if (reap(process, &how, 500))
+        process->pid = 0;
+    else
+        kill_now(process);
+}
+
+/* The socket was closed from the other side: tells how the process ended. */
+static nz_status fail_dead(nz_process *process) {
+    int how = 0;
+    if (!reap(process, &how, 2000)) {
+        kill_now(process);
+        return nz_fail(NZ_E_RESOURCE, "the worker closed its socket and was ended");
+    }
+    process->pid = 0;
+    nz_channel_done(&process->channel);
+    if (!WIFSIGNALED(how))
+        return nz_fail(NZ_E_RESOURCE, "the worker ended by itself with exit status %d", WEXITSTATUS(how));
+    int signal_number = WTERMSIG(how);
+    const char *name = sigabbrev_np(signal_number), *text = sigdescr_np(signal_number);
+    return nz_fail(NZ_E_RESOURCE, "the worker was ended by signal %d, SIG%s (%s)%s", signal_number, name ? name : "?",
+                   text ? text : "unknown",
+                   signal_number == SIGKILL ? "; the system does this when memory runs out" : "");
+}
+
+/* The status that the worker's answer names. */
+static nz_status answered_failure(const json_t *answer) {
+    const char *name = json_string_value(json_object_get(answer, "status")),
+               *error = json_string_value(json_object_get(answer, "error"));
+    nz_status status = NZ_E_INTERNAL;
+    for (int s = NZ_E_ARG; s <= NZ_E_INTERNAL; s++)
+        if (name && strcmp(name, nz_status_name((nz_status)s)) == 0) status = (nz_status)s;
+    return nz_fail(status, "%s", error && *error ? error : "the worker failed without a message");
+}
+
+/* true where the message was progress, which `state` then holds. */
+static bool take_progress(const json_t *message, json_int_t state[2]) {
+    const json_t *pair = json_object_get(message, "progress");
+    if (!json_is_array(pair)) return false;
+    for (size_t i = 0; i < 2; i++) state[i] = json_integer_value(json_array_get(pair, i));
+    return true;
+}
+
+nz_status nz_process_ask(nz_process *process, json_t **ret_answer, const json_t *request, const nz_wait *wait) {
+    if (!process->pid) return nz_fail(NZ_E_RESOURCE, "the worker has ended");
+    if (nz_channel_send(&process->channel, request) != NZ_OK) return fail_dead(process);
+    uint64_t heard_ns = nz_clock_ns();
+    json_int_t state[2] = {0, 0};
+    for (;;) {
+        NZ_AUTO_JSON json_t *message = NULL;
+        nz_channel_event event;
+        nz_status status = nz_channel_receive(&process->channel, &event, &message, wait->tick_ms ? wait->tick_ms : 200);
+        if (status != NZ_OK) {
+            kill_now(process);
+            return status;
+        }
+        if (event == NZ_CHANNEL_CLOSED) return fail_dead(process);
+        if (event == NZ_CHANNEL_MESSAGE) {
+            heard_ns = nz_clock_ns();
+            if (!take_progress(message, state)) {
+                if (!json_is_true(json_object_get(message, "ok"))) return answered_failure(message);
+                *ret_answer = NZ_STEAL(message);
+                return NZ_OK;
+            }
+        }
+        if (wait->tick) wait->tick(wait->user);
+        if (!nz_progress_step(wait->progress, wait->what, (unsigned long long)state[0], (unsigned long long)state[1])) {
+            kill_now(process);
+            return nz_fail(NZ_E_CANCELLED, "stopped by the user");
+        }
+        if ((double)(nz_clock_ns() - heard_ns) * 1e-9 > wait->timeout_s) {
+            kill_now(process);
+            return nz_fail(NZ_E_RESOURCE, "the worker said nothing for %.0f s and was ended (--timeout)",
+                           wait->timeout_s);
+        }
+    }
+}

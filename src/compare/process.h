@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** A worker process as its parent sees it: started, asked, ended; its death told in words. */
+#ifndef NZ_COMPARE_PROCESS_H
+#define NZ_COMPARE_PROCESS_H
+
+#include <sys/types.h>
+
+#include "compare/message.h"
+#include "netzip/progress.h"
+
+typedef struct nz_process {
+    pid_t pid; /**< 0: not running */
+    nz_channel channel;
+} nz_process;
+
+/** What happens while an answer is awaited. */
+typedef struct nz_wait {
+    double timeout_s; /**< longest silence */
+    int tick_ms;      /**< how often `tick` is called; 0: every 200 ms */
+    void (*tick)(void *user);
+    void *user;
+    const nz_progress *progress; /**< gets the worker's progress as `what`; may be NULL */
+    const char *what;
+} nz_wait;
+
+/** Starts `program worker`. NZ_E_RESOURCE. */
+NZ_CHECKED nz_status nz_process_start(nz_process *ret_process, const char *program);
+/**
+ * Sends a request and waits for its answer. After any failure but the worker's own ("ok": false) the process has ended.
+ *
+ * @param[out] ret_answer  The whole answer; the caller's reference.
+ * @return the worker's status with its message where it answered "ok": false; NZ_E_RESOURCE where it died (the message
+ *         names the signal) or was silent for too long; NZ_E_CANCELLED.
+ */
+NZ_CHECKED nz_status nz_process_ask(nz_process *process, json_t **ret_answer, const json_t *request,
+                                    const nz_wait *wait);
+/** Ends it: kindly by closing the socket, by force where that does not help. Safe on one that has ended. */
+void nz_process_end(nz_process *process);
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * The inside of a worker: one model, one request at a time. What is measured is measured here; nothing is judged.
+ * A worker needs neither reports nor plots, so that a small one can be built for a bare device.
+ */
+#ifndef NZ_COMPARE_WORKER_H
+#define NZ_COMPARE_WORKER_H
+
+#include "compare/message.h"
+#include "graph/build.h"
+#include "netzip/data.h"
+#include "netzip/measure.h"
+#include "netzip/runtime.h"
+
+/** Input and output tensors of a session, allocated once. */
+typedef struct nz_ports {
+    size_t input_count, output_count;
+    nz_tensor *inputs, *outputs;
+    int fed;         /**< the input that gets the samples; -1: none fits */
+    int64_t batch;   /**< samples that one run takes: the first extent of the fed input, else of input 0 */
+    size_t elements; /**< of one sample in the fed input */
+} nz_ports;
+/** @param sample_elements of one sample of the data; 0: no data. The other inputs are filled from `seed`. */
+NZ_CHECKED nz_status nz_ports_init(nz_ports *ret_ports, const nz_session *session, size_t sample_elements,
+                                   uint64_t seed);
+void nz_ports_done(nz_ports *ports);
+/** Stores sample `x` (floats) as the slot-th of the fed input. */
+void nz_ports_set(nz_ports *ports, size_t slot, const float *x);
+
+typedef struct nz_worker {
+    nz_channel channel;
+    nz_memory_process start; /**< before anything was loaded */
+    /* of the model that `load` planned */
+    nz_session *session;
+    nz_ports ports;
+    int samples; /**< file of samples, -1: none */
+    size_t sample_count, sample_next;
+    float *sample;
+} nz_worker;
+
+/** What a request says about the model to be opened. Borrowed from the request. */
+typedef struct nz_worker_model {
+    const char *path, *runtime;
+    int threads;
+    uint64_t seed;
+    nz_shape sample; /**< shape of one sample of the data; rank -1: none */
+} nz_worker_model;
+NZ_CHECKED nz_status nz_worker_model_get(nz_worker_model *ret_model, const json_t *request);
+/** Opens a session at `batch`; symbolic extents other than the batch are taken from the sample. */
+NZ_CHECKED nz_status nz_worker_session(nz_session **ret_session, const nz_graph *graph, const nz_worker_model *model,
+                                       int64_t batch, bool tune, bool profile);
+/** The extents that specialising needs beyond the batch: *ret_count is 0 or 1. */
+NZ_CHECKED nz_status nz_worker_binding(nz_binding *ret_binding, size_t *ret_count, const nz_graph *graph,
+                                       const nz_shape *sample, int64_t batch);
+
+/** The requests: each answers with an object of its own, without "ok". */
+NZ_CHECKED nz_status nz_worker_describe(nz_worker *worker, const json_t *request, json_t **ret_answer);
+NZ_CHECKED nz_status nz_worker_load(nz_worker *worker, const json_t *request, json_t **ret_answer);
+NZ_CHECKED nz_status nz_worker_warm(nz_worker *worker, const json_t *request, json_t **ret_answer);
+NZ_CHECKED nz_status nz_worker_time(nz_worker *worker, const json_t *request, json_t **ret_answer);
+NZ_CHECKED nz_status nz_worker_memory(nz_worker *worker, const json_t *request, json_t **ret_answer);
+NZ_CHECKED nz_status nz_worker_throughput(nz_worker *worker, const json_t *request, json_t **ret_answer);
+NZ_CHECKED nz_status nz_worker_profile(nz_worker *worker, const json_t *request, json_t **ret_answer);
+NZ_CHECKED nz_status nz_worker_predict(nz_worker *worker, const json_t *request, json_t **ret_answer);
+NZ_CHECKED nz_status nz_worker_facts(nz_worker *worker, const json_t *request, json_t **ret_answer);
+
+NZ_CHECKED nz_status nz_worker_progress(nz_worker *worker, size_t done, size_t total);
+/** The answer, or NZ_E_MEMORY where packing it failed. */
+NZ_CHECKED nz_status nz_worker_answer(json_t **ret_answer, json_t *packed);
+/** An array of extents, null for rank -1. */
+json_t *nz_shape_json(const nz_shape *shape);
+nz_shape nz_shape_from_json(
+    const json_t *json); /**< rank -1 for anything but an array of at most NZ_MAX_RANK integers */
+
+#endif
