@@ -87,4 +87,20 @@ void nz_ref_lrn(int64_t batch, int64_t channels, int64_t plane, const float *x, 
 /** Over the middle axis of x[outer, count, inner]: exp(x - max) / sum, or its logarithm. */
 void nz_ref_softmax(int64_t outer, int64_t count, int64_t inner, const float *x, bool logarithm, float *y);
 
+/* -- quantisation ----------------------------------------------------------------------------------------------- */
+
+/** saturate(round half to even(x / scale) + zero_point) of `count` numbers; NaN gives the lowest value. */
+void nz_ref_quantize_u8(int64_t count, const float *x, float scale, int32_t zero_point, uint8_t *y);
+void nz_ref_quantize_i8(int64_t count, const float *x, float scale, int32_t zero_point, int8_t *y);
+/** (x - zero_point) * scale. */
+void nz_ref_dequantize_u8(int64_t count, const uint8_t *x, float scale, int32_t zero_point, float *y);
+void nz_ref_dequantize_i8(int64_t count, const int8_t *x, float scale, int32_t zero_point, float *y);
+/** One number of any integer type whose range is [low, high]. */
+int64_t nz_ref_quantize_one(double x, int64_t zero_point, int64_t low, int64_t high);
+/** u8 or i8 as int32, less a zero point. */
+void nz_ref_widen(nz_dtype dtype, int64_t count, const void *x, int32_t zero_point, int32_t *y);
+/** saturate(round(accumulator * factor) + zero_point) into u8 or i8. */
+void nz_ref_requantize(nz_dtype dtype, int64_t count, const int32_t *accumulators, float factor, int32_t zero_point,
+                       void *y);
+
 #endif

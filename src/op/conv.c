@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /** Conv and ConvTranspose in floating point. */
+#include "op/conv.h"
+
 #include "op/families.h"
-#include "op/window.h"
 
 #define CHANNELS_MOST ((int64_t)1 << 30)
 
-/* Both operators' shapes: x [N, C, ...], w [M, C/groups, ...] (transposed: [C, M/groups, ...]), bias [M]. */
-static nz_status read_conv(nz_ref_conv *ret_conv, const nz_op_ctx *ctx, nz_window_form form) {
-    const nz_shape *x = &ctx->in[0]->shape, *w = &ctx->in[1]->shape;
-    const nz_tensor *bias = nz_op_in(ctx, 2);
+nz_status nz_op_read_conv(nz_ref_conv *ret_conv, const nz_op_ctx *ctx, size_t w_input, size_t bias_input,
+                          nz_window_form form) {
+    const nz_shape *x = &ctx->in[0]->shape, *w = &ctx->in[w_input]->shape;
+    const nz_tensor *bias = nz_op_in(ctx, bias_input);
     bool transposed = form == NZ_WINDOW_TRANSPOSED;
     nz_ref_conv conv = {.groups = nz_attr_int(ctx->node, "group", 1)};
     if (x->rank < 3 || w->rank != x->rank)
@@ -41,7 +42,7 @@ static nz_status infer(const nz_op_ctx *ctx, nz_window_form form) {
     NZ_TRY(nz_op_check(ctx, 2, 3, 1));
     NZ_TRY(nz_op_same_type(ctx, 0, 1));
     NZ_TRY(nz_op_same_type(ctx, 0, 2));
-    NZ_TRY(read_conv(&conv, ctx, form));
+    NZ_TRY(nz_op_read_conv(&conv, ctx, 1, 2, form));
     nz_shape shape = nz_window_shape(&conv.window, conv.batch, conv.out_channels);
     nz_op_set_out(ctx, 0, ctx->in[0]->dtype, &shape);
     return NZ_OK;
@@ -52,7 +53,7 @@ static nz_status infer_transpose(const nz_op_ctx *ctx) { return infer(ctx, NZ_WI
 
 static nz_status count_conv(const nz_op_ctx *ctx, nz_op_cost *cost) {
     nz_ref_conv conv;
-    NZ_TRY(read_conv(&conv, ctx, NZ_WINDOW_CONV));
+    NZ_TRY(nz_op_read_conv(&conv, ctx, 1, 2, NZ_WINDOW_CONV));
     int64_t outputs = nz_shape_elements(&ctx->out[0].shape);
     NZ_TRY(nz_op_add_macs(ctx, cost, outputs, conv.in_channels / conv.groups * nz_window_taps(&conv.window)));
     return nz_op_in(ctx, 2) ? nz_op_add_ops(ctx, cost, outputs, 1) : NZ_OK;
@@ -60,7 +61,7 @@ static nz_status count_conv(const nz_op_ctx *ctx, nz_op_cost *cost) {
 
 static nz_status count_transpose(const nz_op_ctx *ctx, nz_op_cost *cost) {
     nz_ref_conv conv;
-    NZ_TRY(read_conv(&conv, ctx, NZ_WINDOW_TRANSPOSED));
+    NZ_TRY(nz_op_read_conv(&conv, ctx, 1, 2, NZ_WINDOW_TRANSPOSED));
     int64_t inputs = nz_shape_elements(&ctx->in[0]->shape);
     NZ_TRY(nz_op_add_macs(ctx, cost, inputs, conv.out_channels / conv.groups * nz_window_taps(&conv.window)));
     return nz_op_in(ctx, 2) ? nz_op_add_ops(ctx, cost, nz_shape_elements(&ctx->out[0].shape), 1) : NZ_OK;
@@ -69,7 +70,7 @@ static nz_status count_transpose(const nz_op_ctx *ctx, nz_op_cost *cost) {
 static nz_status run_conv(const nz_op_ctx *ctx) {
     if (ctx->in[0]->dtype == NZ_F16 || ctx->in[0]->dtype == NZ_BF16) return nz_op_run_widened(ctx, run_conv);
     nz_ref_conv conv;
-    NZ_TRY(read_conv(&conv, ctx, NZ_WINDOW_CONV));
+    NZ_TRY(nz_op_read_conv(&conv, ctx, 1, 2, NZ_WINDOW_CONV));
     const void *x = ctx->in[0]->data, *w = ctx->in[1]->data, *bias = nz_op_in(ctx, 2) ? ctx->in[2]->data : NULL;
     if (ctx->in[0]->dtype == NZ_F64)
         nz_ref_conv_f64(&conv, x, w, bias, ctx->out[0].data);
@@ -81,7 +82,7 @@ static nz_status run_conv(const nz_op_ctx *ctx) {
 static nz_status run_transpose(const nz_op_ctx *ctx) {
     if (ctx->in[0]->dtype == NZ_F16 || ctx->in[0]->dtype == NZ_BF16) return nz_op_run_widened(ctx, run_transpose);
     nz_ref_conv conv;
-    NZ_TRY(read_conv(&conv, ctx, NZ_WINDOW_TRANSPOSED));
+    NZ_TRY(nz_op_read_conv(&conv, ctx, 1, 2, NZ_WINDOW_TRANSPOSED));
     const void *x = ctx->in[0]->data, *w = ctx->in[1]->data, *bias = nz_op_in(ctx, 2) ? ctx->in[2]->data : NULL;
     if (ctx->in[0]->dtype == NZ_F64)
         nz_ref_conv_transpose_f64(&conv, x, w, bias, ctx->out[0].data);

@@ -15,5 +15,7 @@ extern const nz_op nz_ops_matmul[];     /**< MatMul, Gemm */
 extern const nz_op nz_ops_norm[];       /**< Batch-, Instance-, Group-, Layer-, Lp-, ... normalisation, LRN */
 extern const nz_op nz_ops_pool[];       /**< pooling over windows and planes, MaxUnpool */
 extern const nz_op nz_ops_softmax[];    /**< Softmax, LogSoftmax */
+extern const nz_op nz_ops_quantize[];   /**< QuantizeLinear, DequantizeLinear, DynamicQuantizeLinear */
+extern const nz_op nz_ops_integer[];    /**< ConvInteger, MatMulInteger, QLinearConv, QLinearMatMul */
 
 #endif

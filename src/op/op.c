@@ -16,6 +16,8 @@ static const nz_op *const families[] = {
     nz_ops_norm,
     nz_ops_pool,
     nz_ops_softmax,
+    nz_ops_quantize,
+    nz_ops_integer,
 };
 
 enum { TABLE_MOST = 512 };
