@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "core/error.h"
+#include "graph/build.h"
+#include "netzip/pass.h"
+#include "pass/infer.h"
+
+static const nz_binding *find_binding(const char *input, const nz_binding *bindings, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(bindings[i].input, input) == 0) return &bindings[i];
+    return NULL;
+}
+
+static nz_status check_bindings(const nz_graph *graph, const nz_binding *bindings, size_t count) {
+    for (size_t b = 0; b < count; b++) {
+        bool found = false;
+        for (size_t i = 0; i < graph->input_count; i++)
+            found |= strcmp(graph->values[graph->inputs[i]].name, bindings[b].input) == 0;
+        if (!found) return nz_fail(NZ_E_ARG, "the model has no input named '%s'", bindings[b].input);
+    }
+    return NZ_OK;
+}
+
+/* The declared shape with what the binding says of its unknown extents. */
+static nz_status bind_shape(nz_value *v, const nz_shape *bound) {
+    char declared[112], given[112];
+    bool fits = v->shape.rank < 0 || v->shape.rank == bound->rank;
+    for (int d = 0; fits && v->shape.rank >= 0 && d < bound->rank; d++)
+        fits = v->shape.dim[d] < 0 || v->shape.dim[d] == bound->dim[d];
+    if (!fits)
+        return nz_fail(NZ_E_SHAPE, "input %s has shape %s and cannot take %s", v->name,
+                       nz_shape_text(&v->shape, declared), nz_shape_text(bound, given));
+    if (nz_shape_elements(bound) < 0)
+        return nz_fail(NZ_E_SHAPE, "input %s: shape %s is not concrete", v->name, nz_shape_text(bound, given));
+    v->shape = *bound;
+    return NZ_OK;
+}
+
+static nz_status fix_input(nz_value *v, int64_t batch, const nz_binding *binding) {
+    char text[112];
+    if (binding) return bind_shape(v, &binding->shape);
+    if (v->shape.rank > 0 && v->shape.dim[0] < 0) v->shape.dim[0] = batch;
+    if (nz_shape_elements(&v->shape) < 0)
+        return nz_fail(NZ_E_SHAPE, "input %s has shape %s: give its extents (--input %s=...)", v->name,
+                       nz_shape_text(&v->shape, text), v->name);
+    return NZ_OK;
+}
+
+static nz_status fix_inputs(nz_graph *graph, int64_t batch, const nz_binding *bindings, size_t count) {
+    size_t kept = 0;
+    for (size_t i = 0; i < graph->input_count; i++) {
+        int value = graph->inputs[i];
+        nz_value *v = &graph->values[value];
+        const nz_binding *binding = find_binding(v->name, bindings, count);
+        if (binding && binding->value) {
+            if (binding->value->dtype != v->dtype)
+                return nz_fail(NZ_E_SHAPE, "input %s is %s, not %s", v->name, nz_dtype_get(v->dtype)->name,
+                               nz_dtype_get(binding->value->dtype)->name);
+            NZ_TRY(bind_shape(v, &binding->value->shape));
+            NZ_TRY(nz_graph_set_constant(graph, value, binding->value));
+            continue;
+        }
+        NZ_TRY(fix_input(v, batch, binding));
+        graph->inputs[kept++] = value;
+    }
+    graph->input_count = kept;
+    return NZ_OK;
+}
+
+nz_status nz_pass_specialise(nz_graph **ret_graph, const nz_graph *graph, int64_t batch, const nz_binding *bindings,
+                             size_t binding_count, bool tolerant) {
+    NZ_AUTO_GRAPH nz_graph *copy = NULL;
+    NZ_TRY(check_bindings(graph, bindings, binding_count));
+    NZ_TRY(nz_graph_clone(&copy, graph));
+    NZ_TRY(fix_inputs(copy, batch < 1 ? 1 : batch, bindings, binding_count));
+    NZ_TRY(nz_fold_in_place(copy, tolerant));
+    *ret_graph = NZ_STEAL(copy);
+    return NZ_OK;
+}
