@@ -13,6 +13,7 @@ typedef struct verb {
 } verb;
 
 static const verb verbs[] = {
+    {"combine", "the combined measures of numbers that were measured elsewhere", nz_cmd_combine},
     {NULL, NULL, NULL},
 };
 
