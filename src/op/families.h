@@ -7,15 +7,20 @@
 
 extern const nz_op nz_ops_activation[]; /**< Relu, Clip, PRelu, ... */
 extern const nz_op nz_ops_arithmetic[]; /**< Add, Mul, Pow, Max, Sum, ...: arithmetic with broadcasting */
-extern const nz_op nz_ops_logic[];      /**< Equal, And, BitShift, Where, ... */
-extern const nz_op nz_ops_shape[];      /**< Reshape, Squeeze, Shape, ...: the same elements under another shape */
-extern const nz_op nz_ops_unary[];      /**< Exp, Sqrt, Abs, ...: mathematical functions of one tensor */
 extern const nz_op nz_ops_conv[];       /**< Conv, ConvTranspose */
-extern const nz_op nz_ops_matmul[];     /**< MatMul, Gemm */
-extern const nz_op nz_ops_norm[];       /**< Batch-, Instance-, Group-, Layer-, Lp-, ... normalisation, LRN */
-extern const nz_op nz_ops_pool[];       /**< pooling over windows and planes, MaxUnpool */
-extern const nz_op nz_ops_softmax[];    /**< Softmax, LogSoftmax */
-extern const nz_op nz_ops_quantize[];   /**< QuantizeLinear, DequantizeLinear, DynamicQuantizeLinear */
+extern const nz_op nz_ops_create[];     /**< Constant, ConstantOfShape, Range, OneHot, ...: tensors made from numbers */
+extern const nz_op nz_ops_index[];      /**< Gather, ScatterND, ...: places that other tensors name */
 extern const nz_op nz_ops_integer[];    /**< ConvInteger, MatMulInteger, QLinearConv, QLinearMatMul */
+extern const nz_op nz_ops_logic[];      /**< Equal, And, BitShift, Where, ... */
+extern const nz_op nz_ops_matmul[];     /**< MatMul, Gemm */
+extern const nz_op nz_ops_move[];       /**< Transpose, Concat, Slice, Tile, ...: elements find new places */
+extern const nz_op nz_ops_norm[];       /**< Batch-, Instance-, Group-, Layer-, Lp-, ... normalisation, LRN */
+extern const nz_op nz_ops_pad[];        /**< Pad, CenterCropPad */
+extern const nz_op nz_ops_pool[];       /**< pooling over windows and planes, MaxUnpool */
+extern const nz_op nz_ops_quantize[];   /**< QuantizeLinear, DequantizeLinear, DynamicQuantizeLinear */
+extern const nz_op nz_ops_select[];     /**< Compress, NonZero, Trilu, ReverseSequence */
+extern const nz_op nz_ops_shape[];      /**< Reshape, Squeeze, Shape, ...: the same elements under another shape */
+extern const nz_op nz_ops_softmax[];    /**< Softmax, LogSoftmax */
+extern const nz_op nz_ops_unary[];      /**< Exp, Sqrt, Abs, ...: mathematical functions of one tensor */
 
 #endif

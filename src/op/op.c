@@ -10,14 +10,25 @@
 
 /* A new family is one row here, one declaration in families.h and one word in meson.build. */
 static const nz_op *const families[] = {
-    nz_ops_activation, nz_ops_arithmetic, nz_ops_logic, nz_ops_shape, nz_ops_unary,
+    // clang-format off
+    nz_ops_activation,
+    nz_ops_arithmetic,
     nz_ops_conv,
-    nz_ops_matmul,
-    nz_ops_norm,
-    nz_ops_pool,
-    nz_ops_softmax,
-    nz_ops_quantize,
+    nz_ops_create,
+    nz_ops_index,
     nz_ops_integer,
+    nz_ops_logic,
+    nz_ops_matmul,
+    nz_ops_move,
+    nz_ops_norm,
+    nz_ops_pad,
+    nz_ops_pool,
+    nz_ops_quantize,
+    nz_ops_select,
+    nz_ops_shape,
+    nz_ops_softmax,
+    nz_ops_unary,
+    // clang-format on
 };
 
 enum { TABLE_MOST = 512 };

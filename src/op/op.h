@@ -15,39 +15,42 @@
 typedef struct nz_op_ctx {
     const nz_node *node;
     size_t in_count, out_count;
-    const nz_tensor *const *in; /**< NULL: left out. infer, count: type and shape known, data only where constant. run: data */
-    nz_tensor *out;             /**< infer fills type and shape; count reads them; run writes data, which the caller allocated.
+    const nz_tensor *const
+        *in;           /**< NULL: left out. infer, count: type and shape known, data only where constant. run: data */
+    nz_tensor *out;    /**< infer fills type and shape; count reads them; run writes data, which the caller allocated.
                                      An output that is left out has dtype NONE after infer only if the operator says so */
-    nz_arena *scratch;          /**< run: memory until it returns */
+    nz_arena *scratch; /**< run: memory until it returns */
 } nz_op_ctx;
 
 /** Cost of one execution by the table of metrics.md. */
 typedef struct nz_op_cost {
-    uint64_t macs; /**< multiply-accumulates */
-    uint64_t ops;  /**< all operations, 2 x MACs included */
+    uint64_t macs;        /**< multiply-accumulates */
+    uint64_t ops;         /**< all operations, 2 x MACs included */
     uint64_t conversions; /**< elements through Quantize/DequantizeLinear */
 } nz_op_cost;
 
 /** Roles that several rooms ask about, instead of comparing names. */
 typedef enum nz_op_flags {
-    NZ_OP_HAS_MACS = 1 << 0,      /**< Conv, Gemm, MatMul and kin: weights are counted, quantised, pruned */
-    NZ_OP_MOVES_DATA = 1 << 1,    /**< Identity, Reshape, Transpose, Flatten, ...: no arithmetic, values unchanged */
-    NZ_OP_CONVERTS = 1 << 2,      /**< QuantizeLinear, DequantizeLinear */
-    NZ_OP_IS_CONV = 1 << 3,       /**< convolution family: Conv, ConvTranspose, QLinearConv, ConvInteger */
-    NZ_OP_NORMALISES = 1 << 4,    /**< BatchNormalization and kin */
-    NZ_OP_KEEPS_RANGE = 1 << 5,   /**< MaxPool, Reshape, Slice, ...: the output needs the scale of the input */
-    NZ_OP_UNARY = 1 << 6          /**< element-wise of one tensor */
+    NZ_OP_HAS_MACS = 1 << 0,    /**< Conv, Gemm, MatMul and kin: weights are counted, quantised, pruned */
+    NZ_OP_MOVES_DATA = 1 << 1,  /**< Identity, Reshape, Transpose, Flatten, ...: no arithmetic, values unchanged */
+    NZ_OP_CONVERTS = 1 << 2,    /**< QuantizeLinear, DequantizeLinear */
+    NZ_OP_IS_CONV = 1 << 3,     /**< convolution family: Conv, ConvTranspose, QLinearConv, ConvInteger */
+    NZ_OP_NORMALISES = 1 << 4,  /**< BatchNormalization and kin */
+    NZ_OP_KEEPS_RANGE = 1 << 5, /**< MaxPool, Reshape, Slice, ...: the output needs the scale of the input */
+    NZ_OP_UNARY = 1 << 6,       /**< element-wise of one tensor */
+    NZ_OP_READS_SHAPE = 1 << 7  /**< the output follows from input 0's type and shape alone: folds without its data */
 } nz_op_flags;
 
 typedef struct nz_op {
     const char *name;
-    const char *domain;           /**< NULL or "": ai.onnx */
-    const int *versions;          /**< since-versions claimed, ascending, 0-terminated: a node of opset v has the last one <= v */
-    int canonical_since;          /**< the lowest opset in which the canonical (NZ_OPSET) spelling is valid */
+    const char *domain; /**< NULL or "": ai.onnx */
+    const int
+        *versions; /**< since-versions claimed, ascending, 0-terminated: a node of opset v has the last one <= v */
+    int canonical_since; /**< the lowest opset in which the canonical (NZ_OPSET) spelling is valid */
     unsigned flags;
-    unsigned plan_inputs;         /**< bit i: input i must be known when planning (Reshape's shape, Slice's starts, ...) */
+    unsigned plan_inputs; /**< bit i: input i must be known when planning (Reshape's shape, Slice's starts, ...) */
     const char *const *attributes; /**< names claimed, NULL-terminated; any other makes the node unsupported */
-    uint32_t types;               /**< bit per nz_dtype claimed for the first input (nz_op_type_bit), 0: any with a tensor */
+    uint32_t types; /**< bit per nz_dtype claimed for the first input (nz_op_type_bit), 0: any with a tensor */
 
     /** Rewrites the node of graph (whose opset is node->opset) into canonical form. NULL: every claimed version is spelled
      * as the canonical one. May add constants. NZ_E_UNSUPPORTED with a reason where that is impossible. */
