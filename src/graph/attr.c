@@ -156,7 +156,7 @@ nz_status nz_ints_copy(int **ret_copy, const int *from, size_t count) {
     return NZ_OK;
 }
 
-static nz_status clone_node(nz_node *to, const nz_node *from) {
+static nz_status fill_clone(nz_node *to, const nz_node *from) {
     to->opset = from->opset;
     NZ_TRY(nz_strdup(&to->name, from->name));
     NZ_TRY(nz_strdup(&to->op_type, from->op_type));
@@ -172,6 +172,24 @@ static nz_status clone_node(nz_node *to, const nz_node *from) {
     for (size_t i = 0; i < from->attr_count; i++) NZ_TRY(nz_node_copy_attr(to, &from->attrs[i]));
     return NZ_OK;
 }
+
+nz_status nz_node_clone(nz_node *ret_copy, const nz_node *node) {
+    nz_node copy = {0};
+    nz_status status = fill_clone(&copy, node);
+    if (status != NZ_OK)
+        nz_node_done(&copy);
+    else
+        *ret_copy = copy;
+    return status;
+}
+
+void nz_node_replace(nz_node *node, nz_node *by) {
+    nz_node_done(node);
+    *node = *by;
+    *by = (nz_node){0};
+}
+
+void nz_node_release(nz_node *node) { nz_node_done(node); }
 
 static nz_status clone_value(nz_value *to, const nz_value *from) {
     to->dtype = from->dtype;
@@ -223,7 +241,7 @@ nz_status nz_graph_clone(nz_graph **ret_copy, const nz_graph *graph) {
     NZ_TRY(nz_alloc(&copy->nodes, graph->node_count, sizeof *copy->nodes));
     for (size_t i = 0; i < graph->node_count; i++) {
         copy->node_count = i + 1;
-        NZ_TRY(clone_node(&copy->nodes[i], &graph->nodes[i]));
+        NZ_TRY(nz_node_clone(&copy->nodes[i], &graph->nodes[i]));
     }
     *ret_copy = NZ_STEAL(copy);
     return NZ_OK;

@@ -41,6 +41,11 @@ void nz_node_remove_attr(nz_node *node, const char *name);
 NZ_CHECKED nz_status nz_node_set_inputs(nz_node *node, const int *inputs, size_t count);
 NZ_CHECKED nz_status nz_node_set_op(nz_node *node, const char *op_type);
 
+/** A copy of a node that belongs to no graph; for putting back what a change that failed has left. */
+NZ_CHECKED nz_status nz_node_clone(nz_node *ret_copy, const nz_node *node);
+void nz_node_replace(nz_node *node, nz_node *by); /**< takes the content of `by` over, which is left empty */
+void nz_node_release(nz_node *node);
+
 /** Replaces a value's constant (sharing `tensor`'s buffer), dtype and shape. */
 NZ_CHECKED nz_status nz_graph_set_constant(nz_graph *graph, int value, const nz_tensor *tensor);
 /** Every reader of `from` (nodes and graph outputs) reads `to` instead. A graph output keeps its name: where `from` is an

@@ -6,7 +6,6 @@
 #include "graph/build.h"
 #include "netzip/pass.h"
 #include "op/op.h"
-#include "pass/context.h"
 #include "pass/infer.h"
 
 /* A folded constant larger than this is left to be computed when the model runs: a hostile file must not fill memory. */
@@ -78,15 +77,15 @@ static bool foldable(const nz_graph *graph, const nz_node *node) {
 static nz_status compute(nz_graph *graph, size_t n, nz_tensor *outputs) {
     NZ_AUTO(nz_arena_done) nz_arena scratch = {0};
     const nz_node *node = &graph->nodes[n];
-    nz_op_context c;
-    NZ_TRY(nz_op_context_open(&c, graph, node, &scratch));
+    nz_op_ctx c;
+    NZ_TRY(nz_pass_context(&c, graph, (int)n, &scratch));
     for (size_t o = 0; o < node->output_count; o++) {
         if (node->outputs[o] == NZ_NO_VALUE) continue;
         const nz_value *v = &graph->values[node->outputs[o]];
         NZ_TRY(nz_tensor_init(&outputs[o], v->dtype, &v->shape));
         c.out[o] = outputs[o];
     }
-    NZ_TRY(nz_op_of(node)->run(&c.ctx));
+    NZ_TRY(nz_op_of(node)->run(&c));
     for (size_t o = 0; o < node->output_count; o++)
         if (node->outputs[o] != NZ_NO_VALUE) NZ_TRY(nz_graph_set_constant(graph, node->outputs[o], &outputs[o]));
     return NZ_OK;
@@ -102,6 +101,17 @@ static nz_status fold_node(nz_graph *graph, size_t n) {
     return status;
 }
 
+/* Infers a node; where that is refused, what its outputs were thought to be does not hold. */
+static nz_status infer(nz_graph *graph, size_t n) {
+    NZ_AUTO(nz_arena_done) nz_arena scratch = {0};
+    nz_status status = nz_pass_infer_node(graph, (int)n, &scratch);
+    if (status == NZ_OK) return status;
+    const nz_node *node = &graph->nodes[n];
+    for (size_t o = 0; o < node->output_count; o++)
+        if (node->outputs[o] >= 0) graph->values[node->outputs[o]].shape = (nz_shape){.rank = -1};
+    return status;
+}
+
 nz_status nz_fold_in_place(nz_graph *graph, bool tolerant) {
     for (size_t n = 0; n < graph->node_count; n++) {
         const nz_node *node = &graph->nodes[n];
@@ -111,7 +121,7 @@ nz_status nz_fold_in_place(nz_graph *graph, bool tolerant) {
             nz_graph_redirect(graph, from, to);
             continue;
         }
-        nz_status status = nz_infer_node(graph, n);
+        nz_status status = infer(graph, n);
         if (status != NZ_OK && (!tolerant || status == NZ_E_MEMORY)) return status;
         if (status == NZ_OK && foldable(graph, node)) NZ_TRY(fold_node(graph, n));
     }

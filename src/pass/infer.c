@@ -1,49 +1,76 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pass/infer.h"
 
-#include <string.h>
-
 #include "core/error.h"
-#include "op/op.h"
-#include "pass/context.h"
 
-nz_status nz_op_context_open(nz_op_context *ret, const nz_graph *graph, const nz_node *node, nz_arena *scratch) {
-    nz_op_context c = {0};
-    NZ_TRY(nz_arena_alloc(scratch, &c.tensors, node->input_count, sizeof *c.tensors));
-    NZ_TRY(nz_arena_alloc(scratch, &c.in, node->input_count, sizeof *c.in));
-    NZ_TRY(nz_arena_alloc(scratch, &c.out, node->output_count, sizeof *c.out));
-    for (size_t i = 0; i < node->input_count; i++) {
-        if (node->inputs[i] == NZ_NO_VALUE) continue;
-        const nz_value *v = &graph->values[node->inputs[i]];
-        c.tensors[i] = v->constant.data ? v->constant : (nz_tensor){.dtype = v->dtype, .shape = v->shape};
-        c.in[i] = &c.tensors[i];
+/* No machine holds a larger tensor; a shape beyond is a broken or hostile one. */
+static const int64_t most_elements = INT64_C(1) << 40;
+
+static nz_tensor describe(const nz_value *value) {
+    nz_tensor t = value->constant;
+    if (!t.data) t = (nz_tensor){.dtype = value->dtype, .shape = value->shape};
+    return t;
+}
+
+nz_status nz_pass_context(nz_op_ctx *ret_ctx, const nz_graph *graph, int node, nz_arena *arena) {
+    const nz_node *n = &graph->nodes[node];
+    const nz_tensor **in = NULL;
+    nz_tensor *tensors = NULL, *out = NULL;
+    NZ_TRY(nz_arena_alloc(arena, &in, n->input_count, sizeof *in));
+    NZ_TRY(nz_arena_alloc(arena, &tensors, n->input_count, sizeof *tensors));
+    NZ_TRY(nz_arena_alloc(arena, &out, n->output_count, sizeof *out));
+    for (size_t i = 0; i < n->input_count; i++) {
+        if (n->inputs[i] < 0) continue;
+        tensors[i] = describe(&graph->values[n->inputs[i]]);
+        in[i] = &tensors[i];
     }
-    c.ctx = (nz_op_ctx){.node = node,
-                        .in_count = node->input_count,
-                        .out_count = node->output_count,
-                        .in = c.in,
-                        .out = c.out,
-                        .scratch = scratch};
-    *ret = c;
+    for (size_t i = 0; i < n->output_count; i++) out[i].shape.rank = -1;
+    *ret_ctx = (nz_op_ctx){
+        .node = n, .in_count = n->input_count, .out_count = n->output_count, .in = in, .out = out, .scratch = arena};
     return NZ_OK;
 }
 
-nz_status nz_infer_node(nz_graph *graph, size_t n) {
-    const nz_node *node = &graph->nodes[n];
-    const nz_op *op = nz_op_of(node);
-    nz_status status = NZ_OK;
-    NZ_AUTO(nz_arena_done) nz_arena scratch = {0};
-    nz_op_context c = {0};
+static nz_status check_size(const nz_graph *graph, const nz_node *node, size_t i, const nz_shape *shape) {
+    char text[112];
+    if (!nz_shape_known(shape)) return NZ_OK;
+    int64_t elements = nz_shape_elements(shape);
+    if (elements >= 0 && elements <= most_elements) return NZ_OK;
+    return nz_fail(NZ_E_SHAPE, "node '%s' (%s): its output '%s' would have the shape %s, which no memory holds",
+                   node->name, node->op_type, graph->values[node->outputs[i]].name, nz_shape_text(shape, text));
+}
+
+nz_status nz_pass_infer_node(nz_graph *graph, int node, nz_arena *arena) {
+    const nz_node *n = &graph->nodes[node];
+    const nz_op *op = nz_op_of(n);
     if (!op)
-        status = nz_fail(NZ_E_UNSUPPORTED, "node %s (%s): %s", node->name, node->op_type,
-                         node->unsupported ? node->unsupported : "the operator is not supported");
-    else if ((status = nz_op_context_open(&c, graph, node, &scratch)) == NZ_OK)
-        status = op->infer(&c.ctx);
-    for (size_t o = 0; o < node->output_count; o++) {
-        if (node->outputs[o] == NZ_NO_VALUE) continue;
-        nz_value *v = &graph->values[node->outputs[o]];
-        v->shape = status == NZ_OK ? c.out[o].shape : (nz_shape){.rank = -1};
-        if (status == NZ_OK) v->dtype = c.out[o].dtype;
+        return nz_fail(NZ_E_UNSUPPORTED, "node '%s' (%s): %s", n->name, n->op_type,
+                       n->unsupported ? n->unsupported : "not supported");
+    nz_op_ctx ctx;
+    NZ_TRY(nz_pass_context(&ctx, graph, node, arena));
+    NZ_TRY(op->infer(&ctx));
+    for (size_t i = 0; i < n->output_count; i++)
+        if (n->outputs[i] >= 0) NZ_TRY(check_size(graph, n, i, &ctx.out[i].shape));
+    for (size_t i = 0; i < n->output_count; i++) {
+        if (n->outputs[i] < 0 || !ctx.out[i].dtype) continue;
+        graph->values[n->outputs[i]].dtype = ctx.out[i].dtype;
+        graph->values[n->outputs[i]].shape = ctx.out[i].shape;
     }
-    return status;
+    return NZ_OK;
+}
+
+bool nz_pass_inputs_known(const nz_graph *graph, const nz_node *node, bool exact) {
+    for (size_t i = 0; i < node->input_count; i++) {
+        if (node->inputs[i] < 0) continue;
+        const nz_value *value = &graph->values[node->inputs[i]];
+        if (!value->dtype || value->shape.rank < 0 || (exact && !nz_shape_known(&value->shape))) return false;
+    }
+    return true;
+}
+
+nz_status nz_pass_mark_unsupported(nz_node *node) {
+    char *reason = NULL;
+    NZ_TRY(nz_strdup(&reason, nz_last_error()));
+    free(node->unsupported);
+    node->unsupported = reason;
+    return NZ_OK;
 }
