@@ -9,6 +9,8 @@
 #include "netzip/runtime.h"
 #include "test.h"
 
+#include <strings.h>
+
 static int add_weights(nz_graph *g, const char *name, nz_shape shape, uint64_t stream) {
     NZ_AUTO_TENSOR nz_tensor t = {0};
     int index = 0;
@@ -86,7 +88,7 @@ static size_t count_op(const nz_graph *g, const char *op) {
 
 static nz_graph *compress(const nz_graph *g, const char *method, nz_compress_report *report) {
     nz_graph *result = NULL;
-    nz_dataset *data = strncmp(method, "ptq", 3) == 0 ? shapes() : NULL;
+    nz_dataset *data = strncasecmp(method, "ptq", 3) == 0 ? shapes() : NULL;
     nz_assert_ok(nz_compress(&result, report, g, method, data, 1, NULL));
     nz_data_free(data);
     return result;
