@@ -16,9 +16,7 @@
 #include "data/source.h"
 
 static const nz_source_kind *const kinds[] = {
-    &nz_source_idx,
-    &nz_source_cifar10,
-    &nz_source_cifar100,
+    &nz_source_idx, &nz_source_cifar10, &nz_source_cifar100, &nz_source_imagefolder, &nz_source_list,
 };
 
 struct nz_dataset {

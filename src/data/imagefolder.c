@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One folder per class, with JPEG and PNG files in it; train/, val/ or test/ above the classes where there are splits. */
+#include <string.h>
+
+#include "core/error.h"
+#include "core/file.h"
+#include "core/memory.h"
+#include "data/files.h"
+#include "data/labels.h"
+
+/* The folder that holds the classes: of the first split that is there, or the set's own where it has no splits. */
+static nz_status find_root(char **ret_root, const char **ret_split, const char *path, const nz_data_options *options) {
+    static const char *const known[] = {"train", "test", "val"};
+    const char *splits[2];
+    size_t count = nz_data_splits(options, splits);
+    if (!nz_dir_exists(path)) return nz_fail(NZ_E_IO, "%s: is not a folder", path);
+    for (size_t i = 0; i < count; i++) {
+        NZ_AUTO_FREE char *root = NULL;
+        NZ_TRY(nz_path_join(&root, path, splits[i]));
+        if (!nz_dir_exists(root)) continue;
+        *ret_root = NZ_STEAL(root);
+        *ret_split = splits[i];
+        return NZ_OK;
+    }
+    nz_text there = {0};
+    for (size_t i = 0; i < NZ_COUNT(known); i++) {
+        NZ_AUTO_FREE char *root = NULL;
+        NZ_TRY(nz_path_join(&root, path, known[i]));
+        if (nz_dir_exists(root)) nz_text_appendf(&there, "%s%s", there.length ? " and " : "", known[i]);
+    }
+    nz_status status = NZ_OK;
+    if (there.length || options->split != NZ_SPLIT_UNSTATED)
+        status = nz_data_fail_split(path, options, there.data ? there.data : "");
+    else
+        status = nz_strdup(ret_root, path);
+    nz_text_done(&there);
+    return status;
+}
+
+static nz_status folders_only(char ***ret_names, size_t *ret_count, const char *root) {
+    char **names = NULL;
+    size_t count = 0, kept = 0;
+    NZ_TRY(nz_folder_names(&names, &count, root));
+    for (size_t i = 0; i < count; i++) {
+        char *path = NULL;
+        nz_status status = nz_path_join(&path, root, names[i]);
+        if (status != NZ_OK) {
+            nz_labels_free(names, count);
+            return status;
+        }
+        bool folder = nz_dir_exists(path);
+        free(path);
+        char *name = NZ_STEAL(names[i]);
+        if (folder)
+            names[kept++] = name;
+        else
+            free(name);
+    }
+    *ret_names = names;
+    *ret_count = kept;
+    return NZ_OK;
+}
+
+/* A line names a folder as a whole, or by its first word ("n01440764 tench"). */
+static bool line_names(const char *line, const char *folder) {
+    size_t length = strlen(folder), word = strcspn(line, " \t,");
+    return strcmp(line, folder) == 0 || (word == length && memcmp(line, folder, length) == 0);
+}
+
+/* Classes in the order of the labels file: each folder must be in it. */
+static nz_status add_by_file(nz_source *source, char **folders, size_t count, const char *root, const char *labels) {
+    NZ_TRY(nz_labels_read(&source->class_names, &source->classes, labels));
+    bool *used = NULL;
+    NZ_TRY(nz_alloc(&used, count, sizeof *used));
+    nz_status status = NZ_OK;
+    for (size_t c = 0; c < source->classes && status == NZ_OK; c++)
+        for (size_t i = 0; i < count && status == NZ_OK; i++) {
+            if (used[i] || !line_names(source->class_names[c], folders[i])) continue;
+            used[i] = true;
+            char *path = NULL;
+            status = nz_path_join(&path, root, folders[i]);
+            if (status == NZ_OK) status = nz_files_add_folder(source->state, path, (int32_t)c);
+            free(path);
+        }
+    for (size_t i = 0; i < count && status == NZ_OK; i++)
+        if (!used[i]) status = nz_fail(NZ_E_FORMAT, "%s/%s: this class is not in %s", root, folders[i], labels);
+    free(used);
+    return status;
+}
+
+static nz_status add_by_name(nz_source *source, char **folders, size_t count, const char *root) {
+    NZ_TRY(nz_alloc(&source->class_names, count, sizeof *source->class_names));
+    source->classes = count;
+    for (size_t c = 0; c < count; c++) {
+        NZ_AUTO_FREE char *path = NULL;
+        NZ_TRY(nz_strdup(&source->class_names[c], folders[c]));
+        NZ_TRY(nz_path_join(&path, root, folders[c]));
+        NZ_TRY(nz_files_add_folder(source->state, path, (int32_t)c));
+    }
+    return NZ_OK;
+}
+
+static nz_status folder_open(nz_source *source, const char *path, const nz_data_options *options) {
+    NZ_AUTO_FREE char *root = NULL;
+    nz_files *files = NULL;
+    NZ_TRY(nz_alloc(&files, 1, sizeof *files));
+    source->state = files;
+    source->channels = 3;
+    NZ_TRY(find_root(&root, &source->split, path, options));
+    files->root = strlen(root);
+    char **folders = NULL;
+    size_t count = 0;
+    NZ_TRY(folders_only(&folders, &count, root));
+    nz_status status = NZ_OK;
+    if (!count)
+        status = nz_fail(NZ_E_FORMAT, "%s: no folders of classes here", root);
+    else if (options->labels)
+        status = add_by_file(source, folders, count, root, options->labels);
+    else
+        status = add_by_name(source, folders, count, root);
+    nz_labels_free(folders, count);
+    NZ_TRY(status);
+    source->count = files->count;
+    if (!files->count) return nz_fail(NZ_E_FORMAT, "%s: no .jpg, .jpeg or .png files in its %zu folders", root, count);
+    return NZ_OK;
+}
+
+const nz_source_kind nz_source_imagefolder = {
+    .name = "imagefolder",
+    .help =
+        "folder with a folder of JPEG and PNG files per class; train/, val/ or test/ above them where there are splits",
+    .own_keys = "labels",
+    .open = folder_open,
+    .image = nz_files_image,
+    .label = nz_files_label,
+    .identify = nz_files_identify,
+    .close = nz_files_close,
+};
