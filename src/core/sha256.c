@@ -8,16 +8,18 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/memory.h"
+#include "core/sha256.h"
 
 enum { BLOCK = 64 };
 
 typedef struct sha256 {
     uint32_t h[8];
+    void (*take_blocks)(uint32_t h[8], const unsigned char *bytes, size_t blocks);
     uint64_t bytes; /* taken in so far */
     unsigned char pending[BLOCK];
 } sha256;
 
-static const uint32_t round_constants[64] = {
+const uint32_t nz_sha256_constants[64] = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
     0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
     0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
@@ -31,12 +33,13 @@ static void start(sha256 *s) {
     static const uint32_t initial[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
                                         0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
     memcpy(s->h, initial, sizeof initial);
+    s->take_blocks = nz_sha256_x86_usable() ? nz_sha256_x86 : nz_sha256_plain;
     s->bytes = 0;
 }
 
 static uint32_t rotate(uint32_t x, int n) { return x >> n | x << (32 - n); }
 
-static void take_block(sha256 *s, const unsigned char *block) {
+static void take_block(uint32_t h[8], const unsigned char *block) {
     uint32_t w[64], v[8];
     for (int t = 0; t < 16; t++)
         w[t] = (uint32_t)block[4 * t] << 24 | (uint32_t)block[4 * t + 1] << 16 | (uint32_t)block[4 * t + 2] << 8 |
@@ -46,17 +49,21 @@ static void take_block(sha256 *s, const unsigned char *block) {
         uint32_t s1 = rotate(w[t - 2], 17) ^ rotate(w[t - 2], 19) ^ w[t - 2] >> 10;
         w[t] = s1 + w[t - 7] + s0 + w[t - 16];
     }
-    memcpy(v, s->h, sizeof v);
+    memcpy(v, h, sizeof v);
     for (int t = 0; t < 64; t++) {
         uint32_t a = v[0], e = v[4];
         uint32_t t1 = v[7] + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) + ((e & v[5]) ^ (~e & v[6])) +
-                      round_constants[t] + w[t];
+                      nz_sha256_constants[t] + w[t];
         uint32_t t2 = (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) + ((a & v[1]) ^ (a & v[2]) ^ (v[1] & v[2]));
         memmove(v + 1, v, 7 * sizeof *v);
         v[4] += t1;
         v[0] = t1 + t2;
     }
-    for (int i = 0; i < 8; i++) s->h[i] += v[i];
+    for (int i = 0; i < 8; i++) h[i] += v[i];
+}
+
+void nz_sha256_plain(uint32_t h[8], const unsigned char *bytes, size_t blocks) {
+    for (; blocks > 0; blocks--, bytes += BLOCK) take_block(h, bytes);
 }
 
 static void take(sha256 *s, const unsigned char *bytes, size_t count) {
@@ -68,10 +75,11 @@ static void take(sha256 *s, const unsigned char *bytes, size_t count) {
         bytes += fill;
         count -= fill;
         if (held + fill < BLOCK) return;
-        take_block(s, s->pending);
+        s->take_blocks(s->h, s->pending, 1);
     }
-    for (; count >= BLOCK; bytes += BLOCK, count -= BLOCK) take_block(s, bytes);
-    if (count) memcpy(s->pending, bytes, count);
+    size_t blocks = count / BLOCK;
+    s->take_blocks(s->h, bytes, blocks);
+    if (count % BLOCK) memcpy(s->pending, bytes + blocks * BLOCK, count % BLOCK);
 }
 
 static void finish(sha256 *s, char ret_hex[65]) {

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "core/sha256.h"
 #include "core/file.h"
+#include "core/random.h"
 #include "test.h"
 
 /* FIPS 180-2, appendix B, and NIST's example of the empty message. */
@@ -55,6 +57,23 @@ static void lengths_around_a_block_are_padded_right(void **state) {
     }
 }
 
+static void the_processors_instructions_agree_with_plain_c(void **state) {
+    (void)state;
+    enum { BLOCKS = 19 };
+    if (!nz_sha256_x86_usable()) nz_test_skip("this processor has no instructions for SHA-256");
+    unsigned char bytes[64 * BLOCKS];
+    uint32_t plain[8], fast[8];
+    nz_random random;
+    nz_random_init(&random, 7, 0);
+    for (size_t i = 0; i < sizeof bytes; i++) bytes[i] = (unsigned char)nz_random_below(&random, 256);
+    for (size_t blocks = 0; blocks <= BLOCKS; blocks++) {
+        for (int i = 0; i < 8; i++) plain[i] = fast[i] = (uint32_t)nz_random_u64(&random);
+        nz_sha256_plain(plain, bytes, blocks);
+        nz_sha256_x86(fast, bytes, blocks);
+        assert_memory_equal(plain, fast, sizeof plain);
+    }
+}
+
 static void an_unreadable_file_is_an_error(void **state) {
     (void)state;
     char hex[65] = "untouched";
@@ -68,6 +87,7 @@ int main(void) {
         cmocka_unit_test(the_standards_examples_hold),
         cmocka_unit_test(a_million_letters_hash_the_same_in_memory_and_in_a_file),
         cmocka_unit_test(lengths_around_a_block_are_padded_right),
+        cmocka_unit_test(the_processors_instructions_agree_with_plain_c),
         cmocka_unit_test(an_unreadable_file_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
