@@ -103,4 +103,52 @@ void nz_ref_widen(nz_dtype dtype, int64_t count, const void *x, int32_t zero_poi
 void nz_ref_requantize(nz_dtype dtype, int64_t count, const int32_t *accumulators, float factor, int32_t zero_point,
                        void *y);
 
+/* -- interpolation ---------------------------------------------------------------------------------------------- */
+
+/** How each of `out` positions of an axis is made from `in` positions: `count` indices and weights for each. */
+typedef struct nz_ref_taps {
+    int64_t in, out, count;
+    int64_t *index; /**< [out, count], each in [0, in) */
+    float *weight;  /**< [out, count] */
+} nz_ref_taps;
+/** y[outer, out, inner] from x[outer, in, inner]. */
+void nz_ref_resize_axis(const nz_ref_taps *taps, int64_t outer, int64_t inner, const float *x, float *y);
+/** Copies the first tap, elements of `size` bytes of any type. */
+void nz_ref_resize_axis_nearest(const nz_ref_taps *taps, int64_t outer, int64_t inner, size_t size, const void *x,
+                                void *y);
+
+/* -- recurrent layers ------------------------------------------------------------------------------------------- */
+
+/** An activation with its two parameters, applied in place. */
+typedef struct nz_ref_activation {
+    void (*apply)(float *values, int64_t count, float alpha, float beta);
+    float alpha, beta;
+} nz_ref_activation;
+
+typedef enum nz_ref_cell { NZ_CELL_RNN, NZ_CELL_GRU, NZ_CELL_LSTM } nz_ref_cell;
+
+/** One direction of a recurrent layer. Gates lie as in ONNX: GRU z, r, h; LSTM i, o, f, c. */
+typedef struct nz_ref_recurrent {
+    nz_ref_cell cell;
+    int64_t steps, batch, input, hidden;
+    bool reverse, linear_before_reset, input_forget;
+    float clip;                /**< bounds what goes into the activations to [-clip, clip]; 0: no bound */
+    nz_ref_activation f, g, h; /**< h: LSTM alone */
+    const float *w, *r;        /**< [gates * hidden, input], [gates * hidden, hidden] */
+    const float *bias;         /**< [2 * gates * hidden] or NULL */
+    const float *peephole;     /**< LSTM: [3 * hidden] in the order i, o, f, or NULL */
+    const int32_t *lengths;    /**< [batch] or NULL: all `steps` long */
+} nz_ref_recurrent;
+
+/** Gates of a cell: 1, 3 or 4. */
+int nz_ref_gates(nz_ref_cell cell);
+/** Runs x[steps, batch, input].
+ * @param h, c  State [batch, hidden]: the initial one, then the final one; c for an LSTM alone.
+ * @param y     Output of step t and sample b at y[t * y_step + b * y_sample], `hidden` numbers; NULL where not wanted.
+ * @return NZ_E_MEMORY. */
+NZ_CHECKED nz_status nz_ref_recurrent_run(const nz_ref_recurrent *layer, nz_arena *scratch, const float *x, float *h,
+                                          float *c, float *y, int64_t y_step, int64_t y_sample);
+/** The activation of that ONNX name (any case) with its default parameters; false where there is none. */
+bool nz_ref_activation_find(nz_ref_activation *ret_activation, const char *name);
+
 #endif

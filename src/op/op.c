@@ -29,6 +29,8 @@ static const nz_op *const families[] = {
     nz_ops_softmax,
     nz_ops_unary,
     // clang-format on
+    nz_ops_resize,
+    nz_ops_recurrent,
 };
 
 enum { TABLE_MOST = 512 };
