@@ -10,6 +10,8 @@
  * `path` names the file in messages and is the folder that external data must stay inside. Nodes keep the file's opset.
  * in_place: as nz_model_load_in_place. */
 NZ_CHECKED nz_status nz_onnx_parse(nz_graph **ret_graph, nz_buffer *buffer, const char *path, bool in_place);
+/** Writes a graph whose nodes are spelled in `opset`. Weights of more than inline_bytes in sum go to an external file. */
+NZ_CHECKED nz_status nz_onnx_write(const nz_graph *graph, const char *path, int opset, uint64_t inline_bytes);
 /** Parses a TensorProto. */
 NZ_CHECKED nz_status nz_onnx_parse_tensor(nz_tensor *ret_tensor, char **ret_name, nz_buffer *buffer, const char *path);
 
