@@ -7,6 +7,7 @@
 
 extern const nz_op nz_ops_activation[]; /**< Relu, Clip, PRelu, ... */
 extern const nz_op nz_ops_arithmetic[]; /**< Add, Mul, Pow, Max, Sum, ...: arithmetic with broadcasting */
+extern const nz_op nz_ops_cast[];       /**< Cast, CastLike */
 extern const nz_op nz_ops_conv[];       /**< Conv, ConvTranspose */
 extern const nz_op nz_ops_create[];     /**< Constant, ConstantOfShape, Range, OneHot, ...: tensors made from numbers */
 extern const nz_op nz_ops_index[];      /**< Gather, ScatterND, ...: places that other tensors name */
@@ -18,11 +19,13 @@ extern const nz_op nz_ops_norm[];       /**< Batch-, Instance-, Group-, Layer-, 
 extern const nz_op nz_ops_pad[];        /**< Pad, CenterCropPad */
 extern const nz_op nz_ops_pool[];       /**< pooling over windows and planes, MaxUnpool */
 extern const nz_op nz_ops_quantize[];   /**< QuantizeLinear, DequantizeLinear, DynamicQuantizeLinear */
+extern const nz_op nz_ops_rank[];       /**< ArgMax, ArgMin, Hardmax, TopK, CumSum */
+extern const nz_op nz_ops_recurrent[];  /**< RNN, GRU, LSTM */
+extern const nz_op nz_ops_reduce[];     /**< ReduceSum, ReduceMean, ...: reductions along axes */
+extern const nz_op nz_ops_resize[];     /**< Resize, Upsample */
 extern const nz_op nz_ops_select[];     /**< Compress, NonZero, Trilu, ReverseSequence */
 extern const nz_op nz_ops_shape[];      /**< Reshape, Squeeze, Shape, ...: the same elements under another shape */
 extern const nz_op nz_ops_softmax[];    /**< Softmax, LogSoftmax */
 extern const nz_op nz_ops_unary[];      /**< Exp, Sqrt, Abs, ...: mathematical functions of one tensor */
-extern const nz_op nz_ops_resize[];     /**< Resize, Upsample */
-extern const nz_op nz_ops_recurrent[];  /**< RNN, GRU, LSTM */
 
 #endif

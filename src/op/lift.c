@@ -102,3 +102,29 @@ nz_status nz_lift_broadcast(nz_graph *graph, int node) {
     NZ_TRY(nz_lift_add_ints(graph, &value, name, axes, (size_t)behind));
     return nz_lift_insert(graph, NULL, node, 1, "Unsqueeze", value);
 }
+
+nz_status nz_lift_coerced(nz_graph *graph, int node) {
+    const nz_node *n = &graph->nodes[node];
+    if (n->opset >= 13) return NZ_OK;
+    if (n->input_count != 1 || n->output_count != 1 || n->inputs[0] == NZ_NO_VALUE || n->outputs[0] == NZ_NO_VALUE)
+        return nz_node_fail(n, NZ_E_SHAPE, "one input and one output are needed");
+    int64_t axis = nz_attr_int(n, "axis", 1);
+    int x = n->inputs[0], rank = graph->values[x].shape.rank;
+    if (axis == -1 || (rank >= 0 && axis == rank - 1)) return nz_node_set_int(&graph->nodes[node], "axis", -1);
+    int flat = -1, shape = -1, done = -1, added = -1;
+    nz_dtype dtype = graph->values[x].dtype;
+    NZ_AUTO_FREE char *y = NULL;
+    NZ_TRY(nz_strdup(&y, graph->values[n->outputs[0]].name));
+    NZ_TRY(nz_graph_add_value(graph, &flat, y, dtype, NULL));
+    NZ_TRY(nz_graph_add_value(graph, &shape, y, NZ_I64, NULL));
+    NZ_TRY(nz_graph_add_value(graph, &done, y, dtype, NULL));
+    NZ_TRY(nz_graph_add_node(graph, &added, "Flatten", NULL, (int[]){x}, 1, (int[]){flat}, 1));
+    NZ_TRY(nz_node_set_int(&graph->nodes[added], "axis", axis));
+    NZ_TRY(nz_graph_add_node(graph, NULL, "Shape", NULL, (int[]){x}, 1, (int[]){shape}, 1));
+    NZ_TRY(nz_graph_add_node(graph, &added, graph->nodes[node].op_type, NULL, (int[]){flat}, 1, (int[]){done}, 1));
+    NZ_TRY(nz_node_set_int(&graph->nodes[added], "axis", 1));
+    nz_node *last = &graph->nodes[node];
+    nz_node_remove_attr(last, "axis");
+    NZ_TRY(nz_node_set_op(last, "Reshape"));
+    return nz_node_set_inputs(last, (int[]){done, shape}, 2);
+}

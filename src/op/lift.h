@@ -24,4 +24,8 @@ NZ_CHECKED nz_status nz_lift_set_input(nz_graph *graph, int node, size_t positio
 NZ_CHECKED nz_status nz_lift_insert(nz_graph *graph, int *ret_index, int node, size_t position, const char *op_type,
                                     int extra);
 
+/** Softmax, LogSoftmax and Hardmax before opset 13 took everything from `axis` (default 1) on as one row. Over the last axis
+ * alone that is the same; otherwise the node becomes Flatten(axis), the operator over axis 1, and Reshape to the old shape. */
+nz_status nz_lift_coerced(nz_graph *graph, int node);
+
 #endif

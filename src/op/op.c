@@ -13,6 +13,7 @@ static const nz_op *const families[] = {
     // clang-format off
     nz_ops_activation,
     nz_ops_arithmetic,
+    nz_ops_cast,
     nz_ops_conv,
     nz_ops_create,
     nz_ops_index,
@@ -24,13 +25,15 @@ static const nz_op *const families[] = {
     nz_ops_pad,
     nz_ops_pool,
     nz_ops_quantize,
+    nz_ops_rank,
+    nz_ops_recurrent,
+    nz_ops_reduce,
+    nz_ops_resize,
     nz_ops_select,
     nz_ops_shape,
     nz_ops_softmax,
     nz_ops_unary,
     // clang-format on
-    nz_ops_resize,
-    nz_ops_recurrent,
 };
 
 enum { TABLE_MOST = 512 };
