@@ -13,6 +13,7 @@ typedef struct verb {
 } verb;
 
 static const verb verbs[] = {
+    {"inspect", "what a model's file says: operations, parameters, bit widths, size", nz_cmd_inspect},
     {"combine", "the combined measures of numbers that were measured elsewhere", nz_cmd_combine},
     {NULL, NULL, NULL},
 };

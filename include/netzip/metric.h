@@ -52,8 +52,14 @@ typedef struct nz_graph_facts {
     nz_layer_facts *layers;
     nz_graph *counted; /**< owned: the specialised graph that was counted */
 } nz_graph_facts;
-/** @param bindings as for nz_pass_specialise. NZ_E_SHAPE where an input's extents are unknown and unbound. */
 struct nz_binding;
+/**
+ * Counts a model at batch 1.
+ *
+ * An extent that is unknown and unbound is no error: what hangs on it is not known then (ops_known, macs_known), parameters are.
+ * @param bindings as for nz_pass_specialise.
+ * @return NZ_E_SHAPE, NZ_E_ARG for bindings that do not fit the model; NZ_E_MEMORY. Release with nz_graph_facts_done.
+ */
 NZ_API NZ_CHECKED nz_status nz_graph_facts_get(nz_graph_facts *ret_facts, const nz_graph *graph,
                                                const struct nz_binding *bindings, size_t binding_count);
 NZ_API void nz_graph_facts_done(nz_graph_facts *facts);

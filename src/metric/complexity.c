@@ -59,7 +59,7 @@ const nz_metric nz_metrics_complexity[] = {
                 "operations x width that weights are stored in"),
     COUNTED_ROW("chats_macs_stored", NULL, "CHATS of MACs by stored width", "MAC bit", false, 6,
                 "MACs x width that weights are stored in"),
-    COUNTED_ROW("bops", NULL, "Bit operations", "op", true, 7,
+    COUNTED_ROW("bops", NULL, "Bit operations", "bop", true, 7,
                 "MACs x weight bits x activation bits, summed over nodes"),
     COUNTED_ROW("macs_effective", NULL, "Effective MACs", "MAC", true, 8, "MACs whose weight is not zero"),
     COUNTED_ROW("conversions", NULL, "Conversions", "op", false, 9,

@@ -43,13 +43,13 @@ static nz_status prepare(counter *c, const nz_node *node, bool *ret_known) {
         c->in_pointers[i] = value == NZ_NO_VALUE ? NULL : &c->in[i];
         if (value == NZ_NO_VALUE) continue;
         c->in[i] = described(&c->graph->values[value]);
-        known = known && c->in[i].dtype != NZ_DTYPE_NONE && nz_shape_elements(&c->in[i].shape) >= 0;
+        known = known && c->in[i].dtype != NZ_DTYPE_NONE && nz_shape_known(&c->in[i].shape);
     }
     for (size_t i = 0; i < node->output_count; i++) {
         int value = node->outputs[i];
         c->out[i] = value == NZ_NO_VALUE ? (nz_tensor){0} : described(&c->graph->values[value]);
-        known = known && (value == NZ_NO_VALUE ||
-                          (c->out[i].dtype != NZ_DTYPE_NONE && nz_shape_elements(&c->out[i].shape) >= 0));
+        known =
+            known && (value == NZ_NO_VALUE || (c->out[i].dtype != NZ_DTYPE_NONE && nz_shape_known(&c->out[i].shape)));
     }
     *ret_known = known;
     return NZ_OK;
@@ -174,11 +174,34 @@ static nz_status count_all(nz_graph_facts *facts) {
     return NZ_OK;
 }
 
+/* The first input that leaves an extent open beside the batch; NULL where there is none. */
+static const nz_value *unbound_input(const nz_graph *graph, const nz_binding *bindings, size_t binding_count) {
+    for (size_t i = 0; i < graph->input_count; i++) {
+        const nz_value *value = &graph->values[graph->inputs[i]];
+        bool bound = false, open = value->shape.rank < 0;
+        for (size_t b = 0; b < binding_count; b++) bound = bound || strcmp(bindings[b].input, value->name) == 0;
+        for (int d = 1; d < value->shape.rank; d++) open = open || value->shape.dim[d] < 0;
+        if (open && !bound) return value;
+    }
+    return NULL;
+}
+
 nz_status nz_graph_facts_get(nz_graph_facts *ret_facts, const nz_graph *graph, const nz_binding *bindings,
                              size_t binding_count) {
     NZ_AUTO(nz_graph_facts_done) nz_graph_facts facts = {0};
-    NZ_TRY(nz_pass_specialise(&facts.counted, graph, 1, bindings, binding_count, true));
+    const nz_value *unbound = unbound_input(graph, bindings, binding_count);
+    if (unbound)
+        NZ_TRY(nz_pass_fold(&facts.counted, graph));
+    else
+        NZ_TRY(nz_pass_specialise(&facts.counted, graph, 1, bindings, binding_count, true));
     NZ_TRY(count_all(&facts));
+    if (unbound) {
+        char text[112];
+        snprintf(facts.ops_reason, sizeof facts.ops_reason, "input '%.60s' has shape %.40s: give its extents (--input)",
+                 unbound->name, nz_shape_text(&unbound->shape, text));
+        memcpy(facts.macs_reason, facts.ops_reason, sizeof facts.macs_reason);
+        facts.ops_known = facts.macs_known = false;
+    }
     *ret_facts = facts;
     facts = (nz_graph_facts){0};
     return NZ_OK;

@@ -209,7 +209,7 @@ static nz_status add_bias(finder *f, int index) {
         int constant = node->inputs[i], other = node->inputs[1 - i];
         if (constant == NZ_NO_VALUE || other == NZ_NO_VALUE) continue;
         const nz_shape *shape = &f->graph->values[constant].shape, *data = &f->graph->values[other].shape;
-        if (!nz_shape_known(shape) || !nz_shape_known(data) || shape->rank > data->rank) continue;
+        if (!nz_shape_known(shape) || data->rank < shape->rank) continue;
         int axis = only_axis(shape, data->rank);
         if (axis != -2 && is_channel_of_macs(f->graph, other, axis, nz_shape_elements(shape)))
             NZ_TRY(add(f, constant, index, false, NZ_NO_VALUE));

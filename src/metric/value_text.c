@@ -38,8 +38,9 @@ const char *nz_number_text(char text[NZ_VALUE_TEXT], double value, const char *u
         snprintf(number, sizeof number, "%.2f", value);
     else
         digits(number, sizeof number, value);
-    const char *scale = integer ? prefixes[prefix] : "";
-    snprintf(text, NZ_VALUE_TEXT, "%s%s%s%.16s", number, *scale || (*unit && !percent) ? " " : "", scale, unit);
+    const char *scale = integer ? prefixes[prefix] : "", *before_scale = *scale ? " " : "";
+    const char *before_unit = !*unit || percent || (*scale && strcmp(unit, "B") == 0) ? "" : " ";
+    snprintf(text, NZ_VALUE_TEXT, "%s%s%s%s%.16s", number, before_scale, scale, before_unit, unit);
     return text;
 }
 
