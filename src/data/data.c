@@ -16,7 +16,8 @@
 #include "data/source.h"
 
 static const nz_source_kind *const kinds[] = {
-    &nz_source_idx, &nz_source_cifar10, &nz_source_cifar100, &nz_source_imagefolder, &nz_source_list, &nz_source_npz,
+    &nz_source_idx,  &nz_source_cifar10, &nz_source_cifar100,  &nz_source_imagefolder,
+    &nz_source_list, &nz_source_npz,     &nz_source_synthetic,
 };
 
 struct nz_dataset {
