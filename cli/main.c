@@ -15,6 +15,8 @@ typedef struct verb {
 static const verb verbs[] = {
     {"inspect", "what a model's file says: operations, parameters, bit widths, size", nz_cmd_inspect},
     {"combine", "the combined measures of numbers that were measured elsewhere", nz_cmd_combine},
+    {"evaluate", "the accuracy metrics of predictions that were made elsewhere", nz_cmd_evaluate},
+    {"conformance", "runs folders of ONNX test vectors", nz_cmd_conformance},
     {NULL, NULL, NULL},
 };
 
