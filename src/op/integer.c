@@ -213,6 +213,15 @@ static nz_status run_qlinear_matmul(const nz_op_ctx *ctx) {
     return NZ_OK;
 }
 
+/* Of version 21, int8 inputs are not claimed: the text saturates, the operator's own test vectors wrap around. */
+static nz_status lift_qlinear_matmul(nz_graph *graph, int node) {
+    const nz_node *n = &graph->nodes[node];
+    if (n->opset < 21 || n->input_count < 1 || n->inputs[0] == NZ_NO_VALUE ||
+        graph->values[n->inputs[0]].dtype != NZ_I8)
+        return NZ_OK;
+    return nz_node_fail(n, NZ_E_UNSUPPORTED, "int8 inputs are supported up to opset 20 alone; use uint8");
+}
+
 static int since_qlinear_matmul(const nz_graph *graph, const nz_node *node) {
     int scale = node->input_count > 1 ? node->inputs[1] : NZ_NO_VALUE;
     return scale != NZ_NO_VALUE && graph->values[scale].dtype != NZ_F32 ? 21 : 13;
@@ -254,6 +263,7 @@ const nz_op nz_ops_integer[] = {
      .flags = NZ_OP_HAS_MACS,
      .attributes = NZ_ATTRIBUTES(NULL),
      .types = TYPES_8,
+     .lift = lift_qlinear_matmul,
      .infer = infer_qlinear_matmul,
      .count = count_qlinear_matmul,
      .run = run_qlinear_matmul,

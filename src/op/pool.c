@@ -10,6 +10,21 @@
 
 /* -- windows ---------------------------------------------------------------------------------------------------- */
 
+/* What a dilated average divides by where ceil_mode lets a window reach beyond the padding is not claimed: the operator's text
+ * and its test vectors disagree. */
+static nz_status check_divisor(const nz_ref_pool *pool, const nz_op_ctx *ctx) {
+    const nz_window *w = &pool->window;
+    for (int i = 0; i < 3; i++) {
+        int64_t reach = (w->out[i] - 1) * w->stride[i] - w->begin[i] + (w->kernel[i] - 1) * w->dilation[i] + 1;
+        if (pool->kind == NZ_POOL_AVERAGE && pool->count_include_pad && w->dilation[i] > 1 &&
+            reach > w->in[i] + w->end[i])
+            return nz_op_fail(
+                ctx, NZ_E_UNSUPPORTED,
+                "count_include_pad with dilations and ceil_mode, where a window reaches beyond the padding");
+    }
+    return NZ_OK;
+}
+
 static nz_status read_pool(nz_ref_pool *ret_pool, const nz_op_ctx *ctx, nz_pool_kind kind) {
     const nz_shape *x = &ctx->in[0]->shape;
     nz_ref_pool pool = {.kind = kind,
@@ -20,6 +35,7 @@ static nz_status read_pool(nz_ref_pool *ret_pool, const nz_op_ctx *ctx, nz_pool_
     if (kind == NZ_POOL_LP && pool.p < 1)
         return nz_op_fail(ctx, NZ_E_SHAPE, "p is %lld, at least 1 is needed", (long long)pool.p);
     NZ_TRY(nz_window_read(&pool.window, ctx, x, NULL, NZ_WINDOW_POOL));
+    NZ_TRY(check_divisor(&pool, ctx));
     pool.planes = nz_shape_span(x, 0, 2);
     *ret_pool = pool;
     return NZ_OK;

@@ -162,7 +162,7 @@ nz_status nz_op_read_resize(nz_resize *ret_resize, const nz_op_ctx *ctx) {
 
 static nz_status infer_resize(const nz_op_ctx *ctx) {
     nz_resize r;
-    NZ_TRY(nz_op_check(ctx, 2, 4, 1));
+    NZ_TRY(nz_op_check(ctx, 1, 4, 1));
     NZ_TRY(nz_op_read_resize(&r, ctx));
     if (r.mode != NZ_RESIZE_NEAREST && !(NZ_TYPES_FLOAT & ~NZ_TYPE_BIT(NZ_F64) & NZ_TYPE_BIT(ctx->in[X]->dtype)))
         return nz_op_fail(ctx, NZ_E_UNSUPPORTED, "type %s is supported by mode nearest alone",
