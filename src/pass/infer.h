@@ -26,12 +26,4 @@ NZ_CHECKED nz_status nz_pass_mark_unsupported(nz_node *node);
  * on the way. Nodes that cannot be lifted are marked and left as they are. Sorts the graph; removes nothing. */
 NZ_CHECKED nz_status nz_pass_lift(nz_graph *graph);
 
-/**
- * Walks the nodes in order: removes those that pass their input on, infers the others, computes what depends on constants
- * alone, drops what is dead.
- *
- * @param tolerant  A node that cannot be inferred is left as it is; otherwise its message is the failure.
- */
-NZ_CHECKED nz_status nz_fold_in_place(nz_graph *graph, bool tolerant);
-
 #endif

@@ -2,9 +2,8 @@
 #include <string.h>
 
 #include "core/error.h"
-#include "graph/build.h"
 #include "netzip/pass.h"
-#include "pass/infer.h"
+#include "pass/fold.h"
 
 static const nz_binding *find_binding(const char *input, const nz_binding *bindings, size_t count) {
     for (size_t i = 0; i < count; i++)
@@ -37,32 +36,64 @@ static nz_status bind_shape(nz_value *v, const nz_shape *bound) {
     return NZ_OK;
 }
 
-static nz_status fix_input(nz_value *v, int64_t batch, const nz_binding *binding) {
+/* Symbolic extents of one name are one extent: what is known of one is known of all. */
+static void unify_names(nz_graph *graph) {
+    for (size_t i = 0; i < graph->input_count; i++) {
+        const nz_value *from = &graph->values[graph->inputs[i]];
+        for (int d = 0; d < from->shape.rank; d++) {
+            if (!from->dim_names[d] || from->shape.dim[d] < 0) continue;
+            for (size_t k = 0; k < graph->input_count; k++) {
+                nz_value *to = &graph->values[graph->inputs[k]];
+                for (int e = 0; e < to->shape.rank; e++)
+                    if (to->shape.dim[e] < 0 && to->dim_names[e] && strcmp(to->dim_names[e], from->dim_names[d]) == 0)
+                        to->shape.dim[e] = from->shape.dim[d];
+            }
+        }
+    }
+}
+
+static nz_status bind_inputs(nz_graph *graph, const nz_binding *bindings, size_t count) {
+    for (size_t i = 0; i < graph->input_count; i++) {
+        nz_value *v = &graph->values[graph->inputs[i]];
+        const nz_binding *binding = find_binding(v->name, bindings, count);
+        if (!binding) continue;
+        if (binding->value && v->dtype && binding->value->dtype != v->dtype)
+            return nz_fail(NZ_E_SHAPE, "input %s is %s, not %s", v->name, nz_dtype_get(v->dtype)->name,
+                           nz_dtype_get(binding->value->dtype)->name);
+        NZ_TRY(bind_shape(v, binding->value ? &binding->value->shape : &binding->shape));
+    }
+    return NZ_OK;
+}
+
+static nz_status check_input(const nz_value *v) {
     char text[112];
-    if (binding) return bind_shape(v, &binding->shape);
-    if (v->shape.rank > 0 && v->shape.dim[0] < 0) v->shape.dim[0] = batch;
+    if (v->type.count) return nz_fail(NZ_E_UNSUPPORTED, "input %s is no tensor", v->name);
+    if (!nz_dtype_get(v->dtype)->bits)
+        return nz_fail(NZ_E_UNSUPPORTED, "input %s has type %s, which is not supported", v->name,
+                       nz_dtype_get(v->dtype)->name);
     if (nz_shape_elements(&v->shape) < 0)
         return nz_fail(NZ_E_SHAPE, "input %s has shape %s: give its extents (--input %s=...)", v->name,
                        nz_shape_text(&v->shape, text), v->name);
     return NZ_OK;
 }
 
+/* Every input's shape from the bindings, else by names, else the batch; bound values become constants. */
 static nz_status fix_inputs(nz_graph *graph, int64_t batch, const nz_binding *bindings, size_t count) {
+    NZ_TRY(bind_inputs(graph, bindings, count));
+    unify_names(graph);
+    for (size_t i = 0; i < graph->input_count; i++) {
+        nz_value *v = &graph->values[graph->inputs[i]];
+        if (v->shape.rank > 0 && v->shape.dim[0] < 0) v->shape.dim[0] = batch;
+    }
+    unify_names(graph);
     size_t kept = 0;
     for (size_t i = 0; i < graph->input_count; i++) {
         int value = graph->inputs[i];
-        nz_value *v = &graph->values[value];
-        const nz_binding *binding = find_binding(v->name, bindings, count);
-        if (binding && binding->value) {
-            if (binding->value->dtype != v->dtype)
-                return nz_fail(NZ_E_SHAPE, "input %s is %s, not %s", v->name, nz_dtype_get(v->dtype)->name,
-                               nz_dtype_get(binding->value->dtype)->name);
-            NZ_TRY(bind_shape(v, &binding->value->shape));
+        const nz_binding *binding = find_binding(graph->values[value].name, bindings, count);
+        if (binding && binding->value)
             NZ_TRY(nz_graph_set_constant(graph, value, binding->value));
-            continue;
-        }
-        NZ_TRY(fix_input(v, batch, binding));
-        graph->inputs[kept++] = value;
+        else
+            NZ_TRY(check_input(&graph->values[graph->inputs[kept++] = value]));
     }
     graph->input_count = kept;
     return NZ_OK;
@@ -74,7 +105,7 @@ nz_status nz_pass_specialise(nz_graph **ret_graph, const nz_graph *graph, int64_
     NZ_TRY(check_bindings(graph, bindings, binding_count));
     NZ_TRY(nz_graph_clone(&copy, graph));
     NZ_TRY(fix_inputs(copy, batch < 1 ? 1 : batch, bindings, binding_count));
-    NZ_TRY(nz_fold_in_place(copy, tolerant));
+    NZ_TRY(nz_fold_in_place(copy, tolerant ? NZ_FOLD_TOLERANT : NZ_FOLD_STRICT));
     *ret_graph = NZ_STEAL(copy);
     return NZ_OK;
 }
