@@ -16,6 +16,7 @@ static const nz_op *const families[] = {
     nz_ops_cast,
     nz_ops_conv,
     nz_ops_create,
+    nz_ops_einsum,
     nz_ops_index,
     nz_ops_integer,
     nz_ops_logic,
