@@ -41,10 +41,24 @@ NZ_API bool nz_data_at_hand(const nz_dataset *data);                     /**< sa
 /** 64 hex digits over the list of samples, labels and sizes (not over all pixels), to recognise the same data set. */
 NZ_API const char *nz_data_fingerprint(const nz_dataset *data);
 
+/** The label of sample `i` without reading its image; -1 where unlabelled. */
+NZ_API int32_t nz_data_label(const nz_dataset *data, size_t i);
 /** Sample `i` into out[elements of nz_data_shape] and its label (-1 unlabelled). Thread-safe. A broken sample: its status and message. */
 NZ_API NZ_CHECKED nz_status nz_data_get(const nz_dataset *data, size_t i, float *out, int32_t *ret_label);
 /** The image of sample `i` decoded, resized and cropped, before arithmetic: RGB u8 HWC, for showing. Owned: free(). */
 NZ_API NZ_CHECKED nz_status nz_data_image(const nz_dataset *data, size_t i, uint8_t **ret_rgb, int *ret_width, int *ret_height);
+
+/**
+ * Writes a made data set as PNG files that `imagefolder` and `list` read: folder/SPLIT/CLASS/NUMBER.png and folder/SPLIT.csv
+ * with the columns image and label. Files appear whole; those that are there already are kept, so that a second call goes
+ * on where the first was stopped. folder/netzip-data.txt says what is in it.
+ *
+ * @param spec  `synthetic:NAME[,key=value...]`; without split= both train and test are written. NZ_E_ARG for other kinds.
+ * @param[out] ret_written, ret_kept  Images written now, and found there.
+ * @return NZ_E_ARG also where the folder holds another set; NZ_E_IO, NZ_E_RESOURCE, NZ_E_CANCELLED.
+ */
+NZ_API NZ_CHECKED nz_status nz_data_make(size_t *ret_written, size_t *ret_kept, const char *spec, const char *folder,
+                                         const nz_progress *progress);
 
 /** Reads batches ahead in its own threads. */
 typedef struct nz_loader nz_loader;

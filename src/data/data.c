@@ -227,6 +227,10 @@ static nz_status check_size(const nz_dataset *d, const nz_image *image, size_t a
     return status;
 }
 
+int32_t nz_data_label(const nz_dataset *d, size_t i) {
+    return i < d->count ? d->source.kind->label(&d->source, source_index(d, i)) : -1;
+}
+
 nz_status nz_data_get(const nz_dataset *d, size_t i, float *out, int32_t *ret_label) {
     if (i >= d->count) return nz_fail(NZ_E_ARG, "sample %zu of %zu is not there", i, d->count);
     size_t at = source_index(d, i);
