@@ -100,5 +100,6 @@ int nz_cmd_report(int argc, char **argv);
 int nz_cmd_data(int argc, char **argv);
 int nz_cmd_runtime(int argc, char **argv);
 int nz_cmd_doctor(int argc, char **argv);
+int nz_cmd_worker(int argc, char **argv);
 
 #endif

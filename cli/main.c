@@ -13,17 +13,22 @@ typedef struct verb {
 } verb;
 
 static const verb verbs[] = {
+    {"compare", "models side by side: accuracy, speed, size, energy, ratios", nz_cmd_compare},
     {"inspect", "what a model's file says: operations, parameters, bit widths, size", nz_cmd_inspect},
     {"combine", "the combined measures of numbers that were measured elsewhere", nz_cmd_combine},
     {"evaluate", "the accuracy metrics of predictions that were made elsewhere", nz_cmd_evaluate},
     {"conformance", "runs folders of ONNX test vectors", nz_cmd_conformance},
+    {"data", "what a data set holds, and data sets that netzip makes itself", nz_cmd_data},
+    {"doctor", "what this machine can measure and run, and what it cannot, and why", nz_cmd_doctor},
+    {"worker", NULL, nz_cmd_worker}, /* without help: compare starts it, nobody types it */
     {NULL, NULL, NULL},
 };
 
 static void print_help(void) {
     printf("netzip compresses neural networks (ONNX) and compares them: accuracy, speed, size, energy.\n\n"
            "usage: netzip COMMAND [arguments] [options]\n\ncommands:\n");
-    for (const verb *v = verbs; v->name; v++) printf("  %-12s %s\n", v->name, v->help);
+    for (const verb *v = verbs; v->name; v++)
+        if (v->help) printf("  %-12s %s\n", v->name, v->help);
     printf("\nnetzip COMMAND --help tells what a command takes, with examples; netzip --version prints the version.\n"
            "Exit status: 0 done; 1 a --fail-if condition held or a model failed; 2 the command line is wrong;\n"
            "3 an input is missing, broken or unsupported; 4 out of memory, disk or another resource.\n");
@@ -32,7 +37,8 @@ static void print_help(void) {
 static int unknown(const char *word) {
     const char *names[NZ_COUNT(verbs)] = {NULL};
     size_t count = 0;
-    for (const verb *v = verbs; v->name; v++) names[count++] = v->name;
+    for (const verb *v = verbs; v->name; v++)
+        if (v->help) names[count++] = v->name;
     const char *near = nz_closest(word, names, count);
     if (near)
         nz_cli_error("unknown command '%s'; did you mean '%s'?", word, near);

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "compare_text.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "cli.h"
+#include "core/error.h"
+#include "core/text.h"
+#include "metric/value_json.h"
+#include "metric/value_text.h"
+#include "table.h"
+
+/* What a row shows where more was measured than fits a line. */
+static const struct {
+    const char *id, *heading;
+} main_columns[] = {
+    {"top1", "top-1"},        {"top5", "top-5"},    {"latency_ms", "latency"}, {"throughput", "throughput"},
+    {"macs", "MACs"},         {"chats", "CHATS"},   {"disk_bytes", "disk"},    {"params", "params"},
+    {"sparsity", "sparsity"}, {"ram_bytes", "RAM"}, {"cpu_util_pct", "CPU"},   {"energy_j", "energy"},
+};
+enum { MOST_COLUMNS = 30 };
+
+static const char *text_at(const json_t *json, const char *key) {
+    const char *text = json_string_value(json_object_get(json, key));
+    return text ? text : "";
+}
+
+static double number_at(const json_t *json, const char *key) {
+    const json_t *value = json_object_get(json, key);
+    return json_is_number(value) ? json_number_value(value) : NAN;
+}
+
+static const json_t *metric_at(const json_t *model, const char *id) {
+    return json_object_get(json_object_get(model, "metrics"), id);
+}
+
+/* The name alone where every model has one variant, else the id. */
+static const char *label_of(const json_t *models, size_t i) {
+    const char *name = text_at(json_array_get(models, i), "name");
+    for (size_t k = 0; k < json_array_size(models); k++)
+        if (k != i && strcmp(text_at(json_array_get(models, k), "name"), name) == 0)
+            return text_at(json_array_get(models, i), "id");
+    return name;
+}
+
+static size_t choose_columns(const char *ids[MOST_COLUMNS], const char *headings[MOST_COLUMNS], const json_t *models) {
+    const json_t *metrics = json_object_get(json_array_get(models, 0), "metrics");
+    size_t count = 0;
+    if (json_object_size(metrics) > NZ_COUNT(main_columns) + 2) {
+        for (size_t i = 0; i < NZ_COUNT(main_columns); i++)
+            if (json_object_get(metrics, main_columns[i].id)) {
+                ids[count] = main_columns[i].id;
+                headings[count++] = main_columns[i].heading;
+            }
+        return count;
+    }
+    for (void *at = json_object_iter((json_t *)(uintptr_t)metrics); at && count < MOST_COLUMNS;
+         at = json_object_iter_next((json_t *)(uintptr_t)metrics, at)) {
+        ids[count] = json_object_iter_key(at);
+        headings[count++] = json_object_iter_key(at);
+    }
+    return count;
+}
+
+static nz_status print_figures(const json_t *models, FILE *stream) {
+    const char *ids[MOST_COLUMNS], *headings[MOST_COLUMNS];
+    size_t count = choose_columns(ids, headings, models);
+    NZ_AUTO_CLI_TABLE nz_cli_table table = {.columns = count + 1};
+    NZ_TRY(nz_cli_table_add(&table, "model"));
+    for (size_t c = 0; c < count; c++) NZ_TRY(nz_cli_table_add(&table, headings[c]));
+    for (size_t i = 0; i < json_array_size(models); i++) {
+        NZ_TRY(nz_cli_table_add(&table, label_of(models, i)));
+        for (size_t c = 0; c < count; c++) {
+            const json_t *metric = metric_at(json_array_get(models, i), ids[c]);
+            char text[NZ_VALUE_TEXT];
+            bool integer = json_is_integer(json_object_get(metric, "value"));
+            if (isnan(number_at(metric, "value")))
+                NZ_TRY(nz_cli_table_add(&table, "\xe2\x80\x93"));
+            else
+                NZ_TRY(nz_cli_table_add(
+                    &table, nz_number_text(text, number_at(metric, "value"), text_at(metric, "unit"), integer)));
+        }
+    }
+    nz_cli_table_print(&table, stream, 1);
+    return NZ_OK;
+}
+
+static nz_status add_number(nz_cli_table *table, double value, const char *mark) {
+    return isnan(value) ? nz_cli_table_add(table, "\xe2\x80\x93") : nz_cli_table_addf(table, "%.3f%s", value, mark);
+}
+
+static nz_status print_ratios(const json_t *models, FILE *stream) {
+    NZ_AUTO_CLI_TABLE nz_cli_table table = {.columns = 6};
+    const json_t *first = json_object_get(json_array_get(models, 0), "ratios");
+    NZ_TRY(nz_cli_table_add(&table, "ratio to the baseline"));
+    for (size_t r = 0; r < 4; r++)
+        NZ_TRY(nz_cli_table_addf(&table, "%s (%s)", nz_ratio_names[r],
+                                 text_at(json_object_get(first, nz_ratio_names[r]), "of")));
+    NZ_TRY(nz_cli_table_add(&table, "OCS"));
+    bool partial = false;
+    for (size_t i = 0; i < json_array_size(models); i++) {
+        const json_t *model = json_array_get(models, i), *ratios = json_object_get(model, "ratios"),
+                     *ocs = json_object_get(model, "ocs");
+        NZ_TRY(nz_cli_table_add(&table, label_of(models, i)));
+        for (size_t r = 0; r < 4; r++)
+            NZ_TRY(add_number(&table, number_at(json_object_get(ratios, nz_ratio_names[r]), "value"), ""));
+        double whole = number_at(ocs, "value"), part = number_at(json_object_get(ocs, "partial"), "value");
+        partial = partial || (isnan(whole) && !isnan(part));
+        NZ_TRY(add_number(&table, isnan(whole) ? part : whole, isnan(whole) ? "*" : ""));
+    }
+    fputc('\n', stream);
+    nz_cli_table_print(&table, stream, 1);
+    if (partial) fputs("* OCS without the terms that are unavailable\n", stream);
+    return NZ_OK;
+}
+
+/* One line for each reason, with the metrics it holds for: a missing sensor would otherwise fill the screen. */
+static nz_status print_missing(const json_t *models, FILE *stream) {
+    NZ_AUTO_JSON json_t *reasons = json_object();
+    for (size_t i = 0; i < json_array_size(models); i++) {
+        const json_t *model = json_array_get(models, i);
+        json_t *metrics = json_object_get(model, "metrics");
+        if (strcmp(text_at(model, "status"), "failed") == 0) continue;
+        for (void *at = json_object_iter(metrics); at; at = json_object_iter_next(metrics, at)) {
+            const char *reason = text_at(json_object_iter_value(at), "reason");
+            if (!*reason) continue;
+            json_t *ids = json_object_get(reasons, reason);
+            if (!ids && json_object_set_new(reasons, reason, json_object()) == 0)
+                ids = json_object_get(reasons, reason);
+            json_object_set_new(ids, json_object_iter_key(at), json_true());
+        }
+    }
+    const char *lead = "\nUnavailable (\xe2\x80\x93):\n";
+    for (void *at = json_object_iter(reasons); at; at = json_object_iter_next(reasons, at)) {
+        fputs(lead, stream);
+        lead = "";
+        fputs("  ", stream);
+        json_t *ids = json_object_iter_value(at);
+        const char *between = "";
+        for (void *id = json_object_iter(ids); id; id = json_object_iter_next(ids, id)) {
+            fprintf(stream, "%s%s", between, json_object_iter_key(id));
+            between = ", ";
+        }
+        fputs(": ", stream);
+        nz_cli_put_printable(stream, json_object_iter_key(at));
+        fputc('\n', stream);
+    }
+    return NZ_OK;
+}
+
+static const json_t *find_model(const json_t *models, const char *id) {
+    for (size_t i = 0; i < json_array_size(models); i++)
+        if (strcmp(text_at(json_array_get(models, i), "id"), id) == 0) return json_array_get(models, i);
+    return NULL;
+}
+
+/* "2.00x faster" or "1.20x slower"; nothing where either figure is missing. */
+static void say_factor(nz_text *out, const json_t *base, const json_t *model, const char *id, const char *more,
+                       const char *less) {
+    double before = number_at(metric_at(base, id), "value"), after = number_at(metric_at(model, id), "value");
+    if (!(before > 0) || !(after > 0)) return;
+    double factor = before / after;
+    if (fabs(factor - 1) < 0.005) return;
+    nz_text_appendf(out, ", %.2fx %s", factor > 1 ? factor : 1 / factor, factor > 1 ? more : less);
+}
+
+static void say_accuracy(nz_text *out, const json_t *model) {
+    const json_t *top1 = metric_at(model, "top1"), *difference = json_object_get(top1, "difference");
+    const json_t *interval = json_object_get(difference, "ci95");
+    double agreement = number_at(metric_at(model, "agreement"), "value");
+    if (difference) {
+        double low = json_number_value(json_array_get(interval, 0)),
+               high = json_number_value(json_array_get(interval, 1));
+        nz_text_appendf(out, " top-1 %+.2f points (95%% %+.2f to %+.2f%s)", number_at(difference, "value"), low, high,
+                        low <= 0 && high >= 0 ? ", within chance" : "");
+    } else {
+        nz_text_append(out, " accuracy not compared");
+    }
+    if (!isnan(agreement)) nz_text_appendf(out, ", agrees on %.1f%%", agreement);
+}
+
+static nz_status print_summary(const json_t *models, FILE *stream) {
+    const char *lead = "\nAgainst the baseline:\n";
+    for (size_t i = 0; i < json_array_size(models); i++) {
+        const json_t *model = json_array_get(models, i), *base = find_model(models, text_at(model, "baseline"));
+        if (!base || base == model || strcmp(text_at(model, "status"), "ok") != 0 ||
+            strcmp(text_at(base, "status"), "ok") != 0)
+            continue;
+        nz_text line = {0};
+        NZ_AUTO_FREE char *text = NULL;
+        nz_text_appendf(&line, "  %s:", label_of(models, i));
+        say_accuracy(&line, model);
+        say_factor(&line, base, model, "latency_ms", "faster", "slower");
+        say_factor(&line, base, model, "disk_bytes", "smaller", "larger");
+        say_factor(&line, base, model, "entropy_bytes", "smaller when packed", "larger when packed");
+        say_factor(&line, base, model, "energy_j", "less energy", "more energy");
+        NZ_TRY(nz_text_take(&line, &text));
+        fputs(lead, stream);
+        lead = "";
+        nz_cli_put_printable(stream, text);
+        fputc('\n', stream);
+    }
+    return NZ_OK;
+}
+
+static void print_note(FILE *stream, const char **lead, const char *about, const char *text) {
+    fputs(*lead, stream);
+    *lead = "";
+    fputs("  ", stream);
+    if (*about) {
+        nz_cli_put_printable(stream, about);
+        fputs(": ", stream);
+    }
+    nz_cli_put_printable(stream, text);
+    fputc('\n', stream);
+}
+
+static void print_notes(const json_t *results, FILE *stream) {
+    const json_t *models = json_object_get(results, "models"),
+                 *warnings = json_object_get(json_object_get(results, "run"), "warnings");
+    const char *lead = "\nNotes:\n";
+    for (size_t i = 0; i < json_array_size(models); i++) {
+        const json_t *model = json_array_get(models, i), *notes = json_object_get(model, "notes");
+        if (strcmp(text_at(model, "status"), "failed") == 0) {
+            NZ_AUTO_FREE char *line = NULL;
+            if (nz_format(&line, "failed: %s", text_at(model, "error")) == NZ_OK)
+                print_note(stream, &lead, label_of(models, i), line);
+        }
+        for (size_t n = 0; n < json_array_size(notes); n++)
+            print_note(stream, &lead, label_of(models, i), json_string_value(json_array_get(notes, n)));
+    }
+    for (size_t n = 0; n < json_array_size(warnings); n++)
+        print_note(stream, &lead, "", json_string_value(json_array_get(warnings, n)));
+}
+
+nz_status nz_compare_text_print(const json_t *results, FILE *stream) {
+    const json_t *models = json_object_get(results, "models");
+    NZ_TRY(print_figures(models, stream));
+    NZ_TRY(print_ratios(models, stream));
+    NZ_TRY(print_summary(models, stream));
+    NZ_TRY(print_missing(models, stream));
+    print_notes(results, stream);
+    return NZ_OK;
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** A results document as people read it on a terminal: tables, what is missing and why, and a summary in plain words. */
+#ifndef NZ_CLI_COMPARE_TEXT_H
+#define NZ_CLI_COMPARE_TEXT_H
+
+#include <stdio.h>
+
+#include "core/json.h"
+
+NZ_CHECKED nz_status nz_compare_text_print(const json_t *results, FILE *stream);
+
+#endif

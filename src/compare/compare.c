@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "netzip/compare.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "compare/run.h"
+#include "core/error.h"
+#include "core/file.h"
+#include "core/text.h"
+
+void nz_compare_options_init(nz_compare_options *options) {
+    *options = (nz_compare_options){.zeta = 1, .lambda = {1, 1, 1, 1}, .budget_s = 3, .timeout_s = 600};
+}
+
+void nz_compare_result_done(nz_compare_result *result) {
+    free(result->json);
+    free(result->condition);
+    *result = (nz_compare_result){0};
+}
+
+static void run_done(nz_run *run) {
+    for (size_t i = 0; i < run->variant_count; i++) {
+        nz_variant *v = &run->variants[i];
+        nz_process_end(&v->process);
+        json_decref(v->raw);
+        free(v->id);
+        free(v->error);
+    }
+    for (size_t i = 0; i < run->entry_count; i++) {
+        nz_entry *e = &run->entries[i];
+        json_decref(e->describe);
+        free(e->name);
+        free(e->path);
+        free(e->error);
+        free(e->samples);
+    }
+    nz_store_close(run, false);
+    free(run->entries);
+    free(run->variants);
+    free(run->metrics);
+    free(run->power_reason);
+    nz_condition_done(&run->condition);
+    nz_power_close(run->power);
+    json_decref(run->data);
+    json_decref(run->warnings);
+}
+
+static nz_status check_options(const nz_compare_options *o) {
+    if (!(o->budget_s > 0 && o->budget_s <= 86400))
+        return nz_fail(NZ_E_ARG, "compare: --budget %g is outside 0 to 86400 s", o->budget_s);
+    if (!(o->timeout_s >= 1 && o->timeout_s <= 1e6))
+        return nz_fail(NZ_E_ARG, "compare: --timeout %g is outside 1 to 1000000 s", o->timeout_s);
+    if (!(o->zeta > 0 && isfinite(o->zeta))) return nz_fail(NZ_E_ARG, "compare: --zeta %g must be above 0", o->zeta);
+    for (size_t i = 0; i < 4; i++)
+        if (!(o->lambda[i] >= 0 && isfinite(o->lambda[i])))
+            return nz_fail(NZ_E_ARG, "compare: --lambda %g must not be negative", o->lambda[i]);
+    if (o->resume && !o->out)
+        return nz_fail(NZ_E_ARG, "compare: --resume needs --out, the folder of the interrupted run");
+    return NZ_OK;
+}
+
+static nz_status open_power(nz_run *run) {
+    if (!run->timing) return nz_strdup(&run->power_reason, "not asked for (--metrics)");
+    nz_status status = nz_power_open(&run->power, run->options->power, NULL);
+    if (status == NZ_E_ARG || status == NZ_E_MEMORY) return status;
+    return status == NZ_OK ? NZ_OK : nz_strdup(&run->power_reason, nz_last_error());
+}
+
+/* Every worker that has something left to do is started before anything is measured. */
+static nz_status start_workers(nz_run *run) {
+    for (size_t i = 0; i < run->variant_count; i++) {
+        nz_variant *v = &run->variants[i];
+        const json_t *facts = json_object_get(v->raw, "facts");
+        bool timed = !run->timing || nz_variant_has(v, "profile"),
+             scored = !run->scores || nz_variant_has(v, "predict");
+        bool counted = facts && (!run->entropy || json_object_get(facts, "entropy_bytes"));
+        if (v->error || (timed && scored && counted)) continue;
+        NZ_TRY(nz_process_start(&v->process, run->options->worker ? run->options->worker : "/proc/self/exe"));
+    }
+    return NZ_OK;
+}
+
+static void begin(nz_run *run) {
+    time_t now = time(NULL);
+    struct tm utc;
+    gmtime_r(&now, &utc);
+    strftime(run->started, sizeof run->started, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    run->began_ns = nz_clock_ns();
+    nz_hardware_get(&run->hardware, NULL);
+    if (*run->hardware.governor && strcmp(run->hardware.governor, "performance") != 0)
+        nz_warn(run->warnings, "the CPU's frequency governor is '%s': times vary less under 'performance'",
+                run->hardware.governor);
+}
+
+/* ---- the condition ---- */
+
+typedef struct row_of {
+    const nz_run *run;
+    const nz_cell *row, *base_row;
+} row_of;
+
+static bool get_quantity(void *user, const nz_condition_term *term, double *ret_value) {
+    const row_of *r = user;
+    const nz_metric *metric = nz_metric_find(term->id);
+    size_t m = 0;
+    while (m < r->run->metric_count && r->run->metrics[m] != metric) m++;
+    if (m == r->run->metric_count || r->row[m].report.source == NZ_UNAVAILABLE) return false;
+    double mine = r->row[m].report.value, base = r->base_row[m].report.value;
+    if (term->field != NZ_FIELD_VALUE && r->base_row[m].report.source == NZ_UNAVAILABLE) return false;
+    switch (term->field) {
+    case NZ_FIELD_VALUE: *ret_value = mine; break;
+    case NZ_FIELD_DROP: *ret_value = base - mine; break;
+    case NZ_FIELD_DELTA: *ret_value = mine - base; break;
+    case NZ_FIELD_RATIO: *ret_value = metric->better == NZ_LOWER ? base / mine : mine / base; break;
+    }
+    return isfinite(*ret_value);
+}
+
+static nz_status describe_held(char **ret_text, const nz_run *run, size_t v, const nz_condition_term *term, row_of *r) {
+    static const char *const operators[] = {"<", "<=", ">", ">=", "==", "!="};
+    double value;
+    char shown[40] = "unavailable";
+    if (get_quantity(r, term, &value)) snprintf(shown, sizeof shown, "%.6g", value);
+    return nz_format(ret_text, "%s: %s%s is %s, and the condition says %s %g", run->variants[v].id, term->id,
+                     nz_condition_field_suffix(term->field), shown, operators[term->op], term->number);
+}
+
+/* Models are held against the condition, the baseline only where it is alone. */
+static nz_status check_condition(nz_compare_result *result, const nz_run *run, const nz_cell *cells) {
+    if (!run->options->fail_if) return NZ_OK;
+    for (size_t v = 0; v < run->variant_count && !result->condition_held; v++) {
+        size_t term;
+        if (run->variants[v].entry == run->baseline && run->entry_count > 1) continue;
+        row_of r = {run, cells + v * run->metric_count, cells + nz_run_baseline_of(run, v) * run->metric_count};
+        if (!nz_condition_holds(&run->condition, get_quantity, &r, &term)) continue;
+        result->condition_held = true;
+        NZ_TRY(describe_held(&result->condition, run, v, &run->condition.terms[term], &r));
+    }
+    return NZ_OK;
+}
+
+/* ---- the whole ---- */
+
+static nz_status write_documents(nz_run *run, const json_t *results) {
+    NZ_AUTO_FREE char *results_path = NULL, *manifest_path = NULL;
+    NZ_AUTO_JSON json_t *manifest = NULL;
+    if (!run->options->out) return NZ_OK;
+    NZ_TRY(nz_manifest_json(&manifest, run));
+    NZ_TRY(nz_path_join(&results_path, run->options->out, "results.json"));
+    NZ_TRY(nz_path_join(&manifest_path, run->options->out, "manifest.json"));
+    NZ_TRY(nz_json_write(manifest, manifest_path));
+    return nz_json_write(results, results_path);
+}
+
+static nz_status finish(nz_compare_result *result, nz_run *run) {
+    NZ_AUTO_FREE nz_cell *cells = NULL;
+    NZ_AUTO_JSON json_t *results = NULL;
+    NZ_TRY(nz_values_get(&cells, run));
+    NZ_TRY(nz_results_json(&results, run, cells));
+    NZ_TRY(write_documents(run, results));
+    for (size_t v = 0; v < run->variant_count; v++) result->failed += run->variants[v].error != NULL;
+    NZ_TRY(check_condition(result, run, cells));
+    NZ_TRY(nz_json_text(&result->json, results, 0));
+    nz_store_close(run, true);
+    return NZ_OK;
+}
+
+nz_status nz_compare(nz_compare_result *ret_result, const nz_compare_options *options, const nz_progress *progress) {
+    NZ_AUTO(run_done)
+    nz_run run = {.options = options, .progress = progress, .idle_power_w = NAN, .busy_before_pct = NAN};
+    NZ_AUTO(nz_compare_result_done) nz_compare_result result = {0};
+    run.warnings = json_array();
+    if (!run.warnings) return nz_fail(NZ_E_MEMORY, "out of memory: a comparison");
+    NZ_TRY(check_options(options));
+    NZ_TRY(nz_run_plan(&run));
+    begin(&run);
+    NZ_TRY(open_power(&run));
+    NZ_TRY(nz_store_open(&run));
+    NZ_TRY(nz_phase_describe(&run));
+    NZ_TRY(start_workers(&run));
+    NZ_TRY(nz_phase_timing(&run));
+    NZ_TRY(nz_phase_scoring(&run));
+    NZ_TRY(finish(&result, &run));
+    *ret_result = result;
+    result = (nz_compare_result){0};
+    return NZ_OK;
+}

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From options to models, variants and metrics: everything that can be wrong with a command line is said here. */
+#include <stdio.h>
+#include <string.h>
+
+#include "compare/run.h"
+#include "core/error.h"
+#include "core/file.h"
+#include "core/text.h"
+#include "netzip/runtime.h"
+
+enum { MOST_VARIANTS = 1000 };
+
+static bool name_taken(const nz_run *run, const char *name) {
+    for (size_t i = 0; i < run->entry_count; i++)
+        if (run->entries[i].name && strcmp(run->entries[i].name, name) == 0) return true;
+    return false;
+}
+
+/* "NAME=PATH" where what stands before the first '=' can be a name and the whole is no file. */
+static nz_status split_name(char **ret_name, const char **ret_path, const char *text) {
+    const char *equals = strchr(text, '=');
+    size_t length = equals ? (size_t)(equals - text) : 0;
+    *ret_path = text;
+    if (!equals || memchr(text, '/', length) || nz_file_exists(text)) return nz_path_stem(ret_name, text);
+    if (!length || !equals[1]) return nz_fail(NZ_E_ARG, "compare: '%s' is not NAME=MODEL", text);
+    *ret_path = equals + 1;
+    return nz_format(ret_name, "%.*s", (int)length, text);
+}
+
+static nz_status plan_entries(nz_run *run) {
+    const nz_compare_options *o = run->options;
+    if (!o->model_count) return nz_fail(NZ_E_ARG, "compare: no model is named");
+    NZ_TRY(nz_alloc(&run->entries, o->model_count, sizeof *run->entries));
+    for (size_t i = 0; i < o->model_count; i++) {
+        NZ_AUTO_FREE char *stem = NULL;
+        const char *path;
+        NZ_TRY(split_name(&stem, &path, o->models[i]));
+        NZ_AUTO_FREE char *name = NULL;
+        NZ_TRY(nz_strdup(&name, stem));
+        for (int n = 2; name_taken(run, name); n++) {
+            free(NZ_STEAL(name));
+            NZ_TRY(nz_format(&name, "%s-%d", stem, n));
+        }
+        nz_entry *entry = &run->entries[run->entry_count++];
+        entry->name = NZ_STEAL(name);
+        NZ_TRY(nz_strdup(&entry->path, path));
+    }
+    if (!o->baseline) return NZ_OK;
+    for (size_t i = 0; i < run->entry_count; i++)
+        if (strcmp(run->entries[i].name, o->baseline) == 0) {
+            run->baseline = i;
+            return NZ_OK;
+        }
+    return nz_fail(NZ_E_ARG, "compare: --baseline '%s' is none of the models (the first is '%s')", o->baseline,
+                   run->entries[0].name);
+}
+
+static nz_status find_runtime(const char **ret_version, const char *name) {
+    const char *version, *known;
+    nz_text names = {0};
+    for (size_t i = 0; (known = nz_runtime_name(i, &version)); i++) {
+        if (strcmp(known, name) == 0) {
+            nz_text_done(&names);
+            *ret_version = version ? version : "";
+            return NZ_OK;
+        }
+        nz_text_appendf(&names, "%s%s", i ? ", " : "", known);
+    }
+    nz_status status =
+        nz_fail(NZ_E_ARG, "compare: no runtime is called '%s' (there is %s)", name, names.data ? names.data : "none");
+    nz_text_done(&names);
+    return status;
+}
+
+static nz_status add_variant(nz_run *run, size_t entry, const char *runtime, int threads, int batch) {
+    nz_variant *v = &run->variants[run->variant_count];
+    *v = (nz_variant){
+        .entry = entry, .runtime = runtime, .threads = threads, .batch = batch, .process = {.channel = {.fd = -1}}};
+    NZ_TRY(find_runtime(&v->runtime_version, runtime));
+    if (threads < 1 || threads > 1024) return nz_fail(NZ_E_ARG, "compare: --threads %d is outside 1 to 1024", threads);
+    if (batch < 1 || batch > 65536) return nz_fail(NZ_E_ARG, "compare: --batch %d is outside 1 to 65536", batch);
+    NZ_TRY(nz_format(&v->id, "%s/%s/t%d/b%d", run->entries[entry].name, runtime, threads, batch));
+    run->variant_count++;
+    v->raw = json_object();
+    return v->raw ? NZ_OK : nz_fail(NZ_E_MEMORY, "out of memory: a variant");
+}
+
+static nz_status plan_variants(nz_run *run) {
+    static const char *const native[] = {"native"};
+    static const int one[] = {1};
+    const nz_compare_options *o = run->options;
+    const char *const *runtimes = o->runtime_count ? o->runtimes : native;
+    const int *threads = o->thread_count ? o->threads : one, *batches = o->batch_count ? o->batches : one;
+    size_t r_count = o->runtime_count ? o->runtime_count : 1, t_count = o->thread_count ? o->thread_count : 1;
+    size_t b_count = o->batch_count ? o->batch_count : 1;
+    if (r_count > 16 || t_count > 64 || b_count > 64 || run->entry_count * r_count * t_count * b_count > MOST_VARIANTS)
+        return nz_fail(NZ_E_ARG, "compare: more than %d variants (models x runtimes x threads x batches)",
+                       MOST_VARIANTS);
+    NZ_TRY(nz_alloc(&run->variants, run->entry_count * r_count * t_count * b_count, sizeof *run->variants));
+    for (size_t r = 0; r < r_count; r++)
+        for (size_t t = 0; t < t_count; t++)
+            for (size_t b = 0; b < b_count; b++)
+                for (size_t e = 0; e < run->entry_count; e++)
+                    NZ_TRY(add_variant(run, e, runtimes[r], threads[t], batches[b]));
+    for (size_t i = 0; i < run->variant_count; i++)
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(run->variants[i].id, run->variants[k].id) == 0)
+                return nz_fail(NZ_E_ARG, "compare: the variant %s is asked for twice", run->variants[i].id);
+    return NZ_OK;
+}
+
+size_t nz_run_baseline_of(const nz_run *run, size_t v) {
+    const nz_variant *mine = &run->variants[v];
+    for (size_t i = 0; i < run->variant_count; i++) {
+        const nz_variant *other = &run->variants[i];
+        if (other->entry == run->baseline && other->threads == mine->threads && other->batch == mine->batch &&
+            strcmp(other->runtime, mine->runtime) == 0)
+            return i;
+    }
+    return v;
+}
+
+static void add_metric(nz_run *run, const nz_metric *metric) {
+    for (size_t i = 0; i < run->metric_count; i++)
+        if (run->metrics[i] == metric) return;
+    run->metrics[run->metric_count++] = metric;
+    run->scores = run->scores || metric->needs_scores;
+    run->timing = run->timing || metric->needs_timing || metric->needs_process;
+    run->timing = run->timing || (metric->needs_energy && strcmp(metric->id, "energy_estimated_j") != 0);
+    run->entropy = run->entropy || metric->needs_entropy;
+}
+
+/* One word of --metrics: an id, a category or "all". */
+static nz_status add_word(nz_run *run, const char *word) {
+    const nz_metric *metric = nz_metric_find(word), *row;
+    bool all = strcmp(word, "all") == 0, found = false;
+    for (size_t i = 0; (row = nz_metric_at(i)); i++) {
+        if (!all && strcmp(row->category, word) != 0) continue;
+        add_metric(run, row);
+        found = true;
+    }
+    if (found) return NZ_OK;
+    if (metric) {
+        add_metric(run, metric);
+        return NZ_OK;
+    }
+    const char *near = nz_metric_closest(word);
+    return nz_fail(NZ_E_ARG, "compare: no metric or category is called '%s'%s%s%s", word,
+                   near ? "; did you mean '" : "", near ? near : "",
+                   near ? "'?" : " (accuracy, speed, size, energy, all, or ids)");
+}
+
+static nz_status need_metric(nz_run *run, const char *id, const char *option, const nz_metric **ret_metric) {
+    const nz_metric *metric = nz_metric_find(id);
+    if (!metric) {
+        const char *near = nz_metric_closest(id);
+        return nz_fail(NZ_E_ARG, "compare: %s: no metric is called '%s'%s%s%s", option, id,
+                       near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    }
+    add_metric(run, metric);
+    if (ret_metric) *ret_metric = metric;
+    return NZ_OK;
+}
+
+static nz_status plan_ratios(nz_run *run) {
+    const nz_compare_options *o = run->options;
+    nz_combine_options *c = &run->combine;
+    struct {
+        const char *option, *given, *otherwise, **id;
+    } ratios[4] = {
+        {"--performance", o->performance, "top1", &c->performance},
+        {"--speedup", o->speedup, "chats", &c->speedup},
+        {"--compression", o->compression, "disk_bytes", &c->compression},
+        {"--efficiency", o->efficiency, "energy_j", &c->efficiency},
+    };
+    for (size_t i = 0; i < 4; i++) {
+        const nz_metric *metric = NULL;
+        NZ_TRY(need_metric(run, ratios[i].given ? ratios[i].given : ratios[i].otherwise, ratios[i].option, &metric));
+        *ratios[i].id = metric->id;
+        c->better[i] = metric->better;
+        if (i == 1) c->zeta_applies = metric->theoretical;
+    }
+    c->zeta = o->zeta;
+    memcpy(c->lambda, o->lambda, sizeof c->lambda);
+    return NZ_OK;
+}
+
+/* What the ratios need only by default must not make a comparison of sizes run the data set. */
+static nz_status plan_metrics(nz_run *run) {
+    const nz_compare_options *o = run->options;
+    const nz_metric *row;
+    size_t rows = 0;
+    while (nz_metric_at(rows)) rows++;
+    size_t words = 1 + (o->metrics ? strlen(o->metrics) : 0);
+    if (o->fail_if) NZ_TRY(nz_condition_parse(&run->condition, o->fail_if));
+    NZ_TRY(nz_alloc(&run->metrics, rows + words + run->condition.term_count + 4, sizeof *run->metrics));
+    if (!o->metrics)
+        for (size_t i = 0; (row = nz_metric_at(i)); i++)
+            if (row->by_default) add_metric(run, row);
+    NZ_AUTO_FREE char *list = NULL;
+    NZ_TRY(nz_strdup(&list, o->metrics ? o->metrics : ""));
+    for (char *rest = list, *word; (word = strsep(&rest, ","));)
+        if (*word) NZ_TRY(add_word(run, word));
+    if (o->metrics && !run->metric_count) return nz_fail(NZ_E_ARG, "compare: --metrics is empty");
+    for (size_t i = 0; i < run->condition.term_count; i++)
+        NZ_TRY(need_metric(run, run->condition.terms[i].id, "--fail-if", NULL));
+    bool timing = run->timing, scores = run->scores;
+    NZ_TRY(plan_ratios(run));
+    if (!o->performance) run->scores = scores;
+    if (!o->efficiency && !o->speedup) run->timing = timing;
+    run->scores = run->scores && o->data;
+    run->load = run->timing || run->scores;
+    return NZ_OK;
+}
+
+nz_status nz_run_plan(nz_run *run) {
+    NZ_TRY(plan_entries(run));
+    NZ_TRY(plan_variants(run));
+    return plan_metrics(run);
+}

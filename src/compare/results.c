@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The results document (netzip.results/1) and the manifest, from what a run has gathered. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "compare/run.h"
+#include "core/error.h"
+#include "metric/value_json.h"
+
+static const nz_entry *entry_of(const nz_run *run, const nz_variant *v) { return &run->entries[v->entry]; }
+
+static const char *meta_of(const nz_entry *entry, const char *key) {
+    return nz_text_at(json_object_get(entry->describe, "meta"), key);
+}
+
+static const char *technique_of(const nz_entry *entry) {
+    const char *technique = meta_of(entry, "netzip.technique");
+    return *technique ? technique : "None";
+}
+
+static json_t *list_of(const char *const *items, size_t count) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++) json_array_append_new(list, nz_json_string(items[i]));
+    return list;
+}
+
+static json_t *variant_json(const nz_run *run, const nz_variant *v) {
+    const char *compute = nz_text_at(json_object_get(v->raw, "load"), "compute");
+    return json_pack("{s:s,s:o,s:i,s:i,s:o,s:I,s:o}", "runtime", v->runtime, "runtime_version",
+                     nz_json_string(v->runtime_version), "threads", v->threads, "batch", v->batch, "host",
+                     nz_json_string(run->hardware.hostname), "seed", (json_int_t)run->options->seed, "compute",
+                     *compute ? nz_json_string(compute) : json_null());
+}
+
+/* Against the same samples of the baseline: McNemar's test says whether the difference can be chance. */
+static json_t *paired_json(const nz_paired *p, const char *baseline) {
+    return json_pack("{s:o,s:s,s:[o,o],s:I,s:I,s:I,s:s,s:o,s:o,s:o}", "value", nz_json_real(p->difference_pct), "unit",
+                     "points", "ci95", nz_json_real(p->ci95_pct[0]), nz_json_real(p->ci95_pct[1]), "n",
+                     (json_int_t)p->n, "only_baseline", (json_int_t)p->only_first, "only_this",
+                     (json_int_t)p->only_second, "test", "McNemar", "p", nz_json_real(p->p_mid), "p_exact",
+                     nz_json_real(p->p_exact), "against", nz_json_string(baseline));
+}
+
+static json_t *metrics_json(const nz_run *run, const nz_cell *row, const char *baseline) {
+    json_t *metrics = json_object();
+    for (size_t m = 0; m < run->metric_count; m++) {
+        json_t *value = nz_value_json(&row[m].report, run->metrics[m]);
+        if (row[m].has_paired) json_object_set_new(value, "difference", paired_json(&row[m].paired, baseline));
+        if (strcmp(run->metrics[m]->id, "energy_estimated_j") == 0)
+            json_object_set_new(value, "model", nz_json_string(nz_energy_estimate_source()));
+        json_object_set_new(metrics, run->metrics[m]->id, value);
+    }
+    return metrics;
+}
+
+static size_t metric_index(const nz_run *run, const char *id) {
+    size_t m = 0;
+    while (m < run->metric_count && strcmp(run->metrics[m]->id, id) != 0) m++;
+    return m;
+}
+
+static void combine(nz_combined *ret, const nz_run *run, const nz_cell *row, const nz_cell *base_row) {
+    const char *const ids[4] = {run->combine.performance, run->combine.speedup, run->combine.compression,
+                                run->combine.efficiency};
+    nz_value_report original[4], compressed[4];
+    for (size_t i = 0; i < 4; i++) {
+        size_t m = metric_index(run, ids[i]);
+        original[i] = base_row[m].report;
+        compressed[i] = row[m].report;
+    }
+    nz_combine(ret, &run->combine, original, compressed, row == base_row);
+}
+
+static json_t *find_by_name(const json_t *layers, const char *name) {
+    for (size_t i = 0; i < json_array_size(layers); i++)
+        if (strcmp(nz_text_at(json_array_get(layers, i), "name"), name) == 0) return json_array_get(layers, i);
+    return NULL;
+}
+
+/* The step whose list of fused nodes has this name. */
+static json_t *find_fused(const json_t *layers, const char *name) {
+    size_t length = strlen(name);
+    for (size_t i = 0; length && i < json_array_size(layers); i++) {
+        const char *fused = nz_text_at(json_array_get(layers, i), "fused");
+        for (const char *p = fused; (p = strstr(p, name)); p += length)
+            if ((p == fused || p[-1] == ' ') && (p[length] == ' ' || !p[length])) return json_array_get(layers, i);
+    }
+    return NULL;
+}
+
+static void set_or_null(json_t *object, const char *key, json_t *borrowed) {
+    json_object_set(object, key, borrowed ? borrowed : json_null());
+}
+
+/* One row per node of the counted graph, with the kernel that does its work. */
+static json_t *layer_json(const json_t *facts, const json_t *planned, const json_t *timed) {
+    const char *name = nz_text_at(facts, "name");
+    json_t *layer = json_object(), *step = find_by_name(planned, name),
+           *fused = step ? NULL : find_fused(planned, name);
+    static const char *const keys[] = {
+        "name",           "op",   "macs",        "ops",         "params",         "params_nonzero",
+        "macs_effective", "bits", "bits_stored", "weight_bits", "activation_bits"};
+    for (size_t i = 0; i < NZ_COUNT(keys); i++) set_or_null(layer, keys[i], json_object_get(facts, keys[i]));
+    if (!planned) return layer;
+    set_or_null(layer, "kernel", json_object_get(step, "kernel"));
+    set_or_null(layer, "compute", json_object_get(step ? step : fused, "compute"));
+    if (fused) set_or_null(layer, "fused_into", json_object_get(fused, "name"));
+    set_or_null(layer, "latency_ms", json_object_get(find_by_name(timed, name), "latency_ms"));
+    return layer;
+}
+
+static json_t *layers_json(const nz_variant *v) {
+    const json_t *facts = json_object_get(json_object_get(json_object_get(v->raw, "facts"), "facts"), "layers");
+    const json_t *planned = json_object_get(json_object_get(v->raw, "load"), "layers");
+    const json_t *timed = json_object_get(json_object_get(v->raw, "profile"), "layers");
+    json_t *layers = json_array();
+    for (size_t i = 0; i < json_array_size(facts); i++)
+        json_array_append_new(layers, layer_json(json_array_get(facts, i), planned, timed));
+    return layers;
+}
+
+/* What a reader of the figures should know about this model's. */
+static json_t *notes_json(const nz_run *run, const nz_variant *v) {
+    json_t *notes = json_array();
+    const nz_entry *entry = entry_of(run, v);
+    const json_t *data = json_object_get(entry->describe, "data"), *predict = json_object_get(v->raw, "predict");
+    json_int_t broken = json_integer_value(json_object_get(predict, "broken"));
+    json_int_t fixed = json_integer_value(json_object_get(entry->describe, "fixed_batch"));
+    const json_t *timing = json_object_get(v->raw, "timing"), *throughput = json_object_get(v->raw, "throughput");
+    if (*nz_text_at(data, "error")) nz_warn(notes, "the data does not fit this model: %s", nz_text_at(data, "error"));
+    if (json_is_true(json_object_get(data, "default_preprocess")))
+        nz_warn(notes, "no preprocessing is stated by the model or the command line: pixels were only scaled to 0..1");
+    if (broken)
+        nz_warn(notes, "%lld samples could not be read and were left out; the first: %s", (long long)broken,
+                json_string_value(json_array_get(json_object_get(predict, "broken_messages"), 0)));
+    if (fixed > 1)
+        nz_warn(notes, "the batch is fixed at %lld: latency is that of %lld samples", (long long)fixed,
+                (long long)fixed);
+    if (throughput && json_integer_value(json_object_get(throughput, "batch")) != v->batch)
+        nz_warn(notes, "the model's batch is fixed: throughput was measured at batch %lld",
+                (long long)json_integer_value(json_object_get(throughput, "batch")));
+    if (timing && !json_is_true(json_object_get(json_object_get(v->raw, "load"), "real_samples")))
+        nz_warn(notes, "timing used random input");
+    double steal = json_number_value(json_object_get(timing, "cpu_steal_pct"));
+    if (steal > 1)
+        nz_warn(notes,
+                "the hypervisor took %.1f%% of the CPU time during timing: times are too long by about that much",
+                steal);
+    return notes;
+}
+
+static json_t *model_json(const nz_run *run, size_t v, const nz_cell *cells) {
+    const nz_variant *variant = &run->variants[v];
+    const nz_entry *entry = entry_of(run, variant);
+    size_t base = nz_run_baseline_of(run, v);
+    const nz_cell *row = cells + v * run->metric_count, *base_row = cells + base * run->metric_count;
+    nz_combined combined;
+    combine(&combined, run, row, base_row);
+    json_t *json = json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:s}", "id", nz_json_string(variant->id), "name",
+                             nz_json_string(entry->name), "path", nz_json_string(entry->path), "sha256",
+                             *entry->sha256 ? json_string(entry->sha256) : json_null(), "technique",
+                             nz_json_string(technique_of(entry)), "baseline", nz_json_string(run->variants[base].id),
+                             "variant", variant_json(run, variant), "status", variant->error ? "failed" : "ok");
+    if (!json) return NULL;
+    if (variant->error) json_object_set_new(json, "error", nz_json_string(variant->error));
+    if (*meta_of(entry, "netzip.method"))
+        json_object_set_new(json, "method", nz_json_string(meta_of(entry, "netzip.method")));
+    json_object_set_new(json, "metrics", metrics_json(run, row, run->variants[base].id));
+    json_object_set_new(json, "ratios", nz_ratios_json(&combined, &run->combine));
+    json_object_set_new(json, "ocs", nz_ocs_json(&combined, &run->combine));
+    json_object_set_new(json, "notes", notes_json(run, variant));
+    set_or_null(json, "inputs", json_object_get(entry->describe, "inputs"));
+    set_or_null(json, "outputs", json_object_get(entry->describe, "outputs"));
+    set_or_null(json, "preprocess", json_object_get(json_object_get(entry->describe, "data"), "preprocess"));
+    json_object_set_new(json, "layers", layers_json(variant));
+    return json;
+}
+
+static json_t *host_json(const nz_run *run) {
+    json_t *host = nz_hardware_json(&run->hardware);
+    json_object_set_new(host, "busy_before_pct", nz_json_real(run->busy_before_pct));
+    json_object_set_new(host, "power_source", run->power ? nz_json_string(nz_power_name(run->power)) : json_null());
+    if (run->power_reason) json_object_set_new(host, "power_reason", nz_json_string(run->power_reason));
+    return host;
+}
+
+nz_status nz_results_json(json_t **ret_json, const nz_run *run, const nz_cell *cells) {
+    json_t *models = json_array();
+    for (size_t v = 0; v < run->variant_count; v++) json_array_append_new(models, model_json(run, v, cells));
+    const nz_compare_options *o = run->options;
+    json_t *data = run->data ? json_incref(run->data) : json_null();
+    json_t *json =
+        json_pack("{s:s,s:{s:s,s:f,s:o,s:I,s:s,s:o,s:o,s:o},s:o}", "schema", "netzip.results/1", "run", "started",
+                  run->started, "seconds", (double)(nz_clock_ns() - run->began_ns) * 1e-9, "command",
+                  list_of(o->command, o->command_count), "seed", (json_int_t)o->seed, "version", NZ_VERSION, "host",
+                  host_json(run), "data", data, "warnings", json_incref(run->warnings), "models", models);
+    if (!json) return nz_fail(NZ_E_MEMORY, "out of memory: the results");
+    *ret_json = json;
+    return NZ_OK;
+}
+
+static json_t *options_json(const nz_run *run) {
+    const nz_compare_options *o = run->options;
+    json_t *metrics = json_array();
+    for (size_t m = 0; m < run->metric_count; m++) json_array_append_new(metrics, json_string(run->metrics[m]->id));
+    return json_pack("{s:o,s:s,s:s,s:s,s:s,s:f,s:[f,f,f,f],s:f,s:f,s:o,s:o}", "metrics", metrics, "performance",
+                     run->combine.performance, "speedup", run->combine.speedup, "compression", run->combine.compression,
+                     "efficiency", run->combine.efficiency, "zeta", o->zeta, "lambda", o->lambda[0], o->lambda[1],
+                     o->lambda[2], o->lambda[3], "budget_s", o->budget_s, "timeout_s", o->timeout_s, "fail_if",
+                     nz_json_string(o->fail_if), "baseline", nz_json_string(run->entries[run->baseline].name));
+}
+
+nz_status nz_manifest_json(json_t **ret_json, const nz_run *run) {
+    const nz_compare_options *o = run->options;
+    json_t *models = json_array(), *variants = json_array();
+    for (size_t i = 0; i < run->entry_count; i++) {
+        const nz_entry *e = &run->entries[i];
+        const json_t *data = json_object_get(e->describe, "data");
+        json_t *model =
+            json_pack("{s:o,s:o,s:o,s:o}", "name", nz_json_string(e->name), "path", nz_json_string(e->path), "sha256",
+                      *e->sha256 ? json_string(e->sha256) : json_null(), "technique", nz_json_string(technique_of(e)));
+        set_or_null(model, "meta", json_object_get(e->describe, "meta"));
+        set_or_null(model, "disk_bytes", json_object_get(e->describe, "disk_bytes"));
+        set_or_null(model, "preprocess", json_object_get(data, "preprocess"));
+        json_array_append_new(models, model);
+    }
+    for (size_t i = 0; i < run->variant_count; i++)
+        json_array_append_new(variants, nz_json_string(run->variants[i].id));
+    json_t *data = run->data ? json_incref(run->data) : json_null();
+    json_t *json =
+        json_pack("{s:s,s:s,s:o,s:o,s:I,s:s,s:o,s:o,s:o,s:o,s:o}", "schema", "netzip.manifest/1", "started",
+                  run->started, "command", list_of(o->command, o->command_count), "options", options_json(run), "seed",
+                  (json_int_t)o->seed, "version", NZ_VERSION, "libraries", nz_libraries_json(), "host", host_json(run),
+                  "data", data, "models", models, "variants", variants);
+    if (!json) return nz_fail(NZ_E_MEMORY, "out of memory: the manifest");
+    *ret_json = json;
+    return NZ_OK;
+}

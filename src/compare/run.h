@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** One comparison under way: what its phases share. */
+#ifndef NZ_COMPARE_RUN_H
+#define NZ_COMPARE_RUN_H
+
+#include "compare/condition.h"
+#include "compare/process.h"
+#include "netzip/compare.h"
+#include "netzip/measure.h"
+#include "netzip/metric.h"
+
+/** A file on the command line. */
+typedef struct nz_entry {
+    char *name, *path;
+    char sha256[65];
+    json_t *describe; /**< the worker's answer; NULL where the model could not be read */
+    char *error;      /**< why not */
+    char *samples;    /**< file of samples for timing; NULL: none */
+} nz_entry;
+
+/** A model under one runtime, thread count and batch: a row of the results. */
+typedef struct nz_variant {
+    size_t entry;
+    const char *runtime, *runtime_version;
+    int threads, batch;
+    char *id;     /**< "PTQ/native/t1/b1" */
+    char key[65]; /**< what its stored parts are known by */
+    json_t *raw;  /**< the parts measured so far, by phase: load, timing, memory, throughput, profile, predict, facts */
+    char *error;  /**< set: the variant has failed */
+    bool told;    /**< the user has been told so */
+    nz_process process;
+} nz_variant;
+
+/** One metric of one variant. */
+typedef struct nz_cell {
+    nz_value_report report;
+    bool has_paired; /**< difference to the baseline on the same samples */
+    nz_paired paired;
+} nz_cell;
+
+typedef struct nz_run {
+    const nz_compare_options *options;
+    const nz_progress *progress;
+    size_t entry_count, variant_count, metric_count, baseline;
+    nz_entry *entries;
+    nz_variant *variants;
+    const nz_metric **metrics; /**< asked for, then those that ratios or the condition need besides */
+    nz_combine_options combine;
+    nz_condition condition;
+    bool timing, scores, entropy, load; /**< what the metrics need */
+    char *work;                         /**< folder of the parts */
+    bool work_is_temporary;
+    char fingerprint[65];
+    json_t *data; /**< about the data set, for the document; NULL: no data */
+    nz_power *power;
+    char *power_reason; /**< why there is none */
+    double idle_power_w, busy_before_pct;
+    json_t *warnings; /**< of the whole run: array of strings */
+    char started[32];
+    uint64_t began_ns;
+    nz_hardware hardware;
+} nz_run;
+
+/* plan.c */
+NZ_CHECKED nz_status nz_run_plan(nz_run *run); /**< entries, variants, metrics, condition from the options */
+/* store.c: parts of a variant, kept between an interruption and --resume */
+NZ_CHECKED nz_status nz_store_open(nz_run *run);
+NZ_CHECKED nz_status nz_store_load(nz_run *run, nz_variant *variant);
+NZ_CHECKED nz_status nz_store_save(nz_run *run, const nz_variant *variant);
+void nz_store_close(nz_run *run, bool finished);
+NZ_CHECKED nz_status nz_store_scores(char **ret_path, const nz_run *run, const nz_variant *variant);
+/* ask.c: one request to a variant's worker */
+/** Takes the answer over as part `part` of the variant. On the worker's failure the variant has failed, its process has
+ * ended and NZ_OK is returned; any other status ends the run. `extra` is merged into the request and released. */
+NZ_CHECKED nz_status nz_ask_part(nz_run *run, nz_variant *variant, const char *verb, const char *part, json_t *extra,
+                                 const char *what);
+/** The same, but hands the answer back (NULL where the variant failed). */
+NZ_CHECKED nz_status nz_ask(nz_run *run, nz_variant *variant, json_t **ret_answer, const char *verb, json_t *extra,
+                            const char *what, void (*tick)(void *user), void *user);
+void nz_variant_fail(nz_variant *variant, const char *message);
+/** Tells the user once that the variant has failed; nothing where it has not. */
+void nz_variant_tell(const nz_run *run, nz_variant *variant);
+bool nz_variant_has(const nz_variant *variant, const char *part);
+/* the phases, in order */
+NZ_CHECKED nz_status nz_phase_describe(nz_run *run); /**< describe.c */
+NZ_CHECKED nz_status nz_phase_timing(nz_run *run);   /**< timing.c */
+NZ_CHECKED nz_status nz_phase_scoring(nz_run *run);  /**< scoring.c: predictions, facts, layers */
+/* values.c */
+NZ_CHECKED nz_status nz_values_get(nz_cell **ret_cells,
+                                   nz_run *run); /**< [variant_count][metric_count], owned: free() */
+/* results.c */
+NZ_CHECKED nz_status nz_results_json(json_t **ret_json, const nz_run *run, const nz_cell *cells);
+NZ_CHECKED nz_status nz_manifest_json(json_t **ret_json, const nz_run *run);
+json_t *nz_hardware_json(const nz_hardware *hardware); /**< host.c */
+json_t *nz_libraries_json(void);                       /**< libraries.c */
+
+/** The baseline's variant that has the same runtime, threads and batch as variant v. */
+size_t nz_run_baseline_of(const nz_run *run, size_t v);
+const char *nz_text_at(const json_t *json, const char *key); /**< "" where it is no string */
+/** Adds a line to an array of strings once. */
+void nz_warn(json_t *array, const char *format, ...) NZ_PRINTF(2, 3);
+
+#endif

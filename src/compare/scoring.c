@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Predictions over the whole data set, and the facts of the file: what comes out the same however busy the machine is.
+ * Variants of one model that differ only in threads or batch share them. */
+#include <string.h>
+
+#include "compare/run.h"
+#include "core/error.h"
+
+enum { SCORING_BATCH = 32 };
+
+/* Takes the part over from an earlier variant of the same model (and, where asked, the same runtime). */
+static bool share(nz_run *run, nz_variant *v, const char *part, bool same_runtime) {
+    for (size_t i = 0; &run->variants[i] != v; i++) {
+        const nz_variant *other = &run->variants[i];
+        json_t *found = json_object_get(other->raw, part);
+        if (other->entry != v->entry || other->error || !found ||
+            (same_runtime && strcmp(other->runtime, v->runtime) != 0))
+            continue;
+        return json_object_set(v->raw, part, found) == 0;
+    }
+    return false;
+}
+
+static nz_status predict(nz_run *run, nz_variant *v) {
+    const json_t *data = json_object_get(run->entries[v->entry].describe, "data");
+    if (nz_variant_has(v, "predict") || share(run, v, "predict", true)) return NZ_OK;
+    if (*nz_text_at(data, "error")) {
+        json_t *part = json_pack("{s:O}", "unavailable", json_object_get(data, "error"));
+        return json_object_set_new(v->raw, "predict", part) ? nz_fail(NZ_E_MEMORY, "out of memory: an answer") : NZ_OK;
+    }
+    NZ_AUTO_FREE char *path = NULL;
+    NZ_TRY(nz_store_scores(&path, run, v));
+    /* Scores do not depend on the number of threads: all that the machine has are used. */
+    json_t *extra = json_pack("{s:o,s:o,s:i,s:i}", "data", nz_json_string(run->options->data), "out",
+                              nz_json_string(path), "batch", SCORING_BATCH, "threads", run->hardware.cpus_usable);
+    NZ_TRY(nz_ask_part(run, v, "predict", "predict", extra, "accuracy"));
+    return v->error ? NZ_OK : nz_store_save(run, v);
+}
+
+static nz_status gather_facts(nz_run *run, nz_variant *v) {
+    const json_t *had = json_object_get(v->raw, "facts");
+    if (had && (!run->entropy || json_object_get(had, "entropy_bytes"))) return NZ_OK;
+    if (share(run, v, "facts", false)) return NZ_OK;
+    NZ_TRY(nz_ask_part(run, v, "facts", "facts", json_pack("{s:b}", "entropy", run->entropy),
+                       run->entropy ? "facts and entropy" : "facts"));
+    return v->error ? NZ_OK : nz_store_save(run, v);
+}
+
+nz_status nz_phase_scoring(nz_run *run) {
+    for (size_t i = 0; i < run->variant_count; i++) {
+        nz_variant *v = &run->variants[i];
+        if (!v->error && run->scores) NZ_TRY(predict(run, v));
+        if (!v->error) NZ_TRY(gather_facts(run, v));
+        nz_variant_tell(run, v);
+        nz_process_end(&v->process);
+    }
+    return NZ_OK;
+}
