@@ -131,7 +131,7 @@ static nz_status settle_shape(nz_dataset *d, const int64_t chw[3], const char *w
 }
 
 /* Float samples are what the model gets; there are no pixels to preprocess. */
-static nz_status settle_values(nz_dataset *d, const nz_spec *spec, const int64_t chw[3], const char *what) {
+static nz_status settle_values(nz_dataset *d, const nz_spec *spec, const int64_t chw[3], bool nhwc, const char *what) {
     const char *key;
     for (size_t i = 0; (key = nz_preprocess_key(i, NULL)); i++)
         if (nz_spec_get(spec, key))
@@ -139,13 +139,14 @@ static nz_status settle_values(nz_dataset *d, const nz_spec *spec, const int64_t
                            what, key);
     d->preprocess = (nz_preprocess){.scale = 1, .stated = true};
     d->shape = d->source.values;
-    bool image = chw && d->shape.rank == 3;
-    for (int i = 0; image && i < 3; i++)
-        if (chw[i] > 0 && chw[i] != d->shape.dim[i]) {
-            char text[112];
-            return nz_fail(NZ_E_SHAPE, "%s: samples are %s, the model wants %lldx%lldx%lld", what,
-                           nz_shape_text(&d->shape, text), (long long)chw[0], (long long)chw[1], (long long)chw[2]);
-        }
+    for (int i = 0; chw && d->shape.rank == 3 && i < 3; i++) {
+        int64_t wanted = nhwc ? chw[(i + 1) % 3] : chw[i];
+        char text[112];
+        if (wanted > 0 && wanted != d->shape.dim[i])
+            return nz_fail(NZ_E_SHAPE, "%s: samples are %s, the model wants %lldx%lldx%lld (channels, height, width)",
+                           what, nz_shape_text(&d->shape, text), (long long)chw[0], (long long)chw[1],
+                           (long long)chw[2]);
+    }
     return NZ_OK;
 }
 
@@ -172,44 +173,59 @@ static nz_status take_fingerprint(nz_dataset *d) {
     return NZ_OK;
 }
 
-static nz_status open_with(nz_dataset *d, const nz_spec *spec, const char *path, const char *model, nz_data_use use,
-                           nz_data_options *options, const int64_t chw[3], const char *what) {
-    NZ_TRY(nz_data_options_read(options, spec, d->source.kind->own_keys, what));
-    options->use = use;
-    NZ_TRY(nz_preprocess_read(&d->preprocess, spec, model,
-                              what)); /* before files are opened: a typing error comes first */
-    NZ_TRY(d->source.kind->open(&d->source, path, options));
-    NZ_TRY(choose_range(d, options, what));
+/* What nz_data_open was asked for. */
+typedef struct request {
+    const nz_spec *spec;
+    const char *path, *model, *what;
+    nz_data_use use;
+    const int64_t *chw;
+    bool nhwc;
+} request;
+
+static nz_status open_with(nz_dataset *d, nz_data_options *options, const request *r) {
+    NZ_TRY(nz_data_options_read(options, r->spec, d->source.kind->own_keys, r->what));
+    options->use = r->use;
+    /* Before files are opened: a typing error comes first. */
+    NZ_TRY(nz_preprocess_read(&d->preprocess, r->spec, r->model, r->what));
+    if (r->nhwc && !d->preprocess.layout_stated) d->preprocess.nhwc = true;
+    NZ_TRY(d->source.kind->open(&d->source, r->path, options));
+    NZ_TRY(choose_range(d, options, r->what));
     if (d->source.values.rank) {
-        NZ_TRY(settle_values(d, spec, chw, what));
+        NZ_TRY(settle_values(d, r->spec, r->chw, r->nhwc, r->what));
     } else {
-        NZ_TRY(nz_preprocess_channels(&d->channels, &d->preprocess, d->source.channels, what));
-        NZ_TRY(settle_shape(d, chw, what));
+        NZ_TRY(nz_preprocess_channels(&d->channels, &d->preprocess, d->source.channels, r->what));
+        NZ_TRY(settle_shape(d, r->chw, r->what));
         NZ_TRY(nz_alloc(&d->table, (size_t)d->channels * 256, sizeof *d->table));
         nz_preprocess_table(&d->preprocess, d->channels, d->table);
     }
-    NZ_TRY(describe(d, path));
+    NZ_TRY(describe(d, r->path));
     return take_fingerprint(d);
 }
 
-nz_status nz_data_open(nz_dataset **ret_data, const char *text, const char *preprocess, nz_data_use use,
-                       const int64_t chw[3]) {
+nz_status nz_data_open_as(nz_dataset **ret_data, const char *text, const char *preprocess, nz_data_use use,
+                          const int64_t chw[3], bool nhwc) {
     NZ_AUTO(nz_spec_done) nz_spec spec = {0};
     NZ_AUTO(free_dataset) nz_dataset *d = NULL;
-    NZ_TRY(nz_spec_parse(&spec, text));
+    NZ_AUTO_FREE char *what = NULL;
+    request r = {.spec = &spec, .model = preprocess, .use = use, .chw = chw, .nhwc = nhwc};
     const nz_source_kind *kind = NULL;
-    const char *path = NULL;
-    NZ_TRY(find_kind(&kind, &path, spec.head, text));
+    NZ_TRY(nz_spec_parse(&spec, text));
+    NZ_TRY(find_kind(&kind, &r.path, spec.head, text));
     NZ_TRY(nz_alloc(&d, 1, sizeof *d));
     d->source.kind = kind;
-    nz_data_options options = {0};
-    NZ_AUTO_FREE char *what = NULL;
     NZ_TRY(nz_format(&what, "data '%s'", text));
-    nz_status status = open_with(d, &spec, path, preprocess, use, &options, chw, what);
+    r.what = what;
+    nz_data_options options = {0};
+    nz_status status = open_with(d, &options, &r);
     nz_data_options_done(&options);
     NZ_TRY(status);
     *ret_data = NZ_STEAL(d);
     return NZ_OK;
+}
+
+nz_status nz_data_open(nz_dataset **ret_data, const char *spec, const char *preprocess, nz_data_use use,
+                       const int64_t chw[3]) {
+    return nz_data_open_as(ret_data, spec, preprocess, use, chw, false);
 }
 
 static nz_status check_size(const nz_dataset *d, const nz_image *image, size_t at) {

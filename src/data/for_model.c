@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/error.h"
+#include "data/source.h"
 #include "netzip/data.h"
 
 static bool looks_like_channels(int64_t extent) { return extent == 1 || extent == 3 || extent == 4; }
@@ -14,5 +15,5 @@ nz_status nz_data_open_for_model(nz_dataset **ret_data, const char *spec, nz_dat
     int64_t nchw[3] = {s->dim[1], s->dim[2], s->dim[3]}, nhwc[3] = {s->dim[3], s->dim[1], s->dim[2]};
     const int64_t *chw = channels_last ? nhwc : nchw;
     bool known = chw[0] > 0 && chw[1] > 0 && chw[2] > 0;
-    return nz_data_open(ret_data, spec, preprocess, use, known ? chw : NULL);
+    return nz_data_open_as(ret_data, spec, preprocess, use, known ? chw : NULL, channels_last);
 }

@@ -21,7 +21,7 @@ typedef struct nz_preprocess {
     double scale;
     int mean_count, std_count; /**< 0: mean 0, std 1; 1: the same for all channels */
     double mean[NZ_PREPROCESS_CHANNELS], std[NZ_PREPROCESS_CHANNELS];
-    bool nhwc;
+    bool nhwc, layout_stated;
     bool stated; /**< something was said by anybody */
 } nz_preprocess;
 

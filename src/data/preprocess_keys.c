@@ -144,6 +144,7 @@ static nz_status read_layout(nz_preprocess *p, const char *value) {
     bool nhwc = strcmp(value, "nhwc") == 0;
     if (!nhwc && strcmp(value, "nchw") != 0) return nz_fail(NZ_E_ARG, "layout=%s should be nchw or nhwc", value);
     p->nhwc = nhwc;
+    p->layout_stated = true;
     return NZ_OK;
 }
 

@@ -14,9 +14,10 @@
 
 enum { PIXEL = 256, SIDE = 32 * PIXEL, UNIT = 1024, ONE = 16384, TURN = 256, GRID = 6 };
 
-const char *const nz_shapes_names[NZ_SHAPES_CLASSES] = {"circle", "square",   "triangle", "star",  "cross",
-                                                        "ring",   "crescent", "halfdisc", "arrow", "hourglass"};
-enum { CIRCLE, SQUARE, TRIANGLE, STAR, CROSS, RING, CRESCENT, HALFDISC, ARROW, HOURGLASS };
+/* In the order of the names, so that class folders written from the set are numbered alike. */
+const char *const nz_shapes_names[NZ_SHAPES_CLASSES] = {"arrow",     "circle", "crescent", "cross", "halfdisc",
+                                                        "hourglass", "ring",   "square",   "star",  "triangle"};
+enum { ARROW, CIRCLE, CRESCENT, CROSS, HALFDISC, HOURGLASS, RING, SQUARE, STAR, TRIANGLE };
 
 static const int16_t quarter_sine[TURN / 4 + 1] = {
     0,     402,   804,   1205,  1606,  2006,  2404,  2801,  3196,  3590,  3981,  4370,  4756,
@@ -225,7 +226,7 @@ static void draw_clutter(canvas *on, nz_random *random) {
 /* A bar over a part of the shape, away from its middle. */
 static void draw_occluder(canvas *on, nz_random *random, const pose *target) {
     paint with = {.a = random_color(random), .period = 1};
-    int angle = between(random, 0, TURN - 1), away = between(random, target->across / 4, target->across);
+    int angle = between(random, 0, TURN - 1), away = between(random, target->across / 3, target->across);
     pose at = {.x = target->x + away * sine(angle + TURN / 4) / ONE, .y = target->y + away * sine(angle) / ONE};
     at.across = between(random, PIXEL, 2 * PIXEL);
     at.along = between(random, 4 * PIXEL, 14 * PIXEL);
@@ -236,11 +237,11 @@ static void draw_occluder(canvas *on, nz_random *random, const pose *target) {
 static void draw_target(canvas *on, nz_random *random, int shape, const paint *background, pose *at) {
     paint with = {.period = 1};
     do with.a = random_color(random);
-    while (distance(with.a, background->a) < 170 || distance(with.a, background->b) < 170);
+    while (distance(with.a, background->a) < 190 || distance(with.a, background->b) < 190);
     with.b = near_color(random, with.a, 55);
     static const style fills[] = {PLAIN, FADE, STRIPES, CLOUDS};
     set_texture(random, &with, fills[between(random, 0, 3)], PIXEL, 4 * PIXEL);
-    int radius = between(random, 8 * PIXEL, 13 * PIXEL), room = SIDE / 2 - radius + PIXEL;
+    int radius = between(random, 17 * PIXEL / 2, 27 * PIXEL / 2), room = SIDE / 2 - radius + PIXEL;
     at->x = SIDE / 2 + between(random, -room, room);
     at->y = SIDE / 2 + between(random, -room, room);
     at->across = radius * between(random, 85, 115) / 100;
@@ -277,7 +278,7 @@ static void blur(canvas *on) {
 
 /* Light that falls off across the image, contrast and noise. */
 static void finish(uint8_t *rgb, const canvas *on, nz_random *random) {
-    int angle = between(random, 0, TURN - 1), fall = between(random, 0, 70), contrast = between(random, 180, 256);
+    int angle = between(random, 0, TURN - 1), fall = between(random, 0, 60), contrast = between(random, 190, 256);
     int lift = between(random, -20, 20), noise = between(random, 0, 14), sx = sine(angle), sy = sine(angle + TURN / 4);
     for (int y = 0, i = 0; y < on->size; y++)
         for (int x = 0; x < on->size; x++) {

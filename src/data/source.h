@@ -68,6 +68,10 @@ typedef struct nz_source_kind {
     void (*close)(nz_source *source); /**< also after a failed open; state may be NULL */
 } nz_source_kind;
 
+/** nz_data_open where layout= defaults to nhwc instead of nchw: for a model whose input says so. */
+NZ_CHECKED nz_status nz_data_open_as(nz_dataset **ret_data, const char *spec, const char *preprocess, nz_data_use use,
+                                     const int64_t chw[3], bool nhwc);
+
 /* The kinds; data.c lists them. */
 extern const nz_source_kind nz_source_idx, nz_source_cifar10, nz_source_cifar100, nz_source_imagefolder, nz_source_list,
     nz_source_npz, nz_source_synthetic;
