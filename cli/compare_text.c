@@ -124,7 +124,8 @@ static nz_status print_missing(const json_t *models, FILE *stream) {
         if (strcmp(text_at(model, "status"), "failed") == 0) continue;
         for (void *at = json_object_iter(metrics); at; at = json_object_iter_next(metrics, at)) {
             const char *reason = text_at(json_object_iter_value(at), "reason");
-            if (!*reason) continue;
+            bool itself = strcmp(text_at(model, "id"), text_at(model, "baseline")) == 0;
+            if (!*reason || (itself && strcmp(reason, "identical") == 0)) continue;
             json_t *ids = json_object_get(reasons, reason);
             if (!ids && json_object_set_new(reasons, reason, json_object()) == 0)
                 ids = json_object_get(reasons, reason);

@@ -85,7 +85,7 @@ static nz_status choose(channel *ret_channel, nz_power_info *info, const channel
         if (at < sizeof rails)
             at += (size_t)snprintf(rails + at, sizeof rails - at, "%s%s", i ? ", " : "", found[i].label);
     }
-    if (!count) return nz_power_refuse(info, "", "no INA sensor in class/hwmon");
+    if (!count) return nz_power_refuse(info, "", "no INA sensor");
     /* Adding rails of which one may feed another would count watts twice. */
     if (count > 1 && totals != 1)
         return nz_power_refuse(info, "", "several rails, none known to feed the whole board: %s", rails);
@@ -99,8 +99,7 @@ static nz_status hwmon_open(void **ret_state, nz_power_info *info, const nz_root
     channel found[MOST_CHANNELS];
     size_t count = 0;
     const char *sys = nz_root_sys(roots);
-    if (nz_probe_list(&names, "hwmon", sys, "class/hwmon"))
-        return nz_power_refuse(info, "", "no class/hwmon in %s", sys);
+    if (nz_probe_list(&names, "hwmon", sys, "class/hwmon")) return nz_power_refuse(info, "", "no INA sensor");
     for (size_t i = 0; i < names.count; i++) {
         char chip[64];
         if (nz_probe_text(chip, sizeof chip, sys, "class/hwmon/%s/name", names.items[i]) == 0 &&

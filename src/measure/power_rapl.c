@@ -100,10 +100,9 @@ static nz_status find_zones(rapl *r, nz_power_info *info) {
         return nz_power_refuse(info, "sudo chmod a+r /sys/class/powercap/intel-rapl:*/energy_uj",
                                "the energy counters exist, but this user may not read them");
     if (added) return NZ_OK;
-    if (code || !r->count)
-        return nz_power_refuse(info, code ? "" : "sudo modprobe intel_rapl_msr",
-                               "no energy counters in %s/class/powercap%s", r->sys,
-                               code ? " (a virtual machine, or a CPU or kernel without RAPL)" : "");
+    if (code)
+        return nz_power_refuse(info, "", "no energy counters (a virtual machine, or a CPU or kernel without RAPL)");
+    if (!r->count) return nz_power_refuse(info, "sudo modprobe intel_rapl_msr", "no energy counters in class/powercap");
     return nz_power_refuse(info, "", "no zone is a package or DRAM");
 }
 
