@@ -14,6 +14,7 @@ typedef struct verb {
 
 static const verb verbs[] = {
     {"compare", "models side by side: accuracy, speed, size, energy, ratios", nz_cmd_compare},
+    {"compress", "one model in, one smaller model out, and what happened to each layer", nz_cmd_compress},
     {"inspect", "what a model's file says: operations, parameters, bit widths, size", nz_cmd_inspect},
     {"combine", "the combined measures of numbers that were measured elsewhere", nz_cmd_combine},
     {"evaluate", "the accuracy metrics of predictions that were made elsewhere", nz_cmd_evaluate},
