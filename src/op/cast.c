@@ -65,10 +65,17 @@ static void write_ints(nz_tensor *out, int64_t at, int64_t n, const int64_t *val
 
 static bool is_f8(nz_dtype dtype) { return dtype >= NZ_F8E4M3FN && dtype <= NZ_F8E5M2FNUZ; }
 
-/** Floats become integers by cutting off the fraction; what lies outside the type becomes its nearest end. */
+/* Cuts off the fraction; what lies outside the type becomes its nearest end, NaN becomes 0. */
+#define WRITE_CUT(dtype, type, least, most)                                                                            \
+    case dtype:                                                                                                        \
+        for (int64_t i = 0; i < n; i++) {                                                                              \
+            double x = values[i] < (least) ? (least) : values[i] > (most) ? (most) : values[i];                        \
+            ((type *)out->data)[at + i] = x == x ? (type)x : 0;                                                        \
+        }                                                                                                              \
+        return;
+
 static void write_reals(const cast_job *job, int64_t at, int64_t n, const double *values) {
     nz_tensor *out = job->out;
-    const nz_dtype_info *info = nz_dtype_get(out->dtype);
     if (is_f8(out->dtype)) {
         for (int64_t i = 0; i < n; i++)
             ((uint8_t *)out->data)[at + i] = nz_f32_to_f8(out->dtype, (float)values[i], job->saturate);
@@ -76,14 +83,34 @@ static void write_reals(const cast_job *job, int64_t at, int64_t n, const double
     }
     switch (out->dtype) {
         NZ_EACH_REAL(WRITE_CASE)
+        WRITE_CUT(NZ_I8, int8_t, INT8_MIN, INT8_MAX)
+        WRITE_CUT(NZ_U8, uint8_t, 0, UINT8_MAX)
+        WRITE_CUT(NZ_I16, int16_t, INT16_MIN, INT16_MAX)
+        WRITE_CUT(NZ_U16, uint16_t, 0, UINT16_MAX)
+        WRITE_CUT(NZ_I32, int32_t, INT32_MIN, INT32_MAX)
+        WRITE_CUT(NZ_U32, uint32_t, 0, UINT32_MAX)
     case NZ_BOOL:
         for (int64_t i = 0; i < n; i++) ((uint8_t *)out->data)[at + i] = values[i] != 0;
         return;
     default: break;
     }
-    /* 4-bit integers round to nearest; wider ones cut off. */
-    bool cuts = info->is_integer && info->bits >= 8;
+    /* 4-bit integers round to nearest, 64-bit ones cut off like the others. */
+    bool cuts = nz_dtype_get(out->dtype)->is_integer && nz_dtype_get(out->dtype)->bits >= 8;
     for (int64_t i = 0; i < n; i++) nz_tensor_set_real(out, at + i, cuts ? trunc(values[i]) : values[i]);
+}
+
+static bool fits_f32(nz_dtype dtype) { return dtype == NZ_F32 || dtype == NZ_F16 || dtype == NZ_BF16; }
+
+/** Between f32, f16 and bf16 every value passes through f32 unchanged. */
+static void cast_short(const cast_job *job, int64_t at, int64_t n) {
+    float values[CHUNK];
+    nz_shape shape = {.rank = 1, .dim = {n}};
+    nz_tensor from =
+        nz_tensor_borrow(job->in->dtype, &shape, (char *)job->in->data + at * (int64_t)nz_dtype_size(job->in->dtype));
+    nz_tensor to = nz_tensor_borrow(job->out->dtype, &shape,
+                                    (char *)job->out->data + at * (int64_t)nz_dtype_size(job->out->dtype));
+    nz_tensor_to_f32(&from, values);
+    nz_narrow_f32(&to, values, n);
 }
 
 static void cast_chunks(void *argument, size_t begin, size_t end) {
@@ -93,7 +120,9 @@ static void cast_chunks(void *argument, size_t begin, size_t end) {
         nz_dtype_get(job->in->dtype)->is_float || (job->in->dtype == NZ_U64 && nz_dtype_get(job->out->dtype)->is_float);
     for (size_t chunk = begin; chunk < end; chunk++) {
         int64_t at = (int64_t)chunk * CHUNK, n = total - at < CHUNK ? total - at : CHUNK;
-        if (reals) {
+        if (fits_f32(job->in->dtype) && fits_f32(job->out->dtype)) {
+            cast_short(job, at, n);
+        } else if (reals) {
             double values[CHUNK];
             read_reals(job->in, at, n, values);
             write_reals(job, at, n, values);

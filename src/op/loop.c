@@ -199,7 +199,78 @@ COPY_ROW(16)
 COPY_ROW(32)
 COPY_ROW(64)
 
+/* ---- copies whose operands run along different dimensions: by square tiles, so that both sides use whole cache lines ---- */
+
+typedef struct tiling {
+    const nz_loop *loop;
+    int across;     /**< the dimension along which operand 1 is contiguous; operand 0 is along the last one */
+    int64_t blocks; /**< tiles along `across` */
+} tiling;
+
+enum { TILE = 16 };
+
+#define COPY_TILE(bits)                                                                                                \
+    static void copy_tile_##bits(char *to_bytes, const char *from_bytes, int64_t rows, int64_t columns,                \
+                                 int64_t to_stride, int64_t from_stride) {                                             \
+        uint##bits##_t *to = (void *)to_bytes;                                                                         \
+        const uint##bits##_t *from = (const void *)from_bytes;                                                         \
+        for (int64_t begin = 0; begin < columns; begin += TILE) {                                                      \
+            int64_t end = begin + TILE < columns ? begin + TILE : columns;                                             \
+            for (int64_t r = 0; r < rows; r++)                                                                         \
+                for (int64_t c = begin; c < end; c++) to[r * to_stride + c] = from[r + c * from_stride];               \
+        }                                                                                                              \
+    }
+COPY_TILE(8)
+COPY_TILE(16)
+COPY_TILE(32)
+COPY_TILE(64)
+
+/** Item i: one band of TILE rows of `across`, at one place of the other dimensions. */
+static void copy_bands(void *argument, size_t begin, size_t end) {
+    const tiling *t = argument;
+    const nz_loop *loop = t->loop;
+    const int last = loop->rank - 1;
+    void (*const tile)(char *, const char *, int64_t, int64_t, int64_t, int64_t) = loop->size[0] == 1   ? copy_tile_8
+                                                                                   : loop->size[0] == 2 ? copy_tile_16
+                                                                                   : loop->size[0] == 4 ? copy_tile_32
+                                                                                                        : copy_tile_64;
+    for (size_t item = begin; item < end; item++) {
+        int64_t rest = (int64_t)item / t->blocks, row = (int64_t)item % t->blocks * TILE, to, from;
+        to = row * loop->stride[0][t->across];
+        from = row;
+        for (int d = last - 1; d >= 0; d--) {
+            if (d == t->across) continue;
+            to += rest % loop->dim[d] * loop->stride[0][d];
+            from += rest % loop->dim[d] * loop->stride[1][d];
+            rest /= loop->dim[d];
+        }
+        int64_t rows = loop->dim[t->across] - row < TILE ? loop->dim[t->across] - row : TILE;
+        tile(loop->data[0] + to * (int64_t)loop->size[0], loop->data[1] + from * (int64_t)loop->size[1], rows,
+             loop->dim[last], loop->stride[0][t->across], loop->stride[1][last]);
+    }
+}
+
+/** The dimension to tile against the last one, -1 where rows are better. */
+static int tile_dimension(const nz_loop *loop) {
+    const int last = loop->rank - 1;
+    if (loop->stride[0][last] != 1 || loop->stride[1][last] < TILE || loop->dim[last] < TILE / 2) return -1;
+    for (int d = 0; d < last; d++)
+        if (loop->stride[1][d] == 1 && loop->dim[d] >= TILE / 2) return d;
+    return -1;
+}
+
 void nz_loop_copy(nz_loop *loop) {
+    for (int d = 0; d < loop->rank; d++)
+        if (loop->dim[d] == 0) return;
+    merge(loop);
+    tiling t = {.loop = loop, .across = tile_dimension(loop)};
+    if (t.across >= 0) {
+        size_t items = 1;
+        t.blocks = (loop->dim[t.across] + TILE - 1) / TILE;
+        for (int d = 0; d < loop->rank - 1; d++) items *= (size_t)(d == t.across ? t.blocks : loop->dim[d]);
+        nz_parallel(items, (size_t)(16384 / (TILE * loop->dim[loop->rank - 1]) + 1), copy_bands, &t);
+        return;
+    }
     switch (loop->size[0]) {
     case 1: nz_loop_run(loop, copy_row_8, NULL); break;
     case 2: nz_loop_run(loop, copy_row_16, NULL); break;
