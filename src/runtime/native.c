@@ -5,7 +5,7 @@
 
 #include "core/error.h"
 #include "graph/build.h"
-#include "runtime/plan.h"
+#include "runtime/planner.h"
 #include "runtime/runtime_internal.h"
 
 static const char *native_version(void) { return NZ_VERSION; }
@@ -22,7 +22,10 @@ static nz_status native_open(nz_session *session, const nz_graph *graph, const c
     session->plan = plan;
     plan->graph = NZ_STEAL(concrete);
     plan->profile = options->profile;
-    NZ_TRY(nz_plan_reference(plan, plan->graph));
+    if (options->reference)
+        NZ_TRY(nz_plan_reference(plan, plan->graph));
+    else
+        NZ_TRY(nz_plan_fast(plan, plan->graph, options));
     NZ_TRY(nz_plan_place(plan));
     session->activation_bytes = plan->block_bytes;
     return NZ_OK;

@@ -8,8 +8,7 @@
 #include "core/error.h"
 #include "runtime/memory.h"
 
-void nz_plan_free(nz_plan *plan) {
-    if (!plan) return;
+void nz_plan_reset(nz_plan *plan) {
     for (size_t i = 0; i < plan->step_count; i++) {
         nz_step *step = &plan->steps[i];
         if (step->self) step->kind->release(step);
@@ -20,10 +19,16 @@ void nz_plan_free(nz_plan *plan) {
         free(step->fused);
         free(step->times_ms);
     }
+    for (size_t i = 0; i < plan->constant_count; i++) free(plan->constants[i]);
+    plan->step_count = plan->buffer_count = plan->patch_count = plan->constant_count = 0;
+}
+
+void nz_plan_free(nz_plan *plan) {
+    if (!plan) return;
+    nz_plan_reset(plan);
     free(plan->steps);
     free(plan->buffers);
     free(plan->patches);
-    for (size_t i = 0; i < plan->constant_count; i++) free(plan->constants[i]);
     free(plan->constants);
     free(plan->block);
     nz_arena_done(&plan->scratch);

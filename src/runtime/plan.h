@@ -92,7 +92,11 @@ NZ_CHECKED nz_status nz_plan_reference(nz_plan *plan, const nz_graph *graph);
 /** Appends a step that runs `node` by its operator table entry; operands: inputs, then outputs (NZ_NO_VALUE ones have buffer -1). */
 NZ_CHECKED nz_status nz_plan_add_reference(nz_plan *plan, const nz_graph *graph, const nz_node *node,
                                            const nz_plan_arg *args);
-/** Appends a step that copies bytes. */
-NZ_CHECKED nz_status nz_plan_add_copy(nz_plan *plan, int from, int to, const char *name);
+/** Appends a step that copies bytes: all of `to` from `from` at `offset`. */
+NZ_CHECKED nz_status nz_plan_add_copy(nz_plan *plan, int from, size_t offset, int to, const char *name);
+/** Appends a step that sets every byte of a buffer. */
+NZ_CHECKED nz_status nz_plan_add_fill(nz_plan *plan, int buffer, uint8_t byte, const char *name, const char *op);
+/** Forgets steps, buffers and constants: as new, the graph stays. */
+void nz_plan_reset(nz_plan *plan);
 
 #endif

@@ -110,14 +110,42 @@ static void copy_release(nz_step *step) { free(step->self); }
 
 static const nz_step_kind copy_kind = {copy_bind, copy_run, copy_release};
 
-nz_status nz_plan_add_copy(nz_plan *plan, int from, int to, const char *name) {
+nz_status nz_plan_add_copy(nz_plan *plan, int from, size_t offset, int to, const char *name) {
     copy *self = NULL;
     NZ_TRY(nz_alloc(&self, 1, sizeof *self));
     self->bytes = plan->buffers[to].bytes;
-    nz_plan_arg args[2] = {{.buffer = from}, {.buffer = to, .writes = true}};
+    nz_plan_arg args[2] = {{.buffer = from, .offset = offset}, {.buffer = to, .writes = true}};
     NZ_TRY(nz_plan_add_step(plan, &copy_kind, self, args, 2, name, "Identity", "copy"));
     plan->steps[plan->step_count - 1].hidden = true;
     return NZ_OK;
+}
+
+typedef struct fill_step {
+    void *to;
+    size_t bytes;
+    uint8_t byte;
+} fill_step;
+
+static void fill_bind(nz_step *step, size_t arg, void *data) {
+    (void)arg;
+    ((fill_step *)step->self)->to = data;
+}
+
+static nz_status fill_run(nz_step *step) {
+    const fill_step *self = step->self;
+    if (self->bytes) memset(self->to, self->byte, self->bytes);
+    return NZ_OK;
+}
+
+static const nz_step_kind fill_kind = {fill_bind, fill_run, copy_release};
+
+nz_status nz_plan_add_fill(nz_plan *plan, int buffer, uint8_t byte, const char *name, const char *op) {
+    fill_step *self = NULL;
+    NZ_TRY(nz_alloc(&self, 1, sizeof *self));
+    self->bytes = plan->buffers[buffer].bytes;
+    self->byte = byte;
+    nz_plan_arg args[1] = {{.buffer = buffer, .writes = true}};
+    return nz_plan_add_step(plan, &fill_kind, self, args, 1, name, op, "fill");
 }
 
 /* A buffer for every value that is used: constants where they lie, inputs and outputs at the caller's, the rest in the block. */
@@ -166,7 +194,7 @@ nz_status nz_plan_reference(nz_plan *plan, const nz_graph *graph) {
         int from = buffer_of[graph->outputs[i]], to = -1;
         if (plan->buffers[from].place == NZ_PLACE_OUTPUT && plan->buffers[from].port == i) continue;
         NZ_TRY(nz_plan_add_buffer(plan, &to, NZ_PLACE_OUTPUT, plan->buffers[from].bytes, i, NULL));
-        NZ_TRY(nz_plan_add_copy(plan, from, to, graph->values[graph->outputs[i]].name));
+        NZ_TRY(nz_plan_add_copy(plan, from, 0, to, graph->values[graph->outputs[i]].name));
     }
     return NZ_OK;
 }
