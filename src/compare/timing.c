@@ -11,7 +11,10 @@
 #include "core/progress.h"
 
 enum { LEAST_BLOCKS = 3, MOST_BLOCK = 20000 };
-static const double block_s = 0.25, energy_block_s = 1.05, quiet_s = 0.5, wanted_interval = 0.01;
+static const double block_s = 0.25, energy_block_s = 1.05, wanted_interval = 0.01;
+
+/* Half a second of quiet tells the machine's own load to 1%; a short budget asks for less. */
+static double quiet_s(const nz_run *run) { return fmin(0.5, run->options->budget_s); }
 
 /* One variant while it is being timed. */
 typedef struct timer {
@@ -40,7 +43,7 @@ static nz_status be_quiet(nz_run *run, double seconds, nz_cpu_times *ret_before,
     if (nz_cpu_times_get(ret_before, NULL) != NZ_OK) *ret_before = (nz_cpu_times){0};
     bool sampled = window && run->power && nz_energy_sample(window, run->power) == NZ_OK;
     while ((double)(nz_clock_ns() - begin) * 1e-9 < seconds) {
-        nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+        nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
         sampled = sampled && nz_energy_sample(window, run->power) == NZ_OK;
         if (!nz_progress_step(run->progress, "quiet", 0, 0)) return nz_fail(NZ_E_CANCELLED, "stopped by the user");
     }
@@ -52,7 +55,7 @@ static nz_status measure_idle(nz_run *run) {
     nz_cpu_times before, after;
     nz_energy_window window = {0};
     nz_energy energy;
-    NZ_TRY(be_quiet(run, run->power ? 1.1 : quiet_s, &before, &after, &window));
+    NZ_TRY(be_quiet(run, run->power ? 1.1 : quiet_s(run), &before, &after, &window));
     run->busy_before_pct = nz_cpu_busy_pct(&before, &after);
     run->idle_power_w = run->power && nz_energy_get(&energy, &window) == NZ_OK ? energy.watts : NAN;
     if (run->busy_before_pct > 10)
@@ -77,7 +80,7 @@ static nz_status load_variant(nz_run *run, timer *t) {
 static nz_status warm_up(nz_run *run, timer *t) {
     json_t *answer = NULL;
     double budget = run->options->budget_s;
-    NZ_TRY(be_quiet(run, quiet_s, &t->before_first, &t->before_last, NULL));
+    NZ_TRY(be_quiet(run, quiet_s(run), &t->before_first, &t->before_last, NULL));
     NZ_TRY(nz_ask(run, t->variant, &answer, "warm", json_pack("{s:f}", "seconds", fmin(0.3, budget / 4)), "warm up",
                   NULL, NULL));
     if (!answer) return NZ_OK;
@@ -139,7 +142,7 @@ static nz_status take_times(timer *t, const json_t *answer) {
 }
 
 static nz_status run_block(nz_run *run, timer *t) {
-    double wanted = (run->power ? energy_block_s : block_s) * 1e9 / t->each_ns;
+    double wanted = (run->power ? energy_block_s : fmin(block_s, run->options->budget_s)) * 1e9 / t->each_ns;
     json_int_t count = wanted < 1                           ? 1
                        : wanted > MOST_BLOCK && !run->power ? MOST_BLOCK
                                                             : (json_int_t)fmin(wanted, 100000);

@@ -1,0 +1,589 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whole comparisons of small models made here, on images made on the fly, with real workers. */
+#include "netzip/compare.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "core/file.h"
+#include "core/json.h"
+#include "core/random.h"
+#include "graph/build.h"
+#include "netzip/metric.h"
+#include "netzip/onnx.h"
+#include "test.h"
+
+/* ---- models ---- */
+
+static int add_weights(nz_graph *g, const char *name, nz_shape shape, uint64_t seed) {
+    NZ_AUTO_TENSOR nz_tensor t = {0};
+    int index = 0;
+    nz_random random;
+    nz_random_init(&random, seed, (uint64_t)strlen(name));
+    nz_assert_ok(nz_tensor_init(&t, NZ_F32, &shape));
+    for (int64_t i = 0; i < nz_shape_elements(&shape); i++)
+        ((float *)t.data)[i] = (float)nz_random_unit(&random) - 0.5f;
+    nz_assert_ok(nz_graph_add_constant(g, &index, name, &t));
+    return index;
+}
+
+static int add_node(nz_graph *g, const char *op, const char *name, const int *inputs, size_t count) {
+    int value = 0, node = 0;
+    nz_assert_ok(nz_graph_add_value(g, &value, name, NZ_F32, &(nz_shape){.rank = -1}));
+    nz_assert_ok(nz_graph_add_node(g, &node, op, name, inputs, count, &value, 1));
+    if (strcmp(op, "Conv") == 0) nz_assert_ok(nz_node_set_ints(&g->nodes[node], "strides", (const int64_t[]){2, 2}, 2));
+    return value;
+}
+
+/* image [batch,3,32,32] - Conv - Relu - GlobalAveragePool - Flatten - Gemm (- Softmax). batch -1: symbolic. */
+typedef struct recipe {
+    uint64_t seed;
+    int64_t batch;
+    bool softmax;
+    const char *technique;
+} recipe;
+
+static const char *save(const char *name, recipe r) {
+    nz_graph *g = NULL;
+    int x = 0;
+    const char *path = nz_test_file(name);
+    nz_assert_ok(nz_graph_new(&g));
+    nz_assert_ok(nz_graph_add_value(g, &x, "image", NZ_F32, &(nz_shape){.rank = 4, .dim = {r.batch, 3, 32, 32}}));
+    nz_assert_ok(nz_graph_add_input(g, x));
+    int w1 = add_weights(g, "w1", (nz_shape){.rank = 4, .dim = {8, 3, 3, 3}}, r.seed);
+    int w2 = add_weights(g, "weights2", (nz_shape){.rank = 2, .dim = {8, 10}}, r.seed);
+    int c = add_node(g, "Conv", "conv", (int[]){x, w1}, 2);
+    int a = add_node(g, "Relu", "relu", &c, 1);
+    int p = add_node(g, "GlobalAveragePool", "pool", &a, 1);
+    int f = add_node(g, "Flatten", "flatten", &p, 1);
+    int y = add_node(g, "Gemm", "gemm", (int[]){f, w2}, 2);
+    if (r.softmax) y = add_node(g, "Softmax", "softmax", &y, 1);
+    nz_assert_ok(nz_graph_add_output(g, y));
+    nz_assert_ok(nz_graph_finish(g));
+    for (size_t n = 0; n < g->node_count; n++) g->nodes[n].opset = NZ_OPSET;
+    if (r.technique) nz_assert_ok(nz_graph_set_meta(g, "netzip.technique", r.technique));
+    nz_assert_ok(nz_graph_set_meta(g, "netzip.preprocess", "scale=1/255"));
+    nz_assert_ok(nz_model_save(g, path));
+    nz_graph_free(g);
+    return path;
+}
+
+/* ---- running ---- */
+
+static const char *program(void) {
+    const char *path = getenv("NETZIP_PROGRAM");
+    if (!path || access(path, X_OK) != 0) nz_test_skip("NETZIP_PROGRAM names no program");
+    return path;
+}
+
+static nz_compare_options options(const char *const *models, size_t count, const char *data) {
+    nz_compare_options o;
+    nz_compare_options_init(&o);
+    o.models = models;
+    o.model_count = count;
+    o.data = data;
+    o.budget_s = 0.05;
+    o.worker = program();
+    return o;
+}
+
+static json_t *run(const nz_compare_options *o, nz_compare_result *ret_result) {
+    nz_assert_ok(nz_compare(ret_result, o, NULL));
+    json_error_t error;
+    json_t *document = json_loads(ret_result->json, 0, &error);
+    if (!document) fail_msg("the document is no JSON: %s", error.text);
+    return document;
+}
+
+static const char *text(const json_t *json, const char *key) {
+    const char *value = json_string_value(json_object_get(json, key));
+    if (!value) fail_msg("'%s' is missing or no string", key);
+    return value;
+}
+
+static json_t *model(const json_t *document, size_t i) {
+    return json_array_get(json_object_get(document, "models"), i);
+}
+static json_t *metric(const json_t *document, size_t i, const char *id) {
+    json_t *found = json_object_get(json_object_get(model(document, i), "metrics"), id);
+    if (!found) fail_msg("model %zu has no metric %s", i, id);
+    return found;
+}
+static double value(const json_t *document, size_t i, const char *id) {
+    const json_t *number = json_object_get(metric(document, i, id), "value");
+    return json_is_number(number) ? json_number_value(number) : NAN;
+}
+
+/* ---- what every document must hold ---- */
+
+static void check_value(const char *id, const json_t *v) {
+    static const char *const categories[] = {"accuracy", "speed", "size", "energy"};
+    const char *source = text(v, "source"), *category = text(v, "category");
+    bool known = false, unavailable = strcmp(source, "unavailable") == 0;
+    for (size_t i = 0; i < NZ_COUNT(categories); i++) known = known || strcmp(category, categories[i]) == 0;
+    if (!known) fail_msg("%s has the category '%s'", id, category);
+    text(v, "unit");
+    text(v, "better");
+    const json_t *number = json_object_get(v, "value");
+    if (!number) fail_msg("%s has no value, not even null", id);
+    if (unavailable != json_is_null(number)) fail_msg("%s: source '%s' does not go with its value", id, source);
+    if (unavailable && !*text(v, "reason")) fail_msg("%s gives no reason", id);
+    const json_t *interval = json_object_get(v, "ci95");
+    if (interval) {
+        assert_int_equal(json_array_size(interval), 2);
+        assert_true(json_number_value(json_array_get(interval, 0)) <= json_number_value(json_array_get(interval, 1)));
+    }
+}
+
+static void check_ratio(const json_t *ratios, const char *name) {
+    const json_t *ratio = json_object_get(ratios, name);
+    text(ratio, "of");
+    if (json_is_null(json_object_get(ratio, "value"))) assert_true(*text(ratio, "reason"));
+}
+
+static void check_model(const json_t *m) {
+    static const char *const keys[] = {"id", "name", "path", "technique", "baseline", "status"};
+    static const char *const variant_keys[] = {"runtime", "runtime_version", "host"};
+    for (size_t i = 0; i < NZ_COUNT(keys); i++) text(m, keys[i]);
+    const json_t *variant = json_object_get(m, "variant");
+    for (size_t i = 0; i < NZ_COUNT(variant_keys); i++) text(variant, variant_keys[i]);
+    assert_true(json_is_integer(json_object_get(variant, "threads")));
+    assert_true(json_is_integer(json_object_get(variant, "batch")));
+    assert_true(json_is_integer(json_object_get(variant, "seed")));
+    bool failed = strcmp(text(m, "status"), "failed") == 0;
+    assert_true(failed == (json_object_get(m, "error") != NULL));
+    if (!failed) assert_int_equal(strlen(text(m, "sha256")), 64);
+    json_t *metrics = json_object_get(m, "metrics");
+    const char *id;
+    json_t *v;
+    assert_true(json_object_size(metrics) > 0);
+    json_object_foreach(metrics, id, v) check_value(id, v);
+    check_ratio(json_object_get(m, "ratios"), "performance");
+    check_ratio(json_object_get(m, "ratios"), "speedup");
+    check_ratio(json_object_get(m, "ratios"), "compression");
+    check_ratio(json_object_get(m, "ratios"), "efficiency");
+    const json_t *ocs = json_object_get(m, "ocs");
+    assert_int_equal(json_array_size(json_object_get(ocs, "lambda")), 4);
+    if (json_is_null(json_object_get(ocs, "value"))) text(ocs, "reason");
+    assert_true(json_is_array(json_object_get(m, "layers")));
+}
+
+static void check_document(const json_t *document) {
+    assert_string_equal(text(document, "schema"), "netzip.results/1");
+    const json_t *about = json_object_get(document, "run");
+    assert_int_equal(strlen(text(about, "started")), 20);
+    assert_true(json_is_array(json_object_get(about, "command")));
+    assert_true(json_is_integer(json_object_get(about, "seed")));
+    text(about, "version");
+    assert_true(json_is_object(json_object_get(about, "host")));
+    size_t count = json_array_size(json_object_get(document, "models"));
+    assert_true(count > 0);
+    for (size_t i = 0; i < count; i++) check_model(model(document, i));
+}
+
+/* ---- the tests ---- */
+
+static void a_whole_comparison_fills_the_document(void **state) {
+    (void)state;
+    const char *base = save("base.onnx", (recipe){1, -1, false, NULL}),
+               *same = save("same.onnx", (recipe){1, 1, true, "PTQ"});
+    const char *other = save("other.onnx", (recipe){2, -1, false, NULL});
+    const char *const models[] = {base, same, other};
+    nz_compare_options o = options(models, 3, "synthetic:shapes,limit=70");
+    nz_compare_result result;
+    o.out = nz_test_file("whole");
+    o.fail_if = "agreement < 99";
+    json_t *document = run(&o, &result);
+    check_document(document);
+    assert_int_equal(result.failed, 0);
+    assert_string_equal(text(model(document, 0), "id"), "base/native/t1/b1");
+    assert_string_equal(text(model(document, 2), "baseline"), "base/native/t1/b1");
+    assert_string_equal(text(model(document, 0), "technique"), "None");
+    assert_string_equal(text(model(document, 1), "technique"), "PTQ");
+    /* The same weights with a fixed batch and a Softmax: the same classes, one sample at a time. */
+    assert_true(value(document, 1, "agreement") == 100);
+    assert_true(value(document, 1, "top1") == value(document, 0, "top1"));
+    /* A float Softmax sums up to 1 but for 6e-8, and the divergence takes that for information. */
+    nz_assert_near(value(document, 1, "kl"), 0, 0, 1e-7);
+    nz_assert_near(value(document, 1, "ece"), value(document, 0, "ece"), 1e-6, 1e-9);
+    assert_int_equal(json_integer_value(json_object_get(metric(document, 0, "top1"), "n")), 70);
+    assert_true(json_object_get(metric(document, 2, "top1"), "difference") != NULL);
+    assert_null(json_object_get(metric(document, 0, "top1"), "difference"));
+    assert_true(value(document, 2, "agreement") < 100);
+    assert_true(value(document, 0, "latency_ms") > 0 && value(document, 0, "throughput") > 0);
+    assert_true(value(document, 0, "ram_bytes") >= 0 && value(document, 0, "disk_bytes") > 0);
+    nz_assert_near(value(document, 0, "macs"), 15 * 15 * 8 * 27 + 80, 0, 0);
+    assert_string_equal(text(json_array_get(json_object_get(model(document, 0), "layers"), 0), "name"), "conv");
+    assert_true(result.condition_held);
+    assert_non_null(strstr(result.condition, "other/native/t1/b1: agreement is "));
+    /* The files: the document as it was handed out, a manifest, and nothing half-done. */
+    NZ_AUTO_JSON json_t *written = NULL, *manifest = NULL;
+    char path[4096];
+    snprintf(path, sizeof path, "%s/results.json", o.out);
+    nz_assert_ok(nz_json_read(&written, path));
+    assert_true(json_equal(written, document));
+    snprintf(path, sizeof path, "%s/manifest.json", o.out);
+    nz_assert_ok(nz_json_read(&manifest, path));
+    assert_int_equal(json_array_size(json_object_get(manifest, "models")), 3);
+    snprintf(path, sizeof path, "%s/.work", o.out);
+    assert_false(nz_dir_exists(path));
+    json_decref(document);
+    nz_compare_result_done(&result);
+}
+
+static void a_broken_model_ends_nothing(void **state) {
+    (void)state;
+    const char *good = save("good.onnx", (recipe){1, -1, false, NULL}),
+               *other = save("fine.onnx", (recipe){2, -1, false, NULL});
+    const char *broken = nz_test_file("broken.onnx");
+    nz_assert_ok(nz_file_write(broken, "\x08\x07\x12garbage", 10));
+    const char *const models[] = {good, broken, "/nonexistent.onnx", other};
+    nz_compare_options o = options(models, 4, "synthetic:shapes,limit=20");
+    nz_compare_result result;
+    json_t *document = run(&o, &result);
+    check_document(document);
+    assert_int_equal(result.failed, 2);
+    assert_string_equal(text(model(document, 1), "status"), "failed");
+    assert_non_null(strstr(text(model(document, 1), "error"), "broken.onnx"));
+    assert_non_null(strstr(text(model(document, 2), "error"), "/nonexistent.onnx"));
+    assert_true(value(document, 3, "top1") >= 0 && value(document, 3, "latency_ms") > 0);
+    assert_true(!isnan(value(document, 3, "agreement")));
+    nz_assert_nan(value(document, 1, "disk_bytes"));
+    assert_non_null(strstr(text(metric(document, 1, "top1"), "reason"), "the model failed"));
+    json_decref(document);
+    nz_compare_result_done(&result);
+}
+
+static void a_broken_baseline_leaves_the_others_their_own_figures(void **state) {
+    (void)state;
+    const char *good = save("alone.onnx", (recipe){1, -1, false, NULL});
+    const char *const models[] = {"/nonexistent.onnx", good};
+    nz_compare_options o = options(models, 2, "synthetic:shapes,limit=20");
+    nz_compare_result result;
+    o.metrics = "top1,agreement,disk_bytes";
+    o.fail_if = "top1.drop > 100";
+    json_t *document = run(&o, &result);
+    check_document(document);
+    assert_true(value(document, 1, "top1") >= 0);
+    assert_non_null(strstr(text(metric(document, 1, "agreement"), "reason"), "baseline"));
+    assert_true(result.condition_held); /* the drop is unavailable, which counts as a failure */
+    assert_non_null(strstr(result.condition, "top1.drop is unavailable"));
+    json_decref(document);
+    nz_compare_result_done(&result);
+}
+
+static void names_come_from_the_line_the_file_and_a_number(void **state) {
+    (void)state;
+    const char *path = save("net.onnx", (recipe){1, -1, false, NULL});
+    char named[4200];
+    snprintf(named, sizeof named, "FP 32=%s", path);
+    const char *const models[] = {named, path, path, path};
+    nz_compare_options o = options(models, 4, NULL);
+    nz_compare_result result;
+    o.metrics = "disk_bytes";
+    o.baseline = "net-2";
+    json_t *document = run(&o, &result);
+    assert_string_equal(text(model(document, 0), "name"), "FP 32");
+    assert_string_equal(text(model(document, 1), "name"), "net");
+    assert_string_equal(text(model(document, 2), "name"), "net-2");
+    assert_string_equal(text(model(document, 3), "name"), "net-3");
+    assert_string_equal(text(model(document, 0), "baseline"), "net-2/native/t1/b1");
+    json_decref(document);
+    nz_compare_result_done(&result);
+}
+
+static void without_data_the_rest_is_measured(void **state) {
+    (void)state;
+    const char *const models[] = {save("nodata.onnx", (recipe){1, -1, false, NULL})};
+    nz_compare_options o = options(models, 1, NULL);
+    nz_compare_result result;
+    json_t *document = run(&o, &result);
+    check_document(document);
+    assert_string_equal(text(metric(document, 0, "top1"), "reason"), "no --data was given");
+    assert_true(value(document, 0, "latency_ms") > 0);
+    assert_true(json_array_size(json_object_get(model(document, 0), "notes")) == 1);
+    json_decref(document);
+    nz_compare_result_done(&result);
+}
+
+static void threads_and_batches_are_variants(void **state) {
+    (void)state;
+    const char *const models[] = {save("variants.onnx", (recipe){1, -1, false, NULL}),
+                                  save("fixed.onnx", (recipe){1, 1, false, NULL})};
+    nz_compare_options o = options(models, 2, "synthetic:shapes,limit=10");
+    nz_compare_result result;
+    o.threads = (const int[]){1, 2};
+    o.thread_count = 2;
+    o.batches = (const int[]){4};
+    o.batch_count = 1;
+    o.metrics = "throughput,top1,agreement";
+    json_t *document = run(&o, &result);
+    check_document(document);
+    assert_int_equal(json_array_size(json_object_get(document, "models")), 4);
+    assert_string_equal(text(model(document, 0), "id"), "variants/native/t1/b4");
+    assert_string_equal(text(model(document, 3), "id"), "fixed/native/t2/b4");
+    assert_string_equal(text(model(document, 3), "baseline"), "variants/native/t2/b4");
+    assert_true(value(document, 2, "throughput") > 0);
+    assert_true(value(document, 3, "agreement") == 100);
+    assert_int_equal(json_integer_value(json_object_get(metric(document, 0, "throughput"), "n")) % 4, 0);
+    bool noted = false;
+    const json_t *notes = json_object_get(model(document, 1), "notes");
+    for (size_t i = 0; i < json_array_size(notes); i++)
+        noted = noted || strstr(json_string_value(json_array_get(notes, i)), "measured at batch 1");
+    assert_true(noted);
+    json_decref(document);
+    nz_compare_result_done(&result);
+}
+
+static void data_that_does_not_fit_is_a_reason_not_a_failure(void **state) {
+    (void)state;
+    const char *const models[] = {save("misfit.onnx", (recipe){1, -1, false, NULL})};
+    nz_compare_options o = options(models, 1, "synthetic:shapes,limit=10,size=48");
+    nz_compare_result result;
+    o.metrics = "top1,latency_ms";
+    json_t *document = run(&o, &result);
+    check_document(document);
+    assert_int_equal(result.failed, 0);
+    assert_non_null(strstr(text(metric(document, 0, "top1"), "reason"), "48"));
+    assert_true(value(document, 0, "latency_ms") > 0);
+    json_decref(document);
+    nz_compare_result_done(&result);
+}
+
+static void wrong_options_are_refused_before_anything_runs(void **state) {
+    (void)state;
+    const char *path = save("o.onnx", (recipe){1, -1, false, NULL});
+    const char *const models[] = {path}, *const runtimes[] = {"nativ"};
+    nz_compare_options o = options(models, 1, NULL);
+    nz_compare_result result;
+#define REFUSED(FIELD, VALUE, PART)                                                                                    \
+    do {                                                                                                               \
+        nz_compare_options changed = o;                                                                                \
+        changed.FIELD = (VALUE);                                                                                       \
+        nz_assert_fails(nz_compare(&result, &changed, NULL), NZ_E_ARG, (PART));                                        \
+    } while (0)
+    REFUSED(metrics, "top1,latncy_ms", "did you mean 'latency_ms'?");
+    REFUSED(metrics, ",", "--metrics is empty");
+    REFUSED(baseline, "nobody", "'nobody' is none of the models");
+    REFUSED(speedup, "speed", "--speedup");
+    REFUSED(fail_if, "top1 <", "a number expected");
+    REFUSED(fail_if, "tip1 < 1", "--fail-if: no metric is called 'tip1'");
+    REFUSED(resume, true, "--out");
+    REFUSED(budget_s, 0.0, "--budget");
+    REFUSED(zeta, -1.0, "--zeta");
+    REFUSED(lambda[2], NAN, "--lambda");
+    REFUSED(power, "nuclear", "nuclear");
+    REFUSED(model_count, 0, "no model");
+    o.runtimes = runtimes;
+    o.runtime_count = 1;
+    nz_assert_fails(nz_compare(&result, &o, NULL), NZ_E_ARG, "no runtime is called 'nativ' (there is native");
+    o.runtime_count = 0;
+    o.data = "imagefolder:/nonexistent";
+    nz_assert_fails(nz_compare(&result, &o, NULL), NZ_E_IO, "/nonexistent");
+    o.data = "idx";
+    nz_assert_fails(nz_compare(&result, &o, NULL), NZ_E_ARG, "");
+}
+
+/* ---- processes that die ---- */
+
+/* Starts the program; its standard output goes to `out`. */
+static pid_t start(const char *out, const char *const *arguments) {
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid) return pid;
+    int file = open(out, O_WRONLY | O_CREAT | O_TRUNC, 0666), nothing = open("/dev/null", O_WRONLY);
+    dup2(file, STDOUT_FILENO);
+    dup2(nothing, STDERR_FILENO);
+    execv(program(), (char *const *)(uintptr_t)arguments);
+    _exit(127);
+}
+
+static void nap(void) { nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL); }
+
+/* Children of a process, lowest first; how many. */
+static size_t children_of(pid_t parent, pid_t *ret, size_t most) {
+    char path[64], line[4096];
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)parent, (int)parent);
+    FILE *file = fopen(path, "r");
+    size_t count = 0;
+    if (!file) return 0;
+    if (fgets(line, sizeof line, file))
+        for (char *p = line, *end; count < most; p = end) {
+            long pid = strtol(p, &end, 10);
+            if (end == p) break;
+            ret[count++] = (pid_t)pid;
+        }
+    fclose(file);
+    return count;
+}
+
+static void a_worker_that_is_killed_fails_alone(void **state) {
+    (void)state;
+    const char *first = save("first.onnx", (recipe){1, -1, false, NULL}),
+               *second = save("second.onnx", (recipe){2, -1, false, NULL});
+    const char *out = nz_test_file("killed.json");
+    const char *const arguments[] = {"netzip",   "compare", first,    second, "--data", "synthetic:shapes,limit=50",
+                                     "--budget", "2",       "--json", NULL};
+    pid_t workers[4] = {0}, pid = start(out, arguments);
+    /* Before the measurement there is one process at a time; two means that both models have theirs. */
+    while (children_of(pid, workers, 4) < 2 && waitpid(pid, NULL, WNOHANG) == 0) nap();
+    pid_t victim = workers[0] > workers[1] ? workers[0] : workers[1];
+    assert_true(victim > 0);
+    assert_int_equal(kill(victim, SIGKILL), 0);
+    int how;
+    assert_int_equal(waitpid(pid, &how, 0), pid);
+    assert_true(WIFEXITED(how));
+    assert_int_equal(WEXITSTATUS(how), 1);
+    NZ_AUTO_JSON json_t *document = NULL;
+    nz_assert_ok(nz_json_read(&document, out));
+    check_document(document);
+    assert_string_equal(text(model(document, 0), "status"), "ok");
+    assert_true(value(document, 0, "latency_ms") > 0 && value(document, 0, "top1") >= 0);
+    assert_string_equal(text(model(document, 1), "status"), "failed");
+    assert_non_null(strstr(text(model(document, 1), "error"), "SIGKILL"));
+}
+
+static bool has_scores(const char *folder) {
+    DIR *dir = opendir(folder);
+    bool found = false;
+    if (!dir) return false;
+    for (const struct dirent *entry; (entry = readdir(dir));) {
+        size_t length = strlen(entry->d_name);
+        found = found || (length > 7 && strcmp(entry->d_name + length - 7, ".scores") == 0);
+    }
+    closedir(dir);
+    return found;
+}
+
+/* Takes out everything that time and the machine's state decide. */
+static void forget_times(json_t *json) {
+    static const char *const keys[] = {"started", "seconds", "command", "host", "warnings", "notes", "latency_ms"};
+    if (json_is_array(json))
+        for (size_t i = 0; i < json_array_size(json); i++) forget_times(json_array_get(json, i));
+    if (!json_is_object(json)) return;
+    for (size_t i = 0; i < NZ_COUNT(keys); i++) json_object_del(json, keys[i]);
+    json_t *metrics = json_object_get(json, "metrics"), *item;
+    const nz_metric *m;
+    for (size_t i = 0; metrics && (m = nz_metric_at(i)); i++)
+        if (m->needs_timing || m->needs_process) json_object_del(metrics, m->id);
+    const char *key;
+    json_object_foreach(json, key, item) forget_times(item);
+}
+
+static json_t *timeless(const char *path) {
+    json_t *document = NULL;
+    nz_assert_ok(nz_json_read(&document, path));
+    check_document(document);
+    forget_times(document);
+    return document;
+}
+
+static int run_program(const char *const *arguments) {
+    int how;
+    pid_t pid = start("/dev/null", arguments);
+    assert_int_equal(waitpid(pid, &how, 0), pid);
+    return WIFEXITED(how) ? WEXITSTATUS(how) : -1;
+}
+
+static void a_killed_run_resumes_to_the_same_results(void **state) {
+    (void)state;
+    const char *first = save("r1.onnx", (recipe){1, -1, false, NULL}),
+               *second = save("r2.onnx", (recipe){2, -1, false, NULL});
+    const char *third = save("r3.onnx", (recipe){3, 1, false, NULL});
+    const char *whole = nz_test_file("uninterrupted"), *out = nz_test_file("interrupted"),
+               *work = nz_test_file("interrupted/.work");
+    const char *data = "synthetic:shapes,limit=500";
+    const char *const straight[] = {"netzip", "compare",  first, second,  third, "--data",
+                                    data,     "--budget", "0.1", "--out", whole, NULL};
+    const char *const killed[] = {"netzip", "compare",  first, second,  third, "--data",
+                                  data,     "--budget", "0.1", "--out", out,   NULL};
+    const char *const resumed[] = {"netzip",   "compare", first,   second, third,      "--data", data,
+                                   "--budget", "0.1",     "--out", out,    "--resume", NULL};
+    assert_int_equal(run_program(straight), 0);
+    int how;
+    pid_t pid = start("/dev/null", killed);
+    while (!has_scores(work) && waitpid(pid, &how, WNOHANG) == 0) nap();
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    assert_int_equal(waitpid(pid, &how, 0), pid);
+    assert_true(WIFSIGNALED(how)); /* it had not ended by itself */
+    assert_false(nz_file_exists(nz_test_file("interrupted/results.json")));
+    assert_int_equal(run_program(resumed), 0);
+    NZ_AUTO_JSON json_t *a = timeless(nz_test_file("uninterrupted/results.json")),
+                        *b = timeless(nz_test_file("interrupted/results.json"));
+    if (!json_equal(a, b)) {
+        NZ_AUTO_FREE char *left = NULL, *right = NULL;
+        nz_assert_ok(nz_json_text(&left, a, 1));
+        nz_assert_ok(nz_json_text(&right, b, 1));
+        size_t at = 0;
+        while (left[at] && left[at] == right[at]) at++;
+        fail_msg("the resumed results differ at '%.60s' against '%.60s'", left + (at > 30 ? at - 30 : 0),
+                 right + (at > 30 ? at - 30 : 0));
+    }
+    assert_false(nz_dir_exists(work));
+}
+
+static int stop_at_once(void *user, const char *what, unsigned long long done, unsigned long long total) {
+    (void)what, (void)done, (void)total;
+    return ++*(int *)user > 3;
+}
+
+static void the_user_can_stop_and_resume(void **state) {
+    (void)state;
+    const char *const models[] = {save("stop.onnx", (recipe){1, -1, false, NULL})};
+    nz_compare_options o = options(models, 1, "synthetic:shapes,limit=20");
+    nz_compare_result result;
+    int calls = 0;
+    nz_progress progress = {.step = stop_at_once, .user = &calls};
+    o.out = nz_test_file("stopped");
+    nz_assert_fails(nz_compare(&result, &o, &progress), NZ_E_CANCELLED, "stopped");
+    o.resume = true;
+    json_t *document = run(&o, &result);
+    check_document(document);
+    json_decref(document);
+    nz_compare_result_done(&result);
+}
+
+static void doctor_says_what_it_can_and_cannot(void **state) {
+    (void)state;
+    char *json = NULL;
+    json_error_t error;
+    nz_assert_ok(nz_doctor(&json));
+    NZ_AUTO_JSON json_t *doctor = json_loads(json, 0, &error);
+    free(json);
+    static const char *const parts[] = {"clock", "cpu", "memory", "power", "gpu", "runtime"};
+    for (size_t i = 0; i < NZ_COUNT(parts); i++) {
+        const json_t *part = json_object_get(doctor, parts[i]);
+        const char *verdict = text(part, "verdict");
+        assert_true(strcmp(verdict, "ok") == 0 || strcmp(verdict, "limited") == 0 ||
+                    strcmp(verdict, "unavailable") == 0);
+        assert_true(*text(part, "summary"));
+    }
+    const json_t *sources = json_object_get(json_object_get(doctor, "power"), "sources");
+    assert_true(json_array_size(sources) >= 4);
+    for (size_t i = 0; i < json_array_size(sources); i++) {
+        const json_t *source = json_array_get(sources, i);
+        assert_true(*text(source, json_is_true(json_object_get(source, "usable")) ? "detail" : "reason"));
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_whole_comparison_fills_the_document),
+        cmocka_unit_test(a_broken_model_ends_nothing),
+        cmocka_unit_test(a_broken_baseline_leaves_the_others_their_own_figures),
+        cmocka_unit_test(names_come_from_the_line_the_file_and_a_number),
+        cmocka_unit_test(without_data_the_rest_is_measured),
+        cmocka_unit_test(threads_and_batches_are_variants),
+        cmocka_unit_test(data_that_does_not_fit_is_a_reason_not_a_failure),
+        cmocka_unit_test(wrong_options_are_refused_before_anything_runs),
+        cmocka_unit_test(a_worker_that_is_killed_fails_alone),
+        cmocka_unit_test(a_killed_run_resumes_to_the_same_results),
+        cmocka_unit_test(the_user_can_stop_and_resume),
+        cmocka_unit_test(doctor_says_what_it_can_and_cannot),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
