@@ -8,6 +8,7 @@
 #include "core/text.h"
 #include "metric/combine_table.h"
 #include "metric/value_json.h"
+#include "netzip/report.h"
 #include "table.h"
 
 static const nz_cli_option options[] = {
@@ -20,7 +21,7 @@ static const nz_cli_option options[] = {
      "weights of performance, speedup, compression, efficiency in OCS; 0 removes a term; default 1,1,1,1"},
     {"better", "ID=lower",
      "which way is better (lower or higher) for a column that is no metric of netzip; may be repeated"},
-    {"out", "DIR", "write results.json there"},
+    {"out", "DIR", "write results.json, tables, plots and report.html there"},
     {"json", NULL, "print the results document on standard output, and nothing else"},
 };
 
@@ -171,7 +172,11 @@ static nz_status combine(const nz_cli_args *args, int argc, char **argv) {
     NZ_TRY(nz_table_read(&table, path, stated.items, stated.count));
     NZ_TRY(nz_table_options(&chosen, &table, &request));
     NZ_TRY(nz_table_json(&document, &table, &chosen, path, argc, argv));
-    if (out) NZ_TRY(write_results(document, out));
+    if (out) {
+        NZ_TRY(write_results(document, out));
+        NZ_TRY(nz_report_write(out, nz_cli_progress()));
+        nz_cli_progress_end();
+    }
     if (nz_cli_has(args, "json")) {
         NZ_AUTO_FREE char *text = NULL;
         NZ_TRY(nz_json_text(&text, document, 0));

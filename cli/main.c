@@ -18,6 +18,7 @@ static const verb verbs[] = {
     {"inspect", "what a model's file says: operations, parameters, bit widths, size", nz_cmd_inspect},
     {"combine", "the combined measures of numbers that were measured elsewhere", nz_cmd_combine},
     {"evaluate", "the accuracy metrics of predictions that were made elsewhere", nz_cmd_evaluate},
+    {"report", "draws the tables, plots and page of a results folder again", nz_cmd_report},
     {"conformance", "runs folders of ONNX test vectors", nz_cmd_conformance},
     {"data", "what a data set holds, and data sets that netzip makes itself", nz_cmd_data},
     {"doctor", "what this machine can measure and run, and what it cannot, and why", nz_cmd_doctor},

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * Tables, plots and the page, drawn from results.json alone: nothing is measured here, and everything can be drawn again.
+ */
+#ifndef NETZIP_REPORT_H
+#define NETZIP_REPORT_H
+
+#include "netzip/progress.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * Reads DIR/results.json (schema netzip.results/1) and writes table.csv, table.md, table.tex, plots/ *.svg, plots/ *.png
+ * and report.html beside it. Each file appears whole or not at all; plots that an earlier call drew and this one does not
+ * (a metric that has gone) are removed.
+ *
+ * @param progress  NULL: silent. A note says what could not be drawn as it should (no font on this machine).
+ * @return NZ_E_IO without results.json or where a file cannot be written; NZ_E_FORMAT names what in it is broken;
+ *         NZ_E_RESOURCE; NZ_E_MEMORY; NZ_E_CANCELLED.
+ */
+NZ_API NZ_CHECKED nz_status nz_report_write(const char *dir, const nz_progress *progress);
+
+typedef enum nz_report_table_form {
+    NZ_TABLE_TEXT, /**< aligned columns for a terminal */
+    NZ_TABLE_MARKDOWN,
+    NZ_TABLE_TEX,
+    NZ_TABLE_CSV
+} nz_report_table_form;
+
+/**
+ * One table of a results document, as nz_report_write writes it: a row per variant, the metrics that matter most, the
+ * ratios and OCS (CSV: every metric, with interval, source and reason).
+ *
+ * @param results_json  The document as text. Borrowed.
+ * @param[out] ret_text  Owned: free().
+ * @return NZ_E_FORMAT, NZ_E_MEMORY.
+ */
+NZ_API NZ_CHECKED nz_status nz_report_table(char **ret_text, const char *results_json, nz_report_table_form form);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

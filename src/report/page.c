@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "report/page.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "core/error.h"
+#include "core/file.h"
+#include "report/escape.h"
+#include "report/number.h"
+#include "report/summary.h"
+
+/* "sha256-<base64>" of a script or style, as content security policies name it. */
+static void put_hash(nz_text *out, const char *content) {
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    char hex[65];
+    unsigned char bytes[33] = {0};
+    nz_sha256(hex, content, strlen(content));
+    for (size_t i = 0; i < 32; i++) {
+        unsigned byte;
+        if (sscanf(hex + 2 * i, "%2x", &byte) == 1) bytes[i] = (unsigned char)byte;
+    }
+    nz_text_append(out, "'sha256-");
+    for (size_t i = 0; i < 33; i += 3) {
+        unsigned group = (unsigned)bytes[i] << 16 | (unsigned)bytes[i + 1] << 8 | bytes[i + 2];
+        char four[5] = {digits[group >> 18], digits[group >> 12 & 63], digits[group >> 6 & 63], digits[group & 63],
+                        '\0'};
+        if (i == 30) four[3] = '='; /* 32 bytes: the last group has two */
+        nz_text_append(out, four);
+    }
+    nz_text_append(out, "'");
+}
+
+static void put_head(nz_text *out, const nz_summary *summary) {
+    nz_text_append(
+        out,
+        "<!doctype html>\n<html lang=en>\n<head>\n<meta charset=utf-8>\n<meta http-equiv=\"Content-Security-Policy\" "
+        "content=\"default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:; style-src ");
+    put_hash(out, nz_page_style);
+    nz_text_append(out, "; script-src ");
+    put_hash(out, nz_page_script);
+    nz_text_append(out,
+                   "\">\n<meta name=viewport content=\"width=device-width,initial-scale=1\">\n<meta name=generator "
+                   "content=\"netzip " NZ_VERSION "\">\n<link rel=icon href=\"data:,\">\n<title>netzip: ");
+    nz_put_html(out, summary->verdict.data ? summary->verdict.data : "comparison");
+    nz_text_append(out, "</title>\n<style>");
+    nz_text_append(out, nz_page_style);
+    nz_text_append(out, "</style>\n</head>\n<body>\n<main>\n");
+}
+
+static void put_paragraph(nz_text *out, const char *class, const nz_text *text) {
+    if (!text->data || !*text->data) return;
+    nz_text_appendf(out, "<p class=\"%s\">", class);
+    nz_put_html(out, text->data);
+    nz_text_append(out, "</p>\n");
+}
+
+/* One paragraph per line of the text. */
+static void put_lines(nz_text *out, const char *class, const nz_text *text) {
+    for (const char *p = text->data ? text->data : ""; *p;) {
+        nz_text line = {0};
+        size_t length = strcspn(p, "\n");
+        nz_text_append_bytes(&line, p, length);
+        put_paragraph(out, class, &line);
+        nz_text_done(&line);
+        p += length + (p[length] == '\n');
+    }
+}
+
+static void put_list(nz_text *out, const char *class, const char *title, const nz_text *items) {
+    if (!items->data || !*items->data) return;
+    nz_text_appendf(out, "<dt class=%s>%s</dt><dd class=%s>", class, title, class);
+    nz_put_html(out, items->data);
+    nz_text_append(out, "</dd>\n");
+}
+
+static void put_part(nz_text *out, const nz_view *view, const nz_summary_part *part) {
+    const nz_view_row *row = &view->rows[part->row];
+    nz_text_append(out, "<article class=box><h3><bdi>");
+    nz_put_html(out, row->label);
+    nz_text_append(out, "</bdi></h3>\n");
+    if (row->failed) {
+        nz_text_append(out, "<p class=warn>Failed: <bdi>");
+        nz_put_html(out, *row->error ? row->error : "no reason is given");
+        nz_text_append(out, "</bdi></p>\n");
+    }
+    nz_text_append(out, "<dl>\n");
+    put_list(out, "gain", "Gained", &part->gains);
+    put_list(out, "loss", "Lost", &part->losses);
+    put_list(out, "same", "Different within noise: the 95% intervals overlap", &part->noise);
+    put_list(out, "same", "Unchanged", &part->same);
+    nz_text_append(out, "</dl>\n");
+    put_lines(out, "remark", &part->remarks);
+    nz_text_append(out, "</article>\n");
+}
+
+static void put_summary(nz_text *out, const nz_view *view, const nz_summary *summary) {
+    nz_text_append(out, "<h2 id=words>In plain words</h2>\n");
+    put_lines(out, "warn", &summary->warnings);
+    nz_text_append(out, "<div class=parts>\n");
+    for (size_t i = 0; i < summary->count; i++) {
+        const nz_summary_part *part = &summary->parts[i];
+        bool empty = !part->gains.length && !part->losses.length && !part->noise.length && !part->remarks.length;
+        if (!empty || view->rows[part->row].failed) put_part(out, view, part);
+    }
+    nz_text_append(out, "</div>\n");
+}
+
+static void put_figure(nz_text *out, const nz_plot *plot) {
+    nz_text_append(out, "<figure>");
+    nz_text_append(out, plot->svg);
+    nz_text_append(out, "<figcaption>");
+    nz_put_html(out, plot->title);
+    nz_text_append(out, ". ");
+    nz_put_html(out, plot->description);
+    nz_text_append(out, "</figcaption></figure>\n");
+}
+
+static size_t put_figures(nz_text *out, const nz_view *view, const nz_plots *plots, nz_plot_kind kind, bool main) {
+    size_t count = 0;
+    for (size_t i = 0; i < plots->count; i++) {
+        const nz_plot *plot = &plots->items[i];
+        bool of_main = kind != NZ_PLOT_BARS || nz_view_is_main(view, plot->column);
+        if (plot->kind != kind || of_main != main) continue;
+        if (count++ == 0) nz_text_append(out, "<div class=plots>\n");
+        put_figure(out, plot);
+    }
+    if (count) nz_text_append(out, "</div>\n");
+    return count;
+}
+
+static void put_plots(nz_text *out, const nz_view *view, const nz_plots *plots) {
+    size_t others = 0, layers = 0, scatters = 0;
+    for (size_t i = 0; i < plots->count; i++) {
+        const nz_plot *plot = &plots->items[i];
+        others += plot->kind == NZ_PLOT_BARS && !nz_view_is_main(view, plot->column);
+        layers += plot->kind == NZ_PLOT_LAYERS;
+        scatters += plot->kind == NZ_PLOT_SCATTER || plot->kind == NZ_PLOT_RADAR;
+    }
+    if (scatters) {
+        nz_text_append(out, "<h2 id=trades>What is traded for what</h2>\n<div class=plots>\n");
+        for (size_t i = 0; i < plots->count; i++)
+            if (plots->items[i].kind == NZ_PLOT_RADAR || plots->items[i].kind == NZ_PLOT_SCATTER)
+                put_figure(out, &plots->items[i]);
+        nz_text_append(out, "</div>\n");
+    }
+    nz_text_append(out, "<h2 id=bars>Metric by metric</h2>\n");
+    put_figures(out, view, plots, NZ_PLOT_BARS, true);
+    if (others) {
+        nz_text_appendf(out, "<details><summary>%zu more metrics</summary>\n", others);
+        put_figures(out, view, plots, NZ_PLOT_BARS, false);
+        nz_text_append(out, "</details>\n");
+    }
+    if (layers) {
+        nz_text_append(out, "<h2 id=layers>Layer by layer</h2>\n");
+        put_figures(out, view, plots, NZ_PLOT_LAYERS, true);
+    }
+}
+
+/* ---- provenance ---- */
+
+enum { MOST_DEPTH = 4, MOST_ITEMS = 64 };
+
+static nz_status put_scalar(nz_text *out, nz_view *view, const json_t *json) {
+    const char *text = "";
+    if (json_is_string(json)) {
+        NZ_TRY(nz_view_text(view, &text, json));
+        nz_put_html(out, text);
+    } else if (json_is_integer(json))
+        nz_text_appendf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(json));
+    else if (json_is_real(json))
+        nz_put_number(out, json_real_value(json));
+    else
+        nz_text_append(out, json_is_true(json) ? "yes" : json_is_false(json) ? "no" : "not known");
+    return NZ_OK;
+}
+
+/* Whatever stands in `run`, key by key: objects become dotted keys, arrays lists. */
+static nz_status put_facts(nz_text *out, nz_view *view, const json_t *json, const char *key, int depth) {
+    const char *name;
+    json_t *item;
+    size_t i;
+    if (json_is_object(json)) {
+        json_object_foreach((json_t *)(uintptr_t)json, name, item) {
+            NZ_AUTO_FREE char *full = NULL;
+            NZ_TRY(nz_format(&full, "%s%s%s", key, *key ? "." : "", name));
+            if (depth < MOST_DEPTH) NZ_TRY(put_facts(out, view, item, full, depth + 1));
+        }
+        return NZ_OK;
+    }
+    if (json_is_array(json) && json_is_object(json_array_get(json, 0))) {
+        json_array_foreach(json, i, item) {
+            NZ_AUTO_FREE char *full = NULL;
+            NZ_TRY(nz_format(&full, "%s[%zu]", key, i));
+            if (depth < MOST_DEPTH && i < MOST_ITEMS) NZ_TRY(put_facts(out, view, item, full, depth + 1));
+        }
+        return NZ_OK;
+    }
+    if (json_is_null(json) || (json_is_array(json) && json_array_size(json) == 0)) return NZ_OK;
+    nz_text clean = {0};
+    nz_put_clean(&clean, key);
+    nz_text_append(out, "<dt>");
+    nz_put_html(out, clean.data ? clean.data : "");
+    nz_text_done(&clean);
+    nz_text_append(out, "</dt><dd><code>");
+    if (!json_is_array(json)) NZ_TRY(put_scalar(out, view, json));
+    json_array_foreach(json, i, item) {
+        if (i && i < MOST_ITEMS) nz_text_append(out, " ");
+        if (i < MOST_ITEMS && !json_is_array(item) && !json_is_object(item)) NZ_TRY(put_scalar(out, view, item));
+        if (i == MOST_ITEMS) nz_text_appendf(out, " and %zu more", json_array_size(json) - i);
+    }
+    nz_text_append(out, "</code></dd>\n");
+    return NZ_OK;
+}
+
+static void put_number_cell(nz_text *out, double value) {
+    nz_text_append(out, "<td>");
+    if (isnan(value)) nz_text_append(out, "\xe2\x80\x93");
+    nz_put_number(out, value);
+    nz_text_append(out, "</td>");
+}
+
+static void put_text_cell(nz_text *out, const char *text, bool code) {
+    nz_text_append(out, code ? "<td class=text><code>" : "<td class=text><bdi>");
+    nz_put_html(out, *text ? text : "\xe2\x80\x93");
+    nz_text_append(out, code ? "</code></td>" : "</bdi></td>");
+}
+
+nz_status nz_page_put_provenance(nz_text *out, nz_view *view) {
+    if (view->run && json_object_size(view->run) > 0) {
+        nz_text_append(out, "<dl class=\"facts box\">\n");
+        NZ_TRY(put_facts(out, view, view->run, "", 0));
+        nz_text_append(out, "</dl>\n");
+    }
+    nz_text_append(
+        out,
+        "<details><summary>Models, files and hashes</summary>\n<div class=\"box scroll\" tabindex=0 role=region "
+        "aria-label=\"Models\">"
+        "<table><thead><tr><th scope=col class=\"text stick\">Model</th><th scope=col class=text>Technique</th>"
+        "<th scope=col class=text>Runtime</th><th scope=col>Threads</th><th scope=col>Batch</th><th scope=col>Seed</th>"
+        "<th scope=col class=text>Compute</th><th scope=col class=text>Host</th><th scope=col class=text>File</th>"
+        "<th scope=col class=text>SHA-256</th></tr></thead><tbody>\n");
+    for (size_t r = 0; r < view->row_count; r++) {
+        const nz_view_row *row = &view->rows[r];
+        nz_text runtime = {0};
+        nz_text_append(&runtime, row->runtime);
+        if (*row->runtime_version) nz_text_append(&runtime, " ");
+        nz_text_append(&runtime, row->runtime_version);
+        nz_text_append(out, "<tr><th scope=row class=stick><bdi>");
+        nz_put_html(out, row->label);
+        nz_text_append(out, "</bdi></th>");
+        put_text_cell(out, row->technique, false);
+        put_text_cell(out, runtime.data ? runtime.data : "", false);
+        put_number_cell(out, row->threads);
+        put_number_cell(out, row->batch);
+        put_number_cell(out, row->seed);
+        put_text_cell(out, row->compute, false);
+        put_text_cell(out, row->host, false);
+        put_text_cell(out, row->path, true);
+        put_text_cell(out, row->sha256, true);
+        nz_text_append(out, "</tr>\n");
+        nz_text_done(&runtime);
+    }
+    nz_text_append(out, "</tbody></table></div></details>\n");
+    return NZ_OK;
+}
+
+nz_status nz_page_put(nz_text *out, nz_view *view, const nz_plots *plots) {
+    NZ_AUTO(nz_summary_done) nz_summary summary = {0};
+    NZ_TRY(nz_summary_get(&summary, view));
+    put_head(out, &summary);
+    nz_text_append(out, "<header><p class=kicker>netzip comparison</p>\n<h1>");
+    nz_put_html(out, summary.verdict.data ? summary.verdict.data : "");
+    nz_text_append(out, "</h1>\n");
+    put_paragraph(out, "lead", &summary.lead);
+    nz_text_append(
+        out, "</header>\n<nav aria-label=Sections><a href=\"#words\">In plain words</a><a href=\"#bars\">Plots</a>"
+             "<a href=\"#all\">All metrics</a><a href=\"#definitions\">Definitions</a><a "
+             "href=\"#provenance\">Provenance</a></nav>\n");
+    nz_page_put_main_table(out, view);
+    put_summary(out, view, &summary);
+    put_plots(out, view, plots);
+    nz_text_append(out, "<h2 id=all>All metrics</h2>\n");
+    nz_page_put_all_metrics(out, view);
+    nz_text_append(out, "<h2 id=definitions>What the metrics mean</h2>\n");
+    nz_page_put_definitions(out, view);
+    nz_text_append(out, "<h2 id=provenance>Where this comes from</h2>\n");
+    NZ_TRY(nz_page_put_provenance(out, view));
+    nz_text_append(out, "<footer>Drawn by netzip " NZ_VERSION
+                        " from results.json alone. The same figures, in full precision: table.csv.</footer>\n"
+                        "</main>\n<div id=tip role=status hidden></div>\n<script>");
+    nz_text_append(out, nz_page_script);
+    nz_text_append(out, "</script>\n</body>\n</html>\n");
+    return out->status;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** report.html: one self-contained file. */
+#ifndef NZ_REPORT_PAGE_H
+#define NZ_REPORT_PAGE_H
+
+#include "report/plots.h"
+#include "report/view.h"
+
+/** Writes the whole page. `view` is only changed by keeping more of its document's strings. */
+NZ_CHECKED nz_status nz_page_put(nz_text *out, nz_view *view, const nz_plots *plots);
+
+/* The parts, in the order of the page. */
+void nz_page_put_main_table(nz_text *out, const nz_view *view); /**< with its notes */
+void nz_page_put_all_metrics(nz_text *out, const nz_view *view);
+void nz_page_put_definitions(nz_text *out, const nz_view *view);
+NZ_CHECKED nz_status nz_page_put_provenance(nz_text *out, nz_view *view);
+
+extern const char nz_page_style[], nz_page_script[];
+
+#endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** All plots of a report: which there are, their drawing, their files. */
+#ifndef NZ_REPORT_PLOTS_H
+#define NZ_REPORT_PLOTS_H
+
+#include "netzip/progress.h"
+#include "report/canvas.h"
+#include "report/view.h"
+
+typedef enum nz_plot_kind { NZ_PLOT_RADAR, NZ_PLOT_SCATTER, NZ_PLOT_BARS, NZ_PLOT_LAYERS } nz_plot_kind;
+
+typedef struct nz_plot {
+    nz_plot_kind kind;
+    const nz_view *view;
+    size_t column;  /**< bars: the metric; scatter: the cost */
+    size_t against; /**< scatter: the accuracy */
+    size_t row;     /**< layers: the model */
+    double width, height;
+    char *slug;                /**< file name without extension: letters, digits, '-' and '_' */
+    char *title, *description; /**< plain text */
+    char *svg;                 /**< the element; filled by nz_plots_draw */
+} nz_plot;
+
+typedef struct nz_plots {
+    size_t count, capacity;
+    nz_plot *items;
+} nz_plots;
+
+/** Every plot that the document has values for, drawn as SVG. The view must outlive the plots. */
+NZ_CHECKED nz_status nz_plots_draw(nz_plots *ret_plots, const nz_view *view);
+/** Writes DIR/plots/<slug>.svg and .png, and removes those of an earlier report that are no more. */
+NZ_CHECKED nz_status nz_plots_write(const nz_plots *plots, const char *dir, const nz_progress *progress);
+void nz_plots_done(nz_plots *plots);
+#define NZ_AUTO_PLOTS NZ_AUTO(nz_plots_done)
+
+/** Appends a plot; `name` becomes its slug behind the kind's prefix, made unique. Takes the texts' content. */
+NZ_CHECKED nz_status nz_plots_add(nz_plots *plots, const nz_plot *plot, const char *name, nz_text *title,
+                                  nz_text *description);
+
+/* One file each: which plots there are, and how one is drawn. */
+NZ_CHECKED nz_status nz_bars_plan(nz_plots *plots, const nz_view *view);
+void nz_bars_draw(nz_canvas *canvas, const nz_plot *plot);
+NZ_CHECKED nz_status nz_radar_plan(nz_plots *plots, const nz_view *view);
+void nz_radar_draw(nz_canvas *canvas, const nz_plot *plot);
+NZ_CHECKED nz_status nz_scatter_plan(nz_plots *plots, const nz_view *view);
+void nz_scatter_draw(nz_canvas *canvas, const nz_plot *plot);
+NZ_CHECKED nz_status nz_layers_plan(nz_plots *plots, const nz_view *view);
+void nz_layers_draw(nz_canvas *canvas, const nz_plot *plot);
+
+/* ---- what the plots share ---- */
+
+/** Paper, inks and sizes. */
+#define NZ_PAPER 0xfffdf8u
+#define NZ_INK 0x22201cu
+#define NZ_INK_SOFT 0x6b675fu
+#define NZ_GRID 0xe6e1d6u
+#define NZ_RULE 0xa8a297u
+enum { NZ_PLOT_WIDTH = 420, NZ_PLOT_MARGIN = 14 };
+#define NZ_SIZE_TITLE 15.0
+#define NZ_SIZE_TEXT 12.5
+#define NZ_SIZE_SMALL 11.5
+
+/** Paper, title and subtitle; returns the y below which the plot may draw. */
+double nz_plot_head(nz_canvas *canvas, const nz_plot *plot, const char *title, const char *subtitle);
+
+/** The colour of a model (Okabe and Ito's, distinguishable with any kind of colour vision); after eight they come again. */
+nz_colour nz_palette(size_t index);
+/** A darker tone of it for outlines and for text on paper. */
+nz_colour nz_palette_dark(size_t index);
+/** A model's mark: its shape changes where its colour comes again. */
+void nz_plot_mark(nz_canvas *canvas, double x, double y, double radius, size_t index);
+
+/** Which of the points (cost lower is better, worth higher is better) no other one beats, in ascending order of cost.
+ * NaN never counts. @param[out] ret_front [count]; returns how many. */
+size_t nz_pareto(size_t *ret_front, const double *cost, const double *worth, size_t count);
+
+#endif

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * A results document as the report sees it: rows (variants) in their order, columns (metrics) in the registry's order, a
+ * cell for each pair. Titles and definitions come from the metric registry; unit, category and direction from the document,
+ * and from the registry where that is silent.
+ */
+#ifndef NZ_REPORT_VIEW_H
+#define NZ_REPORT_VIEW_H
+
+#include "core/json.h"
+#include "netzip/metric.h"
+
+enum { NZ_VIEW_RATIOS = 4, NZ_VIEW_ROWS_MOST = 1000, NZ_VIEW_COLUMNS_MOST = 512 };
+
+typedef struct nz_view_cell {
+    double value; /**< NaN: unavailable */
+    bool has_ci, has_n, has_ties;
+    double ci95[2];
+    uint64_t n, ties;
+    const char *source, *reason; /**< cleaned; "" where the document is silent */
+} nz_view_cell;
+
+typedef struct nz_view_column {
+    const char *id, *title, *unit, *category, *help; /**< help: "" where the registry does not know the id */
+    nz_better better;
+    bool integer, theoretical;
+    size_t available; /**< rows that have a value */
+    size_t distinct;  /**< how many different values those are, counted up to 2 */
+    /* How its values are written: value / scale with `decimals`, the heading says `shown_unit` */
+    double scale;
+    int decimals;
+    char shown_unit[32];
+} nz_view_column;
+
+typedef struct nz_view_ratio {
+    double value; /**< NaN: unavailable */
+    const char *of, *reason;
+} nz_view_ratio;
+
+typedef struct nz_view_row {
+    const json_t *json;
+    const char *id, *name, *technique, *path, *sha256, *error; /**< cleaned; "" where absent */
+    const char *runtime, *runtime_version, *host, *compute;
+    const char *label;           /**< the name, with what tells variants of one name apart */
+    double threads, batch, seed; /**< NaN: not stated */
+    bool failed;
+    bool is_baseline;                     /**< others are compared with it */
+    size_t baseline;                      /**< row it is compared with, itself for a baseline; SIZE_MAX: none */
+    size_t colour;                        /**< index of its model's colour: variants of one name share it */
+    nz_view_ratio ratios[NZ_VIEW_RATIOS]; /**< performance, speedup, compression, efficiency */
+    double ocs, partial;                  /**< NaN: unavailable */
+    const char *ocs_reason;
+    bool without[NZ_VIEW_RATIOS]; /**< terms that `partial` leaves out */
+    const json_t *layers;         /**< an array, or NULL */
+} nz_view_row;
+
+typedef struct nz_view {
+    json_t *document;
+    const json_t *run; /**< an object, or NULL */
+    size_t row_count, column_count;
+    nz_view_row *rows;
+    nz_view_column *columns;
+    nz_view_cell *cells; /**< [row_count * column_count] */
+    bool has_ratios;
+    bool has_technique; /**< some row's technique says more than its name */
+    size_t failed;
+    double lambda[NZ_VIEW_RATIOS]; /**< of OCS; NaN: not stated */
+    double zeta;                   /**< NaN: not stated */
+    size_t text_count, text_capacity;
+    char **texts; /**< cleaned copies of the document's strings */
+} nz_view;
+
+/** Takes a reference to `document`. @param what names it in messages. NZ_E_FORMAT names the broken part. */
+NZ_CHECKED nz_status nz_view_init(nz_view *ret_view, json_t *document, const char *what);
+void nz_view_done(nz_view *view);
+#define NZ_AUTO_VIEW NZ_AUTO(nz_view_done)
+
+static inline const nz_view_cell *nz_view_at(const nz_view *view, size_t row, size_t column) {
+    return &view->cells[row * view->column_count + column];
+}
+/** The index of a column, column_count where there is none. */
+size_t nz_view_column_find(const nz_view *view, const char *id);
+/** Whether the column belongs to the main table: all where there are few, else those of the paper's tables and those that
+ * the ratios are made of; never one without a single value. */
+bool nz_view_is_main(const nz_view *view, size_t column);
+/** The row that did best by OCS (by its partial value where OCS is not to be had), no baseline; row_count: none. */
+size_t nz_view_best(const nz_view *view);
+/** OCS, or its partial value where that is all there is; NaN. *ret_partial says which. */
+double nz_view_ocs(const nz_view_row *row, bool *ret_partial);
+/** The value of the row's baseline in a column; NaN where there is none. */
+double nz_view_base_value(const nz_view *view, size_t row, size_t column);
+
+/** A string within the document's `run`, cleaned: "host.cpu_model"; "" where absent or no string. Owned by the view. */
+NZ_CHECKED nz_status nz_view_text(nz_view *view, const char **ret_text, const json_t *string);
+
+#endif
