@@ -43,7 +43,8 @@ typedef struct copy {
 /* One function per pair of types; VALUE turns x into what is stored. Rows of neighbours on both sides vectorise. */
 #define PLANE_FUNCTION(NAME, FROM, TO, VALUE)                                                                          \
     NZ_CLONES static void NAME(const void *from, void *to, const plane *p, const recode *q) {                          \
-        (void)q;                                                                                                       \
+        const recode k = *q; /* by value: what is written cannot alias it */                                           \
+        (void)k;                                                                                                       \
         for (int64_t r = 0; r < p->rows; r++) {                                                                        \
             const FROM *restrict f = (const FROM *)from + r * p->from_row;                                             \
             TO *restrict t = (TO *)to + r * p->to_row;                                                                 \
@@ -66,8 +67,8 @@ static inline float clamp(float x, float least, float most) {
     return x > most ? most : x;
 }
 
-static inline float encode(float real, const recode *q) {
-    return nz_round_even(clamp(real / q->to_scale, q->least - q->to_zero, q->most - q->to_zero)) + q->to_zero;
+static inline float encode(float real, recode q) {
+    return nz_round_even(clamp(real / q.to_scale, q.least - q.to_zero, q.most - q.to_zero)) + q.to_zero;
 }
 
 static inline uint16_t to_bf16(float x) {
@@ -84,19 +85,19 @@ static inline float from_bf16(uint16_t x) {
     return value;
 }
 
-#define DECODE(x) (((float)(x)-q->from_zero) * q->from_scale)
+#define DECODE(x) (((float)(x)-k.from_zero) * k.from_scale)
 PLANE_FUNCTION(copy_1, uint8_t, uint8_t, x)
 PLANE_FUNCTION(copy_2, uint16_t, uint16_t, x)
 PLANE_FUNCTION(copy_4, uint32_t, uint32_t, x)
 PLANE_FUNCTION(copy_8, uint64_t, uint64_t, x)
-PLANE_FUNCTION(f32_to_u8, float, uint8_t, (uint8_t)(int32_t)encode(x, q))
-PLANE_FUNCTION(f32_to_i8, float, int8_t, (int8_t)(int32_t)encode(x, q))
+PLANE_FUNCTION(f32_to_u8, float, uint8_t, (uint8_t)(int32_t)encode(x, k))
+PLANE_FUNCTION(f32_to_i8, float, int8_t, (int8_t)(int32_t)encode(x, k))
 PLANE_FUNCTION(u8_to_f32, uint8_t, float, DECODE(x))
 PLANE_FUNCTION(i8_to_f32, int8_t, float, DECODE(x))
-PLANE_FUNCTION(u8_to_u8, uint8_t, uint8_t, (uint8_t)(int32_t)encode(DECODE(x), q))
-PLANE_FUNCTION(u8_to_i8, uint8_t, int8_t, (int8_t)(int32_t)encode(DECODE(x), q))
-PLANE_FUNCTION(i8_to_u8, int8_t, uint8_t, (uint8_t)(int32_t)encode(DECODE(x), q))
-PLANE_FUNCTION(i8_to_i8, int8_t, int8_t, (int8_t)(int32_t)encode(DECODE(x), q))
+PLANE_FUNCTION(u8_to_u8, uint8_t, uint8_t, (uint8_t)(int32_t)encode(DECODE(x), k))
+PLANE_FUNCTION(u8_to_i8, uint8_t, int8_t, (int8_t)(int32_t)encode(DECODE(x), k))
+PLANE_FUNCTION(i8_to_u8, int8_t, uint8_t, (uint8_t)(int32_t)encode(DECODE(x), k))
+PLANE_FUNCTION(i8_to_i8, int8_t, int8_t, (int8_t)(int32_t)encode(DECODE(x), k))
 PLANE_FUNCTION(f32_to_bf16, float, uint16_t, to_bf16(x))
 PLANE_FUNCTION(bf16_to_f32, uint16_t, float, from_bf16(x))
 
@@ -135,9 +136,48 @@ static void copy_bind(nz_kernel *kernel, nz_kernel_arg arg, void *data) {
     if (arg == NZ_ARG_DST) self->to = data;
 }
 
+/* Three planes of n elements to n triples: an image of three channels becomes channels last. */
+#define INTERLEAVE(T)                                                                                                  \
+    NZ_CLONES static void interleave_##T(T *restrict to, const T *restrict a, const T *restrict b,                     \
+                                         const T *restrict c, int64_t n) {                                             \
+        for (int64_t i = 0; i < n; i++) to[3 * i] = a[i], to[3 * i + 1] = b[i], to[3 * i + 2] = c[i];                  \
+    }
+INTERLEAVE(uint8_t)
+INTERLEAVE(uint16_t)
+INTERLEAVE(uint32_t)
+
+static bool is_interleaving(const copy *self) {
+    const plane *p = &self->inner;
+    return p->columns == 3 && p->to_column == 1 && p->from_row == 1 && p->to_row == 3 && self->to_bytes <= 4;
+}
+
+/* Converts plane by plane into a buffer that stays in the first cache, then interleaves. */
+static void interleave_plane(const copy *self, const char *from, char *to) {
+    enum { CHUNK = 512 };
+    uint32_t buffer[3][CHUNK];
+    const plane *p = &self->inner;
+    for (int64_t at = 0; at < p->rows; at += CHUNK) {
+        int64_t n = p->rows - at < CHUNK ? p->rows - at : CHUNK;
+        plane line = {.rows = 1, .columns = n, .from_column = 1, .to_column = 1};
+        for (int64_t c = 0; c < 3; c++)
+            self->function(from + (size_t)(c * p->from_column + at) * self->from_bytes, buffer[c], &line, &self->code);
+        void *out = to + (size_t)(at * 3) * self->to_bytes;
+        if (self->to_bytes == 1)
+            interleave_uint8_t(out, (void *)buffer[0], (void *)buffer[1], (void *)buffer[2], n);
+        else if (self->to_bytes == 2)
+            interleave_uint16_t(out, (void *)buffer[0], (void *)buffer[1], (void *)buffer[2], n);
+        else
+            interleave_uint32_t(out, (void *)buffer[0], (void *)buffer[1], (void *)buffer[2], n);
+    }
+}
+
 /* A transposition by tiles; anything else in one go. */
 static void copy_plane(const copy *self, const char *from, char *to) {
     const plane *p = &self->inner;
+    if (is_interleaving(self)) {
+        interleave_plane(self, from, to);
+        return;
+    }
     if (p->rows == 1 || (p->from_column == 1 && p->to_column == 1)) {
         self->function(from, to, p, &self->code);
         return;
