@@ -8,6 +8,7 @@
 #include "core/json.h"
 #include "core/text.h"
 #include "netzip/compare.h"
+#include "netzip/report.h"
 
 static const nz_cli_option options[] = {
     {"data", "DATA",
@@ -162,6 +163,7 @@ static nz_status compare(const nz_cli_args *args, int argc, char **argv, int *re
     o.command = command;
     o.command_count = (size_t)argc + 1;
     NZ_TRY(nz_compare(&result, &o, nz_cli_progress()));
+    if (o.out) NZ_TRY(nz_report_write(o.out, nz_cli_progress()));
     nz_cli_progress_end();
     NZ_TRY(print(&result, args));
     if (result.condition_held) nz_cli_error("--fail-if: %s", result.condition);
