@@ -30,6 +30,16 @@ nz_status nz_node_fail(const nz_node *node, nz_status status, const char *format
     return status;
 }
 
+/** Extents whose product no memory holds, also where an extent of 0 hides it. */
+static bool is_absurd(const nz_shape *shape) {
+    int64_t product = 1;
+    for (int d = 0; d < shape->rank; d++)
+        if (shape->dim[d] > 0 &&
+            (__builtin_mul_overflow(product, shape->dim[d], &product) || product > INT64_C(1) << 48))
+            return true;
+    return false;
+}
+
 nz_status nz_op_check(const nz_op_ctx *ctx, size_t least, size_t most, size_t most_outputs) {
     const nz_op *op = nz_op_find(ctx->node->domain, ctx->node->op_type);
     if (ctx->in_count < least || ctx->in_count > most)
@@ -44,6 +54,11 @@ nz_status nz_op_check(const nz_op_ctx *ctx, size_t least, size_t most, size_t mo
         if (in->dtype == NZ_DTYPE_NONE)
             return nz_op_fail(ctx, NZ_E_UNSUPPORTED, "the type of input %zu is not known", i);
         if (in->shape.rank < 0) return nz_op_fail(ctx, NZ_E_UNSUPPORTED, "the rank of input %zu is not known", i);
+        if (is_absurd(&in->shape)) {
+            char text[112];
+            return nz_op_fail(ctx, NZ_E_SHAPE, "input %zu has the shape %s, which no memory holds", i,
+                              nz_shape_text(&in->shape, text));
+        }
         if (op && i < 32 && (op->plan_inputs >> i & 1) && !in->data)
             return nz_op_fail(
                 ctx, NZ_E_UNSUPPORTED,
@@ -136,16 +151,16 @@ bool nz_shape_broadcast(nz_shape *ret_shape, const nz_shape *a, const nz_shape *
 }
 
 int64_t nz_shape_span(const nz_shape *shape, int from, int to) {
-    int64_t product = 1;
-    for (int d = from; d < to; d++) product *= shape->dim[d];
-    return product;
+    uint64_t product = 1;
+    for (int d = from; d < to; d++) product *= (uint64_t)shape->dim[d];
+    return (int64_t)product;
 }
 
 void nz_shape_strides(const nz_shape *shape, int64_t strides[NZ_MAX_RANK]) {
-    int64_t stride = 1;
+    uint64_t stride = 1; /* beside an extent of 0 the product may overflow: no element is visited then */
     for (int d = shape->rank - 1; d >= 0; d--) {
-        strides[d] = stride;
-        stride *= shape->dim[d];
+        strides[d] = (int64_t)stride;
+        stride *= (uint64_t)shape->dim[d];
     }
 }
 

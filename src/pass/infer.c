@@ -33,7 +33,10 @@ nz_status nz_pass_context(nz_op_ctx *ret_ctx, const nz_graph *graph, int node, n
 static nz_status check_size(const nz_graph *graph, const nz_node *node, size_t i, const nz_shape *shape) {
     char text[112];
     if (!nz_shape_known(shape)) return NZ_OK;
-    int64_t elements = nz_shape_elements(shape);
+    /* An extent of 0 must not hide that the others overflow: kernels multiply parts of a shape. */
+    nz_shape filled = *shape;
+    for (int d = 0; d < filled.rank; d++) filled.dim[d] += filled.dim[d] == 0;
+    int64_t elements = nz_shape_elements(&filled);
     if (elements >= 0 && elements <= most_elements) return NZ_OK;
     return nz_fail(NZ_E_SHAPE, "node '%s' (%s): its output '%s' would have the shape %s, which no memory holds",
                    node->name, node->op_type, graph->values[node->outputs[i]].name, nz_shape_text(shape, text));
