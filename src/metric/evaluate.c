@@ -51,7 +51,7 @@ static nz_status read_all(nz_evaluation *e, const char *labels, const char *scor
                           nz_scores_are are) {
     NZ_TRY(read_scores(&e->own, &e->own_scores, scores, are));
     NZ_TRY(nz_alloc(&e->labels, e->own.count, sizeof *e->labels));
-    NZ_TRY(nz_labels_read(e->labels, e->own.count, e->own.classes, labels));
+    NZ_TRY(nz_label_table_read(e->labels, e->own.count, e->own.classes, labels));
     e->own.labels = e->labels;
     if (!baseline) return NZ_OK;
     NZ_TRY(read_scores(&e->baseline, &e->baseline_scores, baseline, are));

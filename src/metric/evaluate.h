@@ -35,6 +35,6 @@ void nz_evaluation_done(nz_evaluation *evaluation);
 NZ_CHECKED nz_status nz_evaluation_json(json_t **ret_json, const nz_evaluation *evaluation);
 
 /** Class indices of `n` samples from a CSV `sample,label`; see nz_evaluate. ret_labels[n]. */
-NZ_CHECKED nz_status nz_labels_read(int32_t *ret_labels, size_t n, size_t classes, const char *path);
+NZ_CHECKED nz_status nz_label_table_read(int32_t *ret_labels, size_t n, size_t classes, const char *path);
 
 #endif

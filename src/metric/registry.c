@@ -57,12 +57,13 @@ const nz_metric *nz_metric_find(const char *id) {
 
 const char *nz_metric_closest(const char *id) {
     enum { MOST = 256 };
-    const char *ids[MOST];
+    const char *names[MOST];
     size_t count = 0;
     const nz_metric *m;
     for (size_t i = 0; (m = nz_metric_at(i)) && count + 1 < MOST; i++) {
-        ids[count++] = m->id;
-        if (m->alias) ids[count++] = m->alias;
+        names[count++] = m->id;
+        if (m->alias) names[count++] = m->alias;
     }
-    return nz_closest(id, ids, count);
+    const char *near = nz_closest(id, names, count);
+    return near ? nz_metric_find(near)->id : NULL;
 }

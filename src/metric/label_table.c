@@ -43,7 +43,7 @@ static nz_status find_naming(const nz_csv *table, size_t column, const char *pat
     return NZ_OK;
 }
 
-nz_status nz_labels_read(int32_t *ret_labels, size_t n, size_t classes, const char *path) {
+nz_status nz_label_table_read(int32_t *ret_labels, size_t n, size_t classes, const char *path) {
     NZ_AUTO_CSV nz_csv table = {0};
     NZ_AUTO_FREE bool *seen = NULL;
     NZ_AUTO_FREE int32_t *labels = NULL;
