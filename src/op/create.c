@@ -14,45 +14,45 @@ static nz_dtype dtype_attr(const nz_op_ctx *ctx, const char *name) {
 
 /* ---- Constant ---- */
 
+/** The one attribute that holds the value, NULL where there is none of the right kind. */
+static const nz_attr *constant_value(const nz_node *node) {
+    static const struct {
+        const char *name;
+        nz_attr_kind kind;
+    } forms[] = {{"value", NZ_ATTR_TENSOR},
+                 {"value_float", NZ_ATTR_FLOAT},
+                 {"value_int", NZ_ATTR_INT},
+                 {"value_floats", NZ_ATTR_FLOATS},
+                 {"value_ints", NZ_ATTR_INTS}};
+    for (size_t i = 0; i < NZ_COUNT(forms); i++) {
+        const nz_attr *attr = nz_attr_get(node, forms[i].name);
+        if (attr && attr->kind == forms[i].kind) return attr;
+    }
+    return NULL;
+}
+
 static nz_status infer_constant(const nz_op_ctx *ctx) {
     NZ_TRY(nz_op_check(ctx, 0, 0, 1));
-    const nz_attr *tensor = nz_attr_get(ctx->node, "value"), *real = nz_attr_get(ctx->node, "value_float");
-    const nz_attr *integer = nz_attr_get(ctx->node, "value_int"), *reals = nz_attr_get(ctx->node, "value_floats");
-    const nz_attr *integers = nz_attr_get(ctx->node, "value_ints");
-    nz_shape shape = {.rank = 0};
-    if (tensor && tensor->kind == NZ_ATTR_TENSOR)
-        nz_op_set_out(ctx, 0, tensor->u.tensor->dtype, &tensor->u.tensor->shape);
-    else if (real && real->kind == NZ_ATTR_FLOAT)
-        nz_op_set_out(ctx, 0, NZ_F32, &shape);
-    else if (integer && integer->kind == NZ_ATTR_INT)
-        nz_op_set_out(ctx, 0, NZ_I64, &shape);
-    else if (reals && reals->kind == NZ_ATTR_FLOATS)
-        nz_op_set_out(ctx, 0, NZ_F32, &(nz_shape){.rank = 1, .dim = {(int64_t)reals->count}});
-    else if (integers && integers->kind == NZ_ATTR_INTS)
-        nz_op_set_out(ctx, 0, NZ_I64, &(nz_shape){.rank = 1, .dim = {(int64_t)integers->count}});
-    else
-        return nz_op_fail(ctx, NZ_E_UNSUPPORTED, "the constant's value is neither a tensor nor numbers");
+    const nz_attr *value = constant_value(ctx->node);
+    if (!value) return nz_op_fail(ctx, NZ_E_UNSUPPORTED, "the constant's value is neither a tensor nor numbers");
+    if (value->kind == NZ_ATTR_TENSOR) {
+        nz_op_set_out(ctx, 0, value->u.tensor->dtype, &value->u.tensor->shape);
+        return NZ_OK;
+    }
+    bool list = value->kind == NZ_ATTR_FLOATS || value->kind == NZ_ATTR_INTS;
+    bool real = value->kind == NZ_ATTR_FLOATS || value->kind == NZ_ATTR_FLOAT;
+    nz_op_set_out(ctx, 0, real ? NZ_F32 : NZ_I64, &(nz_shape){.rank = list, .dim = {(int64_t)value->count}});
     return NZ_OK;
 }
 
 static nz_status run_constant(const nz_op_ctx *ctx) {
-    static const char *const names[] = {"value_float", "value_int", "value_floats", "value_ints"};
-    const nz_attr *value = nz_attr_get(ctx->node, "value");
-    if (value && value->kind == NZ_ATTR_TENSOR) {
+    const nz_attr *value = constant_value(ctx->node);
+    if (value->kind == NZ_ATTR_TENSOR)
         nz_op_copy(&ctx->out[0], value->u.tensor);
-        return NZ_OK;
-    }
-    for (size_t i = 0; i < NZ_COUNT(names); i++) {
-        value = nz_attr_get(ctx->node, names[i]);
-        if (!value) continue;
-        /* Both lists share the union's storage: the output's type says which one it is. */
-        bool real = ctx->out[0].dtype == NZ_F32;
-        if (real)
-            memcpy(ctx->out[0].data, value->u.floats, value->count * sizeof *value->u.floats);
-        else
-            memcpy(ctx->out[0].data, value->u.ints, value->count * sizeof *value->u.ints);
-        return NZ_OK;
-    }
+    else if (value->kind == NZ_ATTR_FLOAT || value->kind == NZ_ATTR_FLOATS)
+        memcpy(ctx->out[0].data, value->u.floats, value->count * sizeof *value->u.floats);
+    else
+        memcpy(ctx->out[0].data, value->u.ints, value->count * sizeof *value->u.ints);
     return NZ_OK;
 }
 
