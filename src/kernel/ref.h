@@ -29,11 +29,15 @@ typedef struct nz_ref_conv {
     int64_t batch, in_channels, out_channels, groups;
 } nz_ref_conv;
 
-/** y[batch, out_channels, out] = x[batch, in_channels, in] * w[out_channels, in_channels/groups, kernel] + bias (or NULL). */
-void nz_ref_conv_f32(const nz_ref_conv *conv, const float *x, const float *w, const float *bias, float *y);
-void nz_ref_conv_f64(const nz_ref_conv *conv, const double *x, const double *w, const double *bias, double *y);
+/** y[batch, out_channels, out] = x[batch, in_channels, in] * w[out_channels, in_channels/groups, kernel] + bias (or NULL).
+ * @return NZ_E_MEMORY: the input's rows are laid out anew. */
+NZ_CHECKED nz_status nz_ref_conv_f32(const nz_ref_conv *conv, const float *x, const float *w, const float *bias,
+                                     float *y);
+NZ_CHECKED nz_status nz_ref_conv_f64(const nz_ref_conv *conv, const double *x, const double *w, const double *bias,
+                                     double *y);
 /** The same modulo 2^32: what int32 accumulators do. */
-void nz_ref_conv_i32(const nz_ref_conv *conv, const int32_t *x, const int32_t *w, const int32_t *bias, int32_t *y);
+NZ_CHECKED nz_status nz_ref_conv_i32(const nz_ref_conv *conv, const int32_t *x, const int32_t *w, const int32_t *bias,
+                                     int32_t *y);
 /** The gradient of a convolution as a layer; w[in_channels, out_channels/groups, kernel]. */
 void nz_ref_conv_transpose_f32(const nz_ref_conv *conv, const float *x, const float *w, const float *bias, float *y);
 void nz_ref_conv_transpose_f64(const nz_ref_conv *conv, const double *x, const double *w, const double *bias,

@@ -1,25 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Convolution without im2col: loops ordered so that the innermost runs along an image row and vectorises. */
+/* Convolution without im2col: every output vector gathers its products while the sums stay in registers. */
+#include <string.h>
+
+#include "core/error.h"
 #include "core/threads.h"
 #include "kernel/ref.h"
 
-/* Output positions [from, to) of a row whose input lies inside the image, for one horizontal tap. */
-typedef struct row_range {
-    int64_t from, to;
-} row_range;
+enum { VECTOR_BYTES = 16 }; /* what every 64-bit processor has */
 
-static row_range row_range_of(const nz_window *s, int64_t tap) {
-    int64_t offset = tap * s->dilation[2] - s->begin[2], step = s->stride[2], last = s->in[2] - 1 - offset;
-    row_range range = {offset >= 0 ? 0 : (-offset + step - 1) / step, last < 0 ? 0 : last / step + 1};
-    if (range.to > s->out[2]) range.to = s->out[2];
-    return range;
+/* A row of the input, laid out so that the positions an output row reads at one tap lie next to each other, whatever the
+ * stride: columns of the padded row sorted by their remainder, `phase` of each of the `phases` remainders that taps have.
+ * Columns outside the image are 0, and so is what a last, incomplete vector reads. */
+enum { KEPT_OFFSETS = 16 };
+typedef struct row_layout {
+    int64_t phases, phase, size;
+    int64_t offset[KEPT_OFFSETS]; /* of the first taps */
+} row_layout;
+
+/* Where output position 0 reads at horizontal tap `tap`. */
+static int64_t tap_offset(const nz_window *s, const row_layout *l, int64_t tap) {
+    int64_t column = tap * s->dilation[2];
+    return column % s->stride[2] * l->phase + column / s->stride[2];
 }
 
-/* Ranges of the first taps are computed once for a whole plane; wider kernels compute the rest as they go. */
-enum { KEPT_RANGES = 16 };
-
-static void row_ranges(const nz_window *s, row_range ranges[KEPT_RANGES]) {
-    for (int64_t k = 0; k < s->kernel[2] && k < KEPT_RANGES; k++) ranges[k] = row_range_of(s, k);
+static bool lay_out(row_layout *ret_layout, const nz_window *s, int64_t width) {
+    int64_t positions = (s->out[2] + width - 1) / width * width, reach = (s->kernel[2] - 1) * s->dilation[2];
+    row_layout layout = {.phases = reach + 1 < s->stride[2] ? reach + 1 : s->stride[2],
+                         .phase = positions + reach / s->stride[2]};
+    if (__builtin_mul_overflow(layout.phase, layout.phases, &layout.size)) return false;
+    for (int64_t k = 0; k < KEPT_OFFSETS; k++) layout.offset[k] = tap_offset(s, &layout, k);
+    *ret_layout = layout;
+    return true;
 }
 
 /* A 1x1 convolution of stride 1 sees a plane as one long row. */
@@ -51,16 +62,17 @@ static nz_window flatten_pointwise(const nz_window *window) {
 #undef T
 #undef NAME
 
-void nz_ref_conv_f32(const nz_ref_conv *conv, const float *x, const float *w, const float *bias, float *y) {
-    conv_f32(conv, x, w, bias, y);
+nz_status nz_ref_conv_f32(const nz_ref_conv *conv, const float *x, const float *w, const float *bias, float *y) {
+    return conv_f32(conv, x, w, bias, y);
 }
 
-void nz_ref_conv_f64(const nz_ref_conv *conv, const double *x, const double *w, const double *bias, double *y) {
-    conv_f64(conv, x, w, bias, y);
+nz_status nz_ref_conv_f64(const nz_ref_conv *conv, const double *x, const double *w, const double *bias, double *y) {
+    return conv_f64(conv, x, w, bias, y);
 }
 
-void nz_ref_conv_i32(const nz_ref_conv *conv, const int32_t *x, const int32_t *w, const int32_t *bias, int32_t *y) {
-    conv_i32(conv, (const uint32_t *)x, (const uint32_t *)w, (const uint32_t *)bias, (uint32_t *)y);
+nz_status nz_ref_conv_i32(const nz_ref_conv *conv, const int32_t *x, const int32_t *w, const int32_t *bias,
+                          int32_t *y) {
+    return conv_i32(conv, (const uint32_t *)x, (const uint32_t *)w, (const uint32_t *)bias, (uint32_t *)y);
 }
 
 void nz_ref_conv_transpose_f32(const nz_ref_conv *conv, const float *x, const float *w, const float *bias, float *y) {

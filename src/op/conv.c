@@ -72,11 +72,8 @@ static nz_status run_conv(const nz_op_ctx *ctx) {
     nz_ref_conv conv;
     NZ_TRY(nz_op_read_conv(&conv, ctx, 1, 2, NZ_WINDOW_CONV));
     const void *x = ctx->in[0]->data, *w = ctx->in[1]->data, *bias = nz_op_in(ctx, 2) ? ctx->in[2]->data : NULL;
-    if (ctx->in[0]->dtype == NZ_F64)
-        nz_ref_conv_f64(&conv, x, w, bias, ctx->out[0].data);
-    else
-        nz_ref_conv_f32(&conv, x, w, bias, ctx->out[0].data);
-    return NZ_OK;
+    return ctx->in[0]->dtype == NZ_F64 ? nz_ref_conv_f64(&conv, x, w, bias, ctx->out[0].data)
+                                       : nz_ref_conv_f32(&conv, x, w, bias, ctx->out[0].data);
 }
 
 static nz_status run_transpose(const nz_op_ctx *ctx) {

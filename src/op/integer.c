@@ -105,8 +105,7 @@ static nz_status accumulate_conv(const nz_op_ctx *ctx, const layout *l, nz_ref_c
     for (int64_t o = 0; o < filters; o++)
         nz_ref_widen(w->dtype, filter, (const char *)w->data + o * filter,
                      (int32_t)pick(nz_op_in(ctx, l->b_zero), o, 0), wide_w + o * filter);
-    nz_ref_conv_i32(ret_conv, wide_x, wide_w, bias ? bias->data : NULL, sums);
-    return NZ_OK;
+    return nz_ref_conv_i32(ret_conv, wide_x, wide_w, bias ? bias->data : NULL, sums);
 }
 
 static nz_status run_conv_integer(const nz_op_ctx *ctx) {

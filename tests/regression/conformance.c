@@ -46,7 +46,7 @@ static void the_list_is_as_committed(void **state) {
             printf("%s,%s,%s\n", results[0].cases[i].name, nz_case_status_name(results[0].cases[i].status),
                    nz_case_status_name(results[1].cases[i].status));
     }
-    NZ_AUTO_CSV nz_csv list = {0};
+    nz_csv list = {0};
     nz_assert_ok(nz_csv_read(&list, nz_test_source("tests/regression/conformance.csv"), ','));
     assert_int_equal(list.columns, 3);
     assert_int_equal(list.rows, results[0].count);
@@ -60,6 +60,7 @@ static void the_list_is_as_committed(void **state) {
             different++;
         }
     }
+    nz_csv_done(&list); /* a failing assertion jumps out of the function */
     assert_int_equal(different, 0);
 }
 
