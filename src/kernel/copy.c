@@ -40,24 +40,32 @@ typedef struct copy {
     size_t grain;
 } copy;
 
-/* One function per pair of types; VALUE turns x into what is stored. Rows of neighbours on both sides vectorise. */
+/* Two functions per pair of types: a row of neighbours on both sides, which vectorises, and a plane. VALUE turns x into
+ * what is stored. */
 #define PLANE_FUNCTION(NAME, FROM, TO, VALUE)                                                                          \
-    NZ_CLONES static void NAME(const void *from, void *to, const plane *p, const recode *q) {                          \
-        const recode k = *q; /* by value: what is written cannot alias it */                                           \
-        (void)k;                                                                                                       \
+    NZ_CLONES static void NAME##_row(const FROM *restrict f, TO *restrict t, int64_t count, const recode *q) {         \
+        const float from_zero = q->from_zero, from_scale = q->from_scale, to_scale = q->to_scale;                      \
+        const float to_zero = q->to_zero, least = q->least - to_zero, most = q->most - to_zero;                        \
+        (void)from_zero, (void)from_scale, (void)to_scale, (void)least, (void)most;                                    \
+        for (int64_t i = 0; i < count; i++) {                                                                          \
+            FROM x = f[i];                                                                                             \
+            t[i] = VALUE;                                                                                              \
+        }                                                                                                              \
+    }                                                                                                                  \
+    static void NAME(const void *from, void *to, const plane *p, const recode *q) {                                    \
+        const float from_zero = q->from_zero, from_scale = q->from_scale, to_scale = q->to_scale;                      \
+        const float to_zero = q->to_zero, least = q->least - to_zero, most = q->most - to_zero;                        \
+        (void)from_zero, (void)from_scale, (void)to_scale, (void)least, (void)most;                                    \
         for (int64_t r = 0; r < p->rows; r++) {                                                                        \
-            const FROM *restrict f = (const FROM *)from + r * p->from_row;                                             \
-            TO *restrict t = (TO *)to + r * p->to_row;                                                                 \
+            const FROM *f = (const FROM *)from + r * p->from_row;                                                      \
+            TO *t = (TO *)to + r * p->to_row;                                                                          \
             if (p->from_column == 1 && p->to_column == 1) {                                                            \
-                for (int64_t i = 0; i < p->columns; i++) {                                                             \
-                    FROM x = f[i];                                                                                     \
-                    t[i] = VALUE;                                                                                      \
-                }                                                                                                      \
-            } else {                                                                                                   \
-                for (int64_t i = 0; i < p->columns; i++) {                                                             \
-                    FROM x = f[i * p->from_column];                                                                    \
-                    t[i * p->to_column] = VALUE;                                                                       \
-                }                                                                                                      \
+                NAME##_row(f, t, p->columns, q);                                                                       \
+                continue;                                                                                              \
+            }                                                                                                          \
+            for (int64_t i = 0; i < p->columns; i++) {                                                                 \
+                FROM x = f[i * p->from_column];                                                                        \
+                t[i * p->to_column] = VALUE;                                                                           \
             }                                                                                                          \
         }                                                                                                              \
     }
@@ -67,9 +75,7 @@ static inline float clamp(float x, float least, float most) {
     return x > most ? most : x;
 }
 
-static inline float encode(float real, recode q) {
-    return nz_round_even(clamp(real / q.to_scale, q.least - q.to_zero, q.most - q.to_zero)) + q.to_zero;
-}
+#define ENCODE(real) (nz_round_even(clamp((real) / to_scale, least, most)) + to_zero)
 
 static inline uint16_t to_bf16(float x) {
     uint32_t bits;
@@ -85,19 +91,19 @@ static inline float from_bf16(uint16_t x) {
     return value;
 }
 
-#define DECODE(x) (((float)(x)-k.from_zero) * k.from_scale)
+#define DECODE(x) (((float)(x)-from_zero) * from_scale)
 PLANE_FUNCTION(copy_1, uint8_t, uint8_t, x)
 PLANE_FUNCTION(copy_2, uint16_t, uint16_t, x)
 PLANE_FUNCTION(copy_4, uint32_t, uint32_t, x)
 PLANE_FUNCTION(copy_8, uint64_t, uint64_t, x)
-PLANE_FUNCTION(f32_to_u8, float, uint8_t, (uint8_t)(int32_t)encode(x, k))
-PLANE_FUNCTION(f32_to_i8, float, int8_t, (int8_t)(int32_t)encode(x, k))
+PLANE_FUNCTION(f32_to_u8, float, uint8_t, (uint8_t)(int32_t)ENCODE(x))
+PLANE_FUNCTION(f32_to_i8, float, int8_t, (int8_t)(int32_t)ENCODE(x))
 PLANE_FUNCTION(u8_to_f32, uint8_t, float, DECODE(x))
 PLANE_FUNCTION(i8_to_f32, int8_t, float, DECODE(x))
-PLANE_FUNCTION(u8_to_u8, uint8_t, uint8_t, (uint8_t)(int32_t)encode(DECODE(x), k))
-PLANE_FUNCTION(u8_to_i8, uint8_t, int8_t, (int8_t)(int32_t)encode(DECODE(x), k))
-PLANE_FUNCTION(i8_to_u8, int8_t, uint8_t, (uint8_t)(int32_t)encode(DECODE(x), k))
-PLANE_FUNCTION(i8_to_i8, int8_t, int8_t, (int8_t)(int32_t)encode(DECODE(x), k))
+PLANE_FUNCTION(u8_to_u8, uint8_t, uint8_t, (uint8_t)(int32_t)ENCODE(DECODE(x)))
+PLANE_FUNCTION(u8_to_i8, uint8_t, int8_t, (int8_t)(int32_t)ENCODE(DECODE(x)))
+PLANE_FUNCTION(i8_to_u8, int8_t, uint8_t, (uint8_t)(int32_t)ENCODE(DECODE(x)))
+PLANE_FUNCTION(i8_to_i8, int8_t, int8_t, (int8_t)(int32_t)ENCODE(DECODE(x)))
 PLANE_FUNCTION(f32_to_bf16, float, uint16_t, to_bf16(x))
 PLANE_FUNCTION(bf16_to_f32, uint16_t, float, from_bf16(x))
 
