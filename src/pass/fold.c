@@ -9,10 +9,10 @@
 #include "netzip/pass.h"
 #include "pass/infer.h"
 
-/* A hostile file must neither fill memory nor keep a processor busy: one result may take 64 MB, all of them 256 MB or twice
+/* A hostile file must neither fill memory nor keep a processor busy: all results together may take 64 MB or twice
  * what the file's own constants take, and one node as many operations as a second or so lasts. What is refused is computed
  * when the model runs. */
-enum { ONE_RESULT_BYTES = 64 << 20, ALL_RESULTS_BYTES = 256 << 20 };
+enum { MOST_BYTES = 64 << 20 };
 static const uint64_t most_operations = UINT64_C(1) << 31;
 
 enum { IS_INPUT = 1, IS_OUTPUT = 2, IS_CAPTURED = 4 };
@@ -43,7 +43,7 @@ static nz_status folder_init(folder *f) {
         f->alias[v] = (int)v;
         constants += graph->values[v].constant.bytes;
     }
-    f->budget = constants > ALL_RESULTS_BYTES / 2 ? 2 * constants : ALL_RESULTS_BYTES;
+    f->budget = constants > MOST_BYTES / 2 ? 2 * constants : MOST_BYTES;
     for (size_t i = 0; i < graph->input_count; i++) f->roles[graph->inputs[i]] |= IS_INPUT;
     for (size_t i = 0; i < graph->output_count; i++) f->roles[graph->outputs[i]] |= IS_OUTPUT;
     for (size_t n = 0; n < graph->node_count; n++)
@@ -135,9 +135,9 @@ static bool result_fits(const folder *f, const nz_node *node, size_t *ret_bytes)
         const nz_value *value = &f->graph->values[node->outputs[o]];
         int64_t elements = nz_shape_elements(&value->shape);
         const nz_dtype_info *info = nz_dtype_get(value->dtype);
-        if (elements < 0 || elements > ONE_RESULT_BYTES || !info->bits) return false;
+        if (elements < 0 || elements > MOST_BYTES || !info->bits) return false;
         total += ((size_t)elements * (size_t)info->bits + 7) / 8;
-        if (total > ONE_RESULT_BYTES) return false;
+        if (total > MOST_BYTES) return false;
     }
     *ret_bytes = total;
     return total <= f->budget;
