@@ -228,19 +228,24 @@ nz_status nz_data_open(nz_dataset **ret_data, const char *spec, const char *prep
     return nz_data_open_as(ret_data, spec, preprocess, use, chw, false);
 }
 
+enum { NAME_BYTES = 512 };
+
+/* What messages call a sample: its file, or the set and its number. */
+static const char *sample_name(const nz_dataset *d, size_t at, char buffer[NAME_BYTES]) {
+    if (d->source.kind->path) return d->source.kind->path(&d->source, at);
+    snprintf(buffer, NAME_BYTES, "%s: sample %zu", d->source.kind->name, at);
+    return buffer;
+}
+
 static nz_status check_size(const nz_dataset *d, const nz_image *image, size_t at) {
     const int64_t *dim = d->shape.dim;
     int64_t height = d->preprocess.nhwc ? dim[0] : dim[1], width = d->preprocess.nhwc ? dim[1] : dim[2];
     if (height < 1 || width < 1)
         return nz_fail(NZ_E_SHAPE, "%s: samples vary in size; give resize=HxW, crop= or letterbox=", d->description);
     if (image->height == height && image->width == width) return NZ_OK;
-    nz_text name = {0};
-    d->source.kind->identify(&d->source, at, &name);
-    nz_status status =
-        nz_fail(NZ_E_SHAPE, "sample %zu (%s) is %dx%d (height x width) after preprocessing; %lldx%lld is wanted", at,
-                name.data ? name.data : "", image->height, image->width, (long long)height, (long long)width);
-    nz_text_done(&name);
-    return status;
+    char buffer[NAME_BYTES];
+    return nz_fail(NZ_E_SHAPE, "%s: the image is %dx%d (width x height) after preprocessing; %lldx%lld is wanted",
+                   sample_name(d, at, buffer), image->width, image->height, (long long)width, (long long)height);
 }
 
 int32_t nz_data_label(const nz_dataset *d, size_t i) {
@@ -260,9 +265,8 @@ nz_status nz_data_get(const nz_dataset *d, size_t i, float *out, int32_t *ret_la
     const nz_image *image = &raw;
     NZ_TRY(kind->image(&d->source, at, &raw));
     if (nz_preprocess_has_geometry(&d->preprocess)) {
-        char name[32];
-        snprintf(name, sizeof name, "sample %zu", at);
-        NZ_TRY(nz_preprocess_geometry(&shaped, &d->preprocess, &raw, name));
+        char buffer[NAME_BYTES];
+        NZ_TRY(nz_preprocess_geometry(&shaped, &d->preprocess, &raw, sample_name(d, at, buffer)));
         image = &shaped;
     }
     NZ_TRY(check_size(d, image, at));
@@ -276,10 +280,9 @@ nz_status nz_data_image(const nz_dataset *d, size_t i, uint8_t **ret_rgb, int *r
     if (d->source.values.rank) return nz_fail(NZ_E_UNSUPPORTED, "%s: float values have no image", d->description);
     size_t at = source_index(d, i);
     NZ_AUTO(nz_image_done) nz_image raw = {0}, shaped = {0};
-    char name[32];
-    snprintf(name, sizeof name, "sample %zu", at);
+    char buffer[NAME_BYTES];
     NZ_TRY(d->source.kind->image(&d->source, at, &raw));
-    NZ_TRY(nz_preprocess_geometry(&shaped, &d->preprocess, &raw, name));
+    NZ_TRY(nz_preprocess_geometry(&shaped, &d->preprocess, &raw, sample_name(d, at, buffer)));
     uint8_t *rgb = NULL;
     size_t pixels = (size_t)shaped.width * (size_t)shaped.height, step = (size_t)shaped.channels;
     NZ_TRY(nz_alloc(&rgb, pixels, 3));

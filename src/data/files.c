@@ -106,6 +106,11 @@ int32_t nz_files_label(const nz_source *source, size_t i) {
     return files->entries[i].label;
 }
 
+const char *nz_files_path(const nz_source *source, size_t i) {
+    const nz_files *files = source->state;
+    return files->entries[i].path;
+}
+
 void nz_files_identify(const nz_source *source, size_t i, nz_text *text) {
     const nz_files *files = source->state;
     struct stat info;

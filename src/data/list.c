@@ -174,6 +174,7 @@ const nz_source_kind nz_source_list = {
     .open = list_open,
     .image = nz_files_image,
     .label = nz_files_label,
+    .path = nz_files_path,
     .identify = nz_files_identify,
     .close = nz_files_close,
 };

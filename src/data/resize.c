@@ -11,10 +11,10 @@
 
 enum { PLACES = 22, HALF = 1 << (PLACES - 1), ROWS = 16, STRETCH = 512 };
 
-/* Versions for wider vector registers, picked when the program starts. Not under the address sanitizer, which is not up
+/* Versions for wider vector registers, picked when the program starts. Not under the address and thread sanitizers, which are not up
  * yet when the choice is made. */
 #if defined(__x86_64__) && defined(__gnu_linux__) && defined(__GNUC__) && !defined(__clang__) &&                       \
-    !defined(__SANITIZE_ADDRESS__)
+    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define NZ_WIDE __attribute__((target_clones("arch=skylake-avx512", "avx2", "default")))
 #else
 #define NZ_WIDE

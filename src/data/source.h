@@ -63,6 +63,8 @@ typedef struct nz_source_kind {
     /** Instead of `image` where source->values is set. */
     nz_status (*values)(const nz_source *source, size_t i, float *out);
     int32_t (*label)(const nz_source *source, size_t i); /**< -1: none */
+    /** The file that sample i is, for messages; NULL where samples are no files of their own. */
+    const char *(*path)(const nz_source *source, size_t i);
     /** Appends what tells sample i from another (its path and file size, or some of its bytes), for the fingerprint. */
     void (*identify)(const nz_source *source, size_t i, nz_text *text);
     void (*close)(nz_source *source); /**< also after a failed open; state may be NULL */
