@@ -10,10 +10,13 @@ extern const nz_op nz_ops_arithmetic[]; /**< Add, Mul, Pow, Max, Sum, ...: arith
 extern const nz_op nz_ops_cast[];       /**< Cast, CastLike */
 extern const nz_op nz_ops_conv[];       /**< Conv, ConvTranspose */
 extern const nz_op nz_ops_create[];     /**< Constant, ConstantOfShape, Range, OneHot, ...: tensors made from numbers */
-extern const nz_op nz_ops_einsum[]; /**< Einsum */
+extern const nz_op nz_ops_detect[];     /**< NonMaxSuppression, RoiAlign */
+extern const nz_op nz_ops_einsum[];     /**< Einsum */
+extern const nz_op nz_ops_grid[];       /**< GridSample, AffineGrid */
 extern const nz_op nz_ops_index[];      /**< Gather, ScatterND, ...: places that other tensors name */
 extern const nz_op nz_ops_integer[];    /**< ConvInteger, MatMulInteger, QLinearConv, QLinearMatMul */
 extern const nz_op nz_ops_logic[];      /**< Equal, And, BitShift, Where, ... */
+extern const nz_op nz_ops_loss[];       /**< NegativeLogLikelihoodLoss, SoftmaxCrossEntropyLoss */
 extern const nz_op nz_ops_matmul[];     /**< MatMul, Gemm */
 extern const nz_op nz_ops_move[];       /**< Transpose, Concat, Slice, Tile, ...: elements find new places */
 extern const nz_op nz_ops_norm[];       /**< Batch-, Instance-, Group-, Layer-, Lp-, ... normalisation, LRN */

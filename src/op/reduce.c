@@ -177,6 +177,9 @@ static int64_t update_int(reduce_kind kind, int64_t sum, int64_t x, bool first) 
     }
 }
 
+/** Cut off and kept within 64 bits; 0 for what is no number. */
+static int64_t whole(double x) { return x != x ? 0 : x >= 0x1p63 ? INT64_MAX : x <= -0x1p63 ? INT64_MIN : (int64_t)x; }
+
 /** Integers by single elements: rare, and never large. The logarithms are taken in f64. */
 static int64_t reduce_int(const reduce_plan *plan, int64_t base) {
     int64_t sum = 0;
@@ -191,9 +194,9 @@ static int64_t reduce_int(const reduce_plan *plan, int64_t base) {
     }
     switch (plan->kind) {
     case REDUCE_MEAN: return plan->count ? sum / plan->count : 0;
-    case REDUCE_L2: return (int64_t)sqrt((double)sum);
+    case REDUCE_L2: return whole(sqrt((double)sum));
     case REDUCE_LOG_SUM:
-    case REDUCE_LOG_SUM_EXP: return real > 0 ? (int64_t)log(real) : 0;
+    case REDUCE_LOG_SUM_EXP: return real > 0 ? whole(log(real)) : 0;
     case REDUCE_PROD: return plan->count ? sum : 1;
     /* Of nothing, the largest is the least number of the type: storing saturates. */
     case REDUCE_MAX: return plan->count ? sum : INT64_MIN;
