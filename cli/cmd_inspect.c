@@ -154,7 +154,7 @@ static nz_status add_count(nz_cli_table *table, bool known, uint64_t count) {
     return nz_cli_table_add(table, !known ? "-" : count == 0 ? "" : nz_number_text(text, (double)count, "", true));
 }
 
-static nz_status add_layer(nz_cli_table *out, const nz_layer_facts *f, const nz_node_kernel *k) {
+static nz_status add_layer(nz_cli_table *out, const nz_layer_facts *f, const nz_node_kernel *k, bool planned) {
     NZ_TRY(nz_cli_table_add(out, f->name));
     NZ_TRY(nz_cli_table_add(out, f->op));
     NZ_TRY(add_count(out, f->ops_known, f->macs));
@@ -171,7 +171,7 @@ static nz_status add_layer(nz_cli_table *out, const nz_layer_facts *f, const nz_
     else
         NZ_TRY(nz_cli_table_add(out, "-"));
     if (k->into) return nz_cli_table_addf(out, "in %s", k->into);
-    return nz_cli_table_add(out, k->kernel ? k->kernel : "-");
+    return nz_cli_table_add(out, k->kernel ? k->kernel : planned ? "no step of its own" : "-");
 }
 
 static nz_status print_layers(const nz_inspection *in) {
@@ -179,7 +179,8 @@ static nz_status print_layers(const nz_inspection *in) {
                                            "parameters", "zeros",    "bits", "kernel"};
     NZ_AUTO_CLI_TABLE nz_cli_table out = {.columns = NZ_COUNT(headings)};
     for (size_t i = 0; i < NZ_COUNT(headings); i++) NZ_TRY(nz_cli_table_add(&out, headings[i]));
-    for (size_t i = 0; i < in->facts.layer_count; i++) NZ_TRY(add_layer(&out, &in->facts.layers[i], &in->kernels[i]));
+    for (size_t i = 0; i < in->facts.layer_count; i++)
+        NZ_TRY(add_layer(&out, &in->facts.layers[i], &in->kernels[i], !in->kernel_note));
     putchar('\n');
     nz_cli_table_print(&out, stdout, 1u | 1u << 1 | 1u << 7);
     if (in->kernel_note) {
