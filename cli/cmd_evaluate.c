@@ -47,7 +47,10 @@ static nz_status print_values(const nz_evaluation *e) {
                                      nz_number_text(high, value->ci95[1], metric->unit, metric->integer)));
         else
             NZ_TRY(nz_cli_table_add(&out, value->source == NZ_UNAVAILABLE ? value->reason : ""));
-        NZ_TRY(nz_cli_table_addf(&out, value->has_n ? "%llu" : "", (unsigned long long)value->n));
+        if (value->has_n)
+            NZ_TRY(nz_cli_table_addf(&out, "%llu", (unsigned long long)value->n));
+        else
+            NZ_TRY(nz_cli_table_add(&out, ""));
     }
     nz_cli_table_print(&out, stdout, 1u | 1u << 1);
     if (!e->baseline.count) return NZ_OK;
