@@ -30,6 +30,10 @@ void nz_warn(json_t *array, const char *format, ...) {
     json_array_append_new(array, text);
 }
 
+const char *nz_worker_program(const nz_run *run) {
+    return run->options->worker ? run->options->worker : "/proc/self/exe";
+}
+
 bool nz_variant_has(const nz_variant *variant, const char *part) { return json_object_get(variant->raw, part) != NULL; }
 
 void nz_variant_fail(nz_variant *variant, const char *message) {

@@ -69,20 +69,6 @@ static nz_status open_power(nz_run *run) {
     return status == NZ_OK ? NZ_OK : nz_strdup(&run->power_reason, nz_last_error());
 }
 
-/* Every worker that has something left to do is started before anything is measured. */
-static nz_status start_workers(nz_run *run) {
-    for (size_t i = 0; i < run->variant_count; i++) {
-        nz_variant *v = &run->variants[i];
-        const json_t *facts = json_object_get(v->raw, "facts");
-        bool timed = !run->timing || nz_variant_has(v, "profile"),
-             scored = !run->scores || nz_variant_has(v, "predict");
-        bool counted = facts && (!run->entropy || json_object_get(facts, "entropy_bytes"));
-        if (v->error || (timed && scored && counted)) continue;
-        NZ_TRY(nz_process_start(&v->process, run->options->worker ? run->options->worker : "/proc/self/exe"));
-    }
-    return NZ_OK;
-}
-
 static void begin(nz_run *run) {
     time_t now = time(NULL);
     struct tm utc;
@@ -180,7 +166,6 @@ nz_status nz_compare(nz_compare_result *ret_result, const nz_compare_options *op
     NZ_TRY(open_power(&run));
     NZ_TRY(nz_store_open(&run));
     NZ_TRY(nz_phase_describe(&run));
-    NZ_TRY(start_workers(&run));
     NZ_TRY(nz_phase_timing(&run));
     NZ_TRY(nz_phase_scoring(&run));
     NZ_TRY(finish(&result, &run));

@@ -26,10 +26,6 @@ static nz_status describe_data(nz_run *run) {
     return NZ_OK;
 }
 
-static const char *worker_program(const nz_run *run) {
-    return run->options->worker ? run->options->worker : "/proc/self/exe";
-}
-
 static nz_status entry_fail(nz_entry *entry) { return nz_strdup(&entry->error, nz_last_error()); }
 
 static nz_status describe_entry(nz_run *run, size_t index) {
@@ -43,7 +39,7 @@ static nz_status describe_entry(nz_run *run, size_t index) {
                   nz_json_string(run->load ? run->options->data : NULL), "samples", nz_json_string(samples));
     if (!request) return nz_fail(NZ_E_MEMORY, "out of memory: a request");
     nz_process process = {.channel = {.fd = -1}};
-    NZ_TRY(nz_process_start(&process, worker_program(run)));
+    NZ_TRY(nz_process_start(&process, nz_worker_program(run), true));
     nz_wait wait = {.timeout_s = run->options->timeout_s, .progress = run->progress, .what = label};
     nz_status status = nz_process_ask(&process, &entry->describe, request, &wait);
     nz_process_end(&process);

@@ -25,7 +25,23 @@ static int describe_files(posix_spawn_file_actions_t *actions, int worker_end) {
     return code;
 }
 
-nz_status nz_process_start(nz_process *ret_process, const char *program) {
+/* The environment with OpenMP's waiting policy, which is read before main and so cannot be set by the worker itself. What
+ * the user has set stays. */
+static nz_status patient_environment(char ***ret_environment) {
+    static char policy[] = "OMP_WAIT_POLICY=PASSIVE";
+    size_t count = 0, at = 0;
+    while (environ[count]) count++;
+    char **copy = NULL;
+    NZ_TRY(nz_alloc(&copy, count + 2, sizeof *copy));
+    if (!getenv("OMP_WAIT_POLICY")) copy[at++] = policy;
+    memcpy(copy + at, environ, count * sizeof *copy);
+    *ret_environment = copy;
+    return NZ_OK;
+}
+
+nz_status nz_process_start(nz_process *ret_process, const char *program, bool patient) {
+    NZ_AUTO_FREE char **environment = NULL;
+    if (patient) NZ_TRY(patient_environment(&environment));
     int ends[2];
     pid_t pid = 0;
     static char name[] = "netzip", verb[] = "worker";
@@ -38,7 +54,7 @@ nz_status nz_process_start(nz_process *ret_process, const char *program) {
     int code = worker_end < 0 ? errno : posix_spawn_file_actions_init(&actions);
     if (!code) {
         code = describe_files(&actions, worker_end);
-        if (!code) code = posix_spawn(&pid, program, &actions, NULL, arguments, environ);
+        if (!code) code = posix_spawn(&pid, program, &actions, NULL, arguments, patient ? environment : environ);
         posix_spawn_file_actions_destroy(&actions);
     }
     close(ends[1]);

@@ -3,6 +3,7 @@
 #ifndef NZ_COMPARE_PROCESS_H
 #define NZ_COMPARE_PROCESS_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "compare/message.h"
@@ -23,8 +24,14 @@ typedef struct nz_wait {
     const char *what;
 } nz_wait;
 
-/** Starts `program worker`. NZ_E_RESOURCE. */
-NZ_CHECKED nz_status nz_process_start(nz_process *ret_process, const char *program);
+/**
+ * Starts `program worker`.
+ *
+ * @param patient  Its threads sleep while they wait for each other, instead of spinning: on a machine that others use as
+ *                 well this is many times faster, on an idle one a little slower. Not for what is timed.
+ * @return NZ_E_RESOURCE, NZ_E_MEMORY.
+ */
+NZ_CHECKED nz_status nz_process_start(nz_process *ret_process, const char *program, bool patient);
 /**
  * Sends a request and waits for its answer. After any failure but the worker's own ("ok": false) the process has ended.
  *

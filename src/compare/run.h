@@ -77,6 +77,7 @@ NZ_CHECKED nz_status nz_ask_part(nz_run *run, nz_variant *variant, const char *v
 /** The same, but hands the answer back (NULL where the variant failed). */
 NZ_CHECKED nz_status nz_ask(nz_run *run, nz_variant *variant, json_t **ret_answer, const char *verb, json_t *extra,
                             const char *what, void (*tick)(void *user), void *user);
+const char *nz_worker_program(const nz_run *run);
 void nz_variant_fail(nz_variant *variant, const char *message);
 /** Tells the user once that the variant has failed; nothing where it has not. */
 void nz_variant_tell(const nz_run *run, nz_variant *variant);

@@ -23,7 +23,6 @@ static bool share(nz_run *run, nz_variant *v, const char *part, bool same_runtim
 
 static nz_status predict(nz_run *run, nz_variant *v) {
     const json_t *data = json_object_get(run->entries[v->entry].describe, "data");
-    if (nz_variant_has(v, "predict") || share(run, v, "predict", true)) return NZ_OK;
     if (*nz_text_at(data, "error")) {
         json_t *part = json_pack("{s:O}", "unavailable", json_object_get(data, "error"));
         return json_object_set_new(v->raw, "predict", part) ? nz_fail(NZ_E_MEMORY, "out of memory: an answer") : NZ_OK;
@@ -38,19 +37,33 @@ static nz_status predict(nz_run *run, nz_variant *v) {
 }
 
 static nz_status gather_facts(nz_run *run, nz_variant *v) {
-    const json_t *had = json_object_get(v->raw, "facts");
-    if (had && (!run->entropy || json_object_get(had, "entropy_bytes"))) return NZ_OK;
-    if (share(run, v, "facts", false)) return NZ_OK;
     NZ_TRY(nz_ask_part(run, v, "facts", "facts", json_pack("{s:b}", "entropy", run->entropy),
                        run->entropy ? "facts and entropy" : "facts"));
     return v->error ? NZ_OK : nz_store_save(run, v);
 }
 
+static bool has_facts(const nz_run *run, const nz_variant *v) {
+    const json_t *facts = json_object_get(v->raw, "facts");
+    return facts && (!run->entropy || json_object_get(facts, "entropy_bytes"));
+}
+
+static nz_status score_variant(nz_run *run, nz_variant *v) {
+    bool predicted = !run->scores || nz_variant_has(v, "predict") || share(run, v, "predict", true);
+    bool counted = has_facts(run, v) || share(run, v, "facts", false);
+    if (predicted && counted) return NZ_OK;
+    NZ_TRY(nz_process_start(&v->process, nz_worker_program(run), true));
+    if (!predicted) NZ_TRY(predict(run, v));
+    if (!v->error && !counted) NZ_TRY(gather_facts(run, v));
+    return NZ_OK;
+}
+
 nz_status nz_phase_scoring(nz_run *run) {
+    /* The processes that were timed have done their work: these start anew, with threads that wait patiently. */
+    for (size_t i = 0; i < run->variant_count; i++) nz_process_end(&run->variants[i].process);
     for (size_t i = 0; i < run->variant_count; i++) {
         nz_variant *v = &run->variants[i];
-        if (!v->error && run->scores) NZ_TRY(predict(run, v));
-        if (!v->error) NZ_TRY(gather_facts(run, v));
+        if (v->error) continue;
+        NZ_TRY(score_variant(run, v));
         nz_variant_tell(run, v);
         nz_process_end(&v->process);
     }

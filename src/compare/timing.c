@@ -296,7 +296,10 @@ nz_status nz_phase_timing(nz_run *run) {
         nz_variant *v = &run->variants[i];
         if (!v->error && !nz_variant_has(v, "profile")) timers[count++] = (timer){.variant = v, .watts_max = NAN};
     }
-    if (count) status = time_all(run, timers, count);
+    /* Every worker is there before anything is measured. */
+    for (size_t i = 0; status == NZ_OK && i < count; i++)
+        status = nz_process_start(&timers[i].variant->process, nz_worker_program(run), false);
+    if (count && status == NZ_OK) status = time_all(run, timers, count);
     for (size_t i = 0; i < count; i++) timer_done(&timers[i]);
     free(timers);
     return status;

@@ -28,7 +28,7 @@ static const nz_wait patient = {.timeout_s = 60, .tick_ms = 20};
 static nz_status ask(const char *name, const char *script, json_t **ret_answer, const nz_wait *wait) {
     nz_process process;
     NZ_AUTO_JSON json_t *message = request();
-    nz_assert_ok(nz_process_start(&process, write_worker(name, script)));
+    nz_assert_ok(nz_process_start(&process, write_worker(name, script), false));
     nz_status status = nz_process_ask(&process, ret_answer, message, wait);
     nz_process_end(&process);
     assert_int_equal(process.pid, 0);
@@ -136,16 +136,30 @@ static void two_requests_to_one_that_died_fail_and_do_not_hang(void **state) {
     nz_process process;
     json_t *answer = NULL;
     NZ_AUTO_JSON json_t *message = request();
-    nz_assert_ok(nz_process_start(&process, write_worker("dies", "exit 3")));
+    nz_assert_ok(nz_process_start(&process, write_worker("dies", "exit 3"), false));
     nz_assert_fails(nz_process_ask(&process, &answer, message, &patient), NZ_E_RESOURCE, "exit status 3");
     nz_assert_fails(nz_process_ask(&process, &answer, message, &patient), NZ_E_RESOURCE, "has ended");
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* nothing is left behind */
 }
 
+static void a_patient_worker_sleeps_where_it_waits(void **state) {
+    (void)state;
+    const char *path = write_worker("policy", "echo \"{\\\"ok\\\":true,\\\"policy\\\":\\\"$OMP_WAIT_POLICY\\\"}\" >&3");
+    for (int patience = 0; patience < 2; patience++) {
+        nz_process process;
+        NZ_AUTO_JSON json_t *message = request(), *answer = NULL;
+        unsetenv("OMP_WAIT_POLICY");
+        nz_assert_ok(nz_process_start(&process, path, patience));
+        nz_assert_ok(nz_process_ask(&process, &answer, message, &patient));
+        assert_string_equal(json_string_value(json_object_get(answer, "policy")), patience ? "PASSIVE" : "");
+        nz_process_end(&process);
+    }
+}
+
 static void a_program_that_does_not_exist_is_named(void **state) {
     (void)state;
     nz_process process;
-    nz_assert_fails(nz_process_start(&process, "/nonexistent/netzip"), NZ_E_RESOURCE, "/nonexistent/netzip");
+    nz_assert_fails(nz_process_start(&process, "/nonexistent/netzip", false), NZ_E_RESOURCE, "/nonexistent/netzip");
 }
 
 int main(void) {
@@ -160,6 +174,7 @@ int main(void) {
         cmocka_unit_test(the_user_can_stop_it),
         cmocka_unit_test(ticks_come_while_waiting),
         cmocka_unit_test(two_requests_to_one_that_died_fail_and_do_not_hang),
+        cmocka_unit_test(a_patient_worker_sleeps_where_it_waits),
         cmocka_unit_test(a_program_that_does_not_exist_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
