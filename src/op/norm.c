@@ -336,7 +336,7 @@ static nz_status lift_group(nz_graph *graph, int node) {
     const nz_node *n = &graph->nodes[node];
     int64_t list[3] = {0, nz_attr_int(n, "num_groups", 0), -1};
     float epsilon = nz_attr_float(n, "epsilon", 1e-5F);
-    if (n->input_count != 3 || n->output_count != 1 || list[1] < 1)
+    if (n->input_count != 3 || n->inputs[0] < 0 || n->output_count != 1 || n->outputs[0] < 0 || list[1] < 1)
         return nz_node_fail(n, NZ_E_SHAPE, "three inputs, one output and num_groups are needed");
     int x = n->inputs[0], scale = n->inputs[1], shift = n->inputs[2], shape = -1, target = -1, grouped = -1, done = -1,
         added = -1;
