@@ -54,7 +54,7 @@ static nz_status read_numbers(int32_t *labels, nz_source *source, const nz_csv *
         const char *cell = nz_csv_cell(table, r, column);
         long value = strtol(cell, NULL, 10);
         if (value > LABEL_MAX || (named && (size_t)value >= source->classes))
-            return nz_fail(NZ_E_FORMAT, "%s: line %zu: label %s is above %zu", path, table->lines[r], cell,
+            return nz_fail(NZ_E_FORMAT, "%s:%zu: label %s is above %zu", path, table->lines[r], cell,
                            named ? source->classes - 1 : (size_t)LABEL_MAX);
         if (!named && (size_t)value >= source->classes) source->classes = (size_t)value + 1;
         labels[r] = (int32_t)value;
@@ -82,7 +82,7 @@ static nz_status read_names(int32_t *labels, const nz_source *source, const nz_c
         place wanted = {nz_csv_cell(table, r, column), 0};
         const place *found = bsearch(&wanted, places, source->classes, sizeof *places, compare_places);
         if (!found)
-            return nz_fail(NZ_E_FORMAT, "%s: line %zu: the label '%s' is not in the labels file", path, table->lines[r],
+            return nz_fail(NZ_E_FORMAT, "%s:%zu: the label '%s' is not in the labels file", path, table->lines[r],
                            wanted.name);
         labels[r] = (int32_t)found->index;
     }
@@ -98,7 +98,7 @@ static nz_status read_labels(int32_t *labels, nz_source *source, const nz_csv *t
     }
     for (size_t r = 0; r < table->rows; r++) {
         const char *cell = nz_csv_cell(table, r, column);
-        if (!*cell) return nz_fail(NZ_E_FORMAT, "%s: line %zu: the label is empty", path, table->lines[r]);
+        if (!*cell) return nz_fail(NZ_E_FORMAT, "%s:%zu: the label is empty", path, table->lines[r]);
         numbers = numbers && is_number(cell);
     }
     if (options->labels) NZ_TRY(nz_labels_read(&source->class_names, &source->classes, options->labels));
@@ -119,7 +119,7 @@ static nz_status add_rows(nz_files *files, const nz_csv *table, const char *fold
         NZ_AUTO_FREE char *image = NULL;
         const char *name = nz_csv_cell(table, r, images);
         if (split && !is_split(nz_csv_cell(table, r, column), split)) continue;
-        if (!*name) return nz_fail(NZ_E_FORMAT, "%s: line %zu: the image's path is empty", path, table->lines[r]);
+        if (!*name) return nz_fail(NZ_E_FORMAT, "%s:%zu: the image's path is empty", path, table->lines[r]);
         NZ_TRY(nz_path_join(&image, folder, name));
         NZ_TRY(nz_files_add(files, image, labels[r]));
     }
