@@ -87,7 +87,18 @@ typedef struct nz_quant {
     int32_t zero_point;
 } nz_quant;
 
-typedef enum nz_algorithm { NZ_ALGORITHM_AUTO, NZ_ALGORITHM_DIRECT, NZ_ALGORITHM_WINOGRAD } nz_algorithm;
+/** How a convolution is computed. AUTO: what is usually best, without measuring. */
+typedef enum nz_algorithm {
+    NZ_ALGORITHM_AUTO,
+    NZ_ALGORITHM_GENERAL,    /**< the library's choice */
+    NZ_ALGORITHM_GEMM,       /**< 1x1 in f32 as a matrix product of our own */
+    NZ_ALGORITHM_WINOGRAD_2, /**< 3x3 in f32, F(2x2, 3x3) */
+    NZ_ALGORITHM_WINOGRAD_4, /**< 3x3 in f32, F(4x4, 3x3) */
+    NZ_ALGORITHM_END
+} nz_algorithm;
+
+/** Winograd is used for weights for which it stays this close to the exact sums, relative to the largest one. */
+#define NZ_WINOGRAD_BOUND 1e-4
 
 typedef struct nz_kernel_desc {
     nz_kernel_op op;
@@ -130,7 +141,7 @@ typedef struct nz_kernel_provider {
     const char *name;
     nz_status (*create)(nz_kernel **ret_kernel, const nz_kernel_desc *desc);
 } nz_kernel_provider;
-extern const nz_kernel_provider nz_kernel_provider_onednn, nz_kernel_provider_own, nz_kernel_provider_winograd;
+extern const nz_kernel_provider nz_kernel_provider_onednn, nz_kernel_provider_own;
 const nz_kernel_provider *nz_kernel_provider_at(size_t i); /**< NULL past the end */
 
 /** Dense strides: row-major, or channels last (N, spatial..., C). */

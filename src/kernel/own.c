@@ -9,7 +9,7 @@ static const struct {
     {NZ_KERNEL_COPY, nz_copy_create},      {NZ_KERNEL_NEAREST, nz_nearest_create},
     {NZ_KERNEL_TABLE, nz_table_create},    {NZ_KERNEL_ADD, nz_add8_create},
     {NZ_KERNEL_MUL, nz_add8_create},       {NZ_KERNEL_AVG_POOL, nz_pool8_create},
-    {NZ_KERNEL_ACT, nz_simple_act_create},
+    {NZ_KERNEL_ACT, nz_simple_act_create}, {NZ_KERNEL_CONV, nz_conv_f32_create},
 };
 
 static nz_status own_create(nz_kernel **ret_kernel, const nz_kernel_desc *desc) {

@@ -20,6 +20,7 @@ NZ_CHECKED nz_status nz_nearest_create(nz_kernel **ret_kernel, const nz_kernel_d
 NZ_CHECKED nz_status nz_table_create(nz_kernel **ret_kernel, const nz_kernel_desc *desc);
 NZ_CHECKED nz_status nz_add8_create(nz_kernel **ret_kernel, const nz_kernel_desc *desc);
 NZ_CHECKED nz_status nz_pool8_create(nz_kernel **ret_kernel, const nz_kernel_desc *desc);
+NZ_CHECKED nz_status nz_conv_f32_create(nz_kernel **ret_kernel, const nz_kernel_desc *desc);
 NZ_CHECKED nz_status nz_simple_act_create(nz_kernel **ret_kernel, const nz_kernel_desc *desc);
 
 static inline bool nz_is_8bit(nz_dtype dtype) { return dtype == NZ_U8 || dtype == NZ_I8; }
