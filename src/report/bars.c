@@ -111,7 +111,7 @@ static void draw_value(nz_canvas *canvas, const frame *f, size_t r, double y) {
     nz_put_value(&value, f->column, cell->value);
     if (value.data)
         nz_canvas_text(canvas, behind + (f->axis.logarithmic ? 10 : 6), y + 4.5, value.data,
-                       (nz_lettering){.size = NZ_SIZE_TEXT, .colour = NZ_INK});
+                       (nz_lettering){.size = NZ_SIZE_TEXT, .colour = NZ_INK, .halo = true});
     nz_text_done(&value);
 }
 
@@ -156,7 +156,6 @@ void nz_bars_draw(nz_canvas *canvas, const nz_plot *plot) {
     f.bottom = f.top + (double)rows_of(view) * ROW_HEIGHT;
     nz_text_done(&subtitle);
     draw_axis(canvas, &f);
-    for (size_t r = 0; r < rows_of(view); r++) draw_row(canvas, &f, r);
     /* The baseline's value, to compare with at a glance; with several baselines there would be several lines. */
     size_t base = SIZE_MAX, bases = 0;
     for (size_t r = 0; r < rows_of(view); r++)
@@ -164,7 +163,8 @@ void nz_bars_draw(nz_canvas *canvas, const nz_plot *plot) {
     double value = bases == 1 ? nz_view_at(view, base, plot->column)->value : (double)NAN;
     if (!isnan(value) && rows_of(view) > 1)
         nz_canvas_line(canvas, x_of(&f, value), f.top, x_of(&f, value), f.bottom,
-                       (nz_paint){.stroke = NZ_INK, .width = 1, .dash = 3});
+                       (nz_paint){.stroke = NZ_INK, .width = 1.2, .dash = 3});
+    for (size_t r = 0; r < rows_of(view); r++) draw_row(canvas, &f, r);
     if (!f.axis.logarithmic)
         nz_canvas_line(canvas, x_of(&f, 0), f.top, x_of(&f, 0), f.bottom, (nz_paint){.stroke = NZ_RULE});
 }

@@ -12,7 +12,8 @@
 
 /* Fontconfig knows it, or its metric twin, on nearly every machine; anything else answers for it where not. */
 #define FAMILY "Arial"
-#define SVG_FAMILIES "system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue','Liberation Sans',Arial,sans-serif"
+/* Faces as wide as the one that widths are measured with, or narrower. */
+#define SVG_FAMILIES "'Helvetica Neue',Helvetica,Arial,'Liberation Sans',Roboto,sans-serif"
 #define PNG_SCALE 2.0
 #define FULL_CIRCLE 6.283185307179586
 
@@ -170,6 +171,10 @@ void nz_canvas_text(nz_canvas *canvas, double x, double y, const char *text, nz_
         put_attribute(canvas->svg, "font-size", lettering.size);
         nz_text_appendf(canvas->svg, " fill=\"#%06x\"", lettering.colour);
         if (lettering.bold) nz_text_append(canvas->svg, " font-weight=\"600\"");
+        if (lettering.halo)
+            nz_text_appendf(canvas->svg,
+                            " stroke=\"#%06x\" stroke-width=\"3.5\" stroke-linejoin=\"round\" paint-order=\"stroke\"",
+                            NZ_PAPER);
         if (lettering.anchor != NZ_LEFT) nz_text_appendf(canvas->svg, " text-anchor=\"%s\"", anchors[lettering.anchor]);
         nz_text_append(canvas->svg, ">");
         nz_put_html(canvas->svg, text);
@@ -183,6 +188,15 @@ void nz_canvas_text(nz_canvas *canvas, double x, double y, const char *text, nz_
     cairo_translate(canvas->cairo, x, y);
     if (lettering.upwards) cairo_rotate(canvas->cairo, -FULL_CIRCLE / 4);
     cairo_move_to(canvas->cairo, -shift, 0);
+    if (lettering.halo) {
+        cairo_text_path(canvas->cairo, text);
+        cairo_set_line_width(canvas->cairo, 3.5);
+        cairo_set_dash(canvas->cairo, NULL, 0, 0);
+        set_colour(canvas->cairo, NZ_PAPER, 1);
+        cairo_stroke(canvas->cairo);
+        set_colour(canvas->cairo, lettering.colour, 1);
+        cairo_move_to(canvas->cairo, -shift, 0);
+    }
     cairo_show_text(canvas->cairo, text);
     cairo_restore(canvas->cairo);
     cairo_new_path(canvas->cairo);

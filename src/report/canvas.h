@@ -21,6 +21,7 @@ typedef struct nz_point {
 /** 0xRRGGBB, or none. */
 typedef uint32_t nz_colour;
 #define NZ_NO_COLOUR 0xff000000u
+#define NZ_PAPER 0xfffdf8u /**< what every plot is drawn on */
 
 typedef struct nz_paint {
     nz_colour fill, stroke;
@@ -34,7 +35,9 @@ typedef struct nz_lettering {
     double size;
     nz_anchor anchor;
     nz_colour colour;
-    bool bold, upwards; /**< upwards: turned by 90 degrees against the clock */
+    bool bold;
+    bool upwards; /**< turned by 90 degrees against the clock */
+    bool halo;    /**< a rim of paper around the letters, where they may stand on lines */
 } nz_lettering;
 
 void nz_canvas_rect(nz_canvas *canvas, double x, double y, double width, double height, double round, nz_paint paint);

@@ -49,11 +49,13 @@ static void draw_leader(nz_canvas *canvas, nz_point p, nz_box box, nz_colour col
 void nz_labels_draw(nz_canvas *canvas, const nz_labels *labels) {
     nz_box *taken = NULL;
     nz_box bounds = {labels->left, labels->top, labels->right, labels->bottom};
-    if (nz_alloc(&taken, 2 * labels->count + 1, sizeof *taken) != NZ_OK) return; /* names are told by tooltips too */
+    size_t segments = labels->line_count > 1 ? labels->line_count - 1 : 0;
+    if (nz_alloc(&taken, 2 * labels->count + segments, sizeof *taken) != NZ_OK) return; /* tooltips tell names too */
     for (size_t i = 0; i < labels->count; i++) {
         nz_point p = labels->points[i];
         taken[i] = (nz_box){p.x - 7, p.y - 7, p.x + 7, p.y + 7};
     }
+    /* The line comes last, so that a second attempt can leave it out. */
     size_t taken_count = labels->count;
     for (size_t i = 0; i < labels->count; i++) {
         nz_text name = {0};
@@ -61,11 +63,20 @@ void nz_labels_draw(nz_canvas *canvas, const nz_labels *labels) {
         nz_canvas_fit(canvas, &name, labels->names[i], LABEL_SIZE, false, LABEL_WIDEST);
         /* A little wider than measured: the reader's font may be. */
         double width = name.data ? nz_canvas_text_width(canvas, name.data, LABEL_SIZE, false) * 1.04 + 2 : 0;
-        if (name.data && nz_labels_place(&box, labels->points[i], width, LABEL_HEIGHT, taken, taken_count, bounds)) {
+        for (size_t s = 0; s < segments; s++) {
+            nz_point a = labels->line[s], b = labels->line[s + 1];
+            taken[taken_count + s] =
+                (nz_box){fmin(a.x, b.x) - 1, fmin(a.y, b.y) - 1, fmax(a.x, b.x) + 1, fmax(a.y, b.y) + 1};
+        }
+        bool placed =
+            name.data &&
+            (nz_labels_place(&box, labels->points[i], width, LABEL_HEIGHT, taken, taken_count + segments, bounds) ||
+             nz_labels_place(&box, labels->points[i], width, LABEL_HEIGHT, taken, taken_count, bounds));
+        if (placed) {
             nz_colour colour = nz_palette_dark(labels->colours[i]);
             draw_leader(canvas, labels->points[i], box, colour);
             nz_canvas_text(canvas, box.left + 1, box.bottom - 4, name.data,
-                           (nz_lettering){.size = LABEL_SIZE, .colour = colour});
+                           (nz_lettering){.size = LABEL_SIZE, .colour = colour, .halo = true});
             taken[taken_count++] = box;
         }
         nz_text_done(&name);

@@ -10,6 +10,8 @@ typedef struct nz_labels {
     const nz_point *points;
     const char *const *names;
     const size_t *colours;
+    const nz_point *line; /**< corners of a line that names had better not cross */
+    size_t line_count;
     double left, right, top, bottom; /**< where names may stand */
 } nz_labels;
 

@@ -29,11 +29,22 @@ static size_t layer_count(const json_t *layers) {
     return count < MOST_LAYERS ? count : MOST_LAYERS;
 }
 
+/* Quantise and reshape nodes, and what was fused into another one, cost nothing of their own: left out. */
+static bool is_shown(const json_t *layers, size_t i) {
+    return layer_value(layers, i, "macs") > 0 || layer_value(layers, i, "latency_ms") > 0;
+}
+
+static size_t shown_count(const json_t *layers) {
+    size_t count = 0;
+    for (size_t i = 0; i < layer_count(layers); i++) count += is_shown(layers, i);
+    return count;
+}
+
 /* A panel is drawn where some layer has a value that is not zero. */
 static bool panel_has_values(const json_t *layers, const char *key) {
     for (size_t i = 0; i < layer_count(layers); i++) {
         double value = layer_value(layers, i, key);
-        if (!isnan(value) && value != 0) return true;
+        if (is_shown(layers, i) && !isnan(value) && value != 0) return true;
     }
     return false;
 }
@@ -49,7 +60,8 @@ nz_status nz_layers_plan(nz_plots *plots, const nz_view *view) {
         nz_text title = {0}, description = {0};
         nz_text_append(&title, "Layers of ");
         nz_text_append(&title, view->rows[r].label);
-        nz_text_appendf(&description, "%zu layers in the order of the graph", layer_count(layers));
+        nz_text_appendf(&description, "%zu of %zu layers, in the order of the graph", shown_count(layers),
+                        layer_count(layers));
         nz_plot plot = {.kind = NZ_PLOT_LAYERS, .view = view, .row = r, .width = NZ_PLOT_WIDTH};
         plot.height = HEAD + (double)shown * PANEL_HEIGHT + 8;
         NZ_TRY(nz_plots_add(plots, &plot, view->rows[r].label, &title, &description));
@@ -75,7 +87,7 @@ static void draw_panel(nz_canvas *canvas, const nz_plot *plot, size_t p, double 
     double least = 0, most = 0;
     for (size_t i = 0; i < count; i++) {
         double value = layer_value(layers, i, panels[p].key);
-        if (isnan(value)) continue;
+        if (isnan(value) || !is_shown(layers, i)) continue;
         least = fmin(least, value);
         most = fmax(most, value);
     }
@@ -84,7 +96,7 @@ static void draw_panel(nz_canvas *canvas, const nz_plot *plot, size_t p, double 
     nz_axis axis;
     nz_axis_init(&axis, least / scale, most / scale, true, false, 3);
     double left = NZ_PLOT_MARGIN + 46, right = plot->width - NZ_PLOT_MARGIN, bottom = top + PANEL_HEIGHT - 14;
-    double high = top + 20, slot = (right - left) / (double)count;
+    double high = top + 20, slot = (right - left) / (double)shown_count(layers);
     char heading[64];
     snprintf(heading, sizeof heading, "%s%s%s%s%s", panels[p].title, *prefix || *panels[p].unit ? " (" : "", prefix,
              panels[p].unit, *prefix || *panels[p].unit ? ")" : "");
@@ -102,8 +114,10 @@ static void draw_panel(nz_canvas *canvas, const nz_plot *plot, size_t p, double 
     }
     NZ_AUTO_VIEW nz_view scratch = {0};
     double zero = bottom - (bottom - high) * nz_axis_at(&axis, 0);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0, at = 0; i < count; i++) {
         double value = layer_value(layers, i, panels[p].key);
+        if (!is_shown(layers, i)) continue;
+        double x = left + slot * (double)at++;
         if (isnan(value)) continue;
         nz_text told = {0}, number = {0};
         nz_text_appendf(&number, "%.6g", value);
@@ -111,8 +125,7 @@ static void draw_panel(nz_canvas *canvas, const nz_plot *plot, size_t p, double 
                   panels[p].unit);
         double y = bottom - (bottom - high) * nz_axis_at(&axis, value / scale);
         nz_canvas_begin(canvas, told.data ? told.data : "");
-        nz_canvas_rect(canvas, left + slot * (double)i + slot * 0.1, fmin(y, zero), slot * 0.8,
-                       fmax(fabs(zero - y), 0.4), 0,
+        nz_canvas_rect(canvas, x + slot * 0.1, fmin(y, zero), slot * 0.8, fmax(fabs(zero - y), 0.4), 0,
                        (nz_paint){.fill = nz_palette(row->colour), .stroke = NZ_NO_COLOUR});
         nz_canvas_end(canvas);
         nz_text_done(&told);
@@ -124,7 +137,8 @@ static void draw_panel(nz_canvas *canvas, const nz_plot *plot, size_t p, double 
 void nz_layers_draw(nz_canvas *canvas, const nz_plot *plot) {
     const json_t *layers = plot->view->rows[plot->row].layers;
     char subtitle[96];
-    snprintf(subtitle, sizeof subtitle, "%zu layers, from input (left) to output (right)", layer_count(layers));
+    snprintf(subtitle, sizeof subtitle, "%zu of %zu layers have MACs or time of their own; input left, output right",
+             shown_count(layers), layer_count(layers));
     double y = nz_plot_head(canvas, plot, plot->title, subtitle);
     for (size_t p = 0; p < NZ_COUNT(panels); p++) {
         if (!panel_has_values(layers, panels[p].key)) continue;

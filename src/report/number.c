@@ -53,12 +53,13 @@ void nz_number_plan(nz_view *view, size_t c) {
     column->scale = 1;
     if (!percent && !bare)
         column->scale = nz_number_prefix(largest, energy ? -3 : 0, column->integer ? 6 : energy ? 2 : 0, &prefix);
-    snprintf(column->shown_unit, sizeof column->shown_unit, "%s%.24s", prefix, column->unit);
+    snprintf(column->shown_unit, sizeof column->shown_unit, "%s%s%.24s", prefix,
+             *prefix && strlen(column->unit) > 1 ? " " : "", column->unit);
 
     int needed = 0, most;
-    if (isfinite(tightest)) /* two digits of the tightest interval, and no more than five of the value */
+    if (isfinite(tightest)) /* two digits of the tightest interval, and no more than four of the value */
         most =
-            clamp(decimals_for(tightest / column->scale, 2), 0, clamp(decimals_for(largest / column->scale, 5), 0, 6));
+            clamp(decimals_for(tightest / column->scale, 2), 0, clamp(decimals_for(largest / column->scale, 4), 0, 6));
     else if (percent)
         most = 2;
     else /* three digits of the smallest, unless that would give the largest more than five */
@@ -91,7 +92,7 @@ static void put_power(nz_text *out, double value) {
         digits /= 10;
         exponent++;
     }
-    char power[8];
+    char power[16];
     put_signed(out, digits, 1);
     snprintf(power, sizeof power, "%d", exponent < 0 ? -exponent : exponent);
     nz_text_append(out, TIMES "10");
@@ -150,6 +151,16 @@ void nz_put_detail(nz_text *out, const nz_view_column *column, const nz_view_cel
     }
     if (*cell->source) nz_text_appendf(out, "; %s", cell->source);
     if (cell->has_n) nz_text_appendf(out, "; n = %llu", (unsigned long long)cell->n);
+    if (cell->has_difference) {
+        nz_text_append(out, "; against the baseline on the same samples ");
+        nz_text_append(out, cell->difference > 0 ? "+" : "");
+        put_signed(out, cell->difference, 2);
+        nz_text_append(out, " points [");
+        put_signed(out, cell->difference_ci95[0], 2);
+        nz_text_append(out, ", ");
+        put_signed(out, cell->difference_ci95[1], 2);
+        nz_text_append(out, "]");
+    }
     if (cell->has_ties) nz_text_appendf(out, "; ties %llu", (unsigned long long)cell->ties);
     if (*cell->reason) nz_text_appendf(out, "; %s", cell->reason);
 }

@@ -69,9 +69,18 @@ static void put_lines(nz_text *out, const char *class, const nz_text *text) {
 
 static void put_list(nz_text *out, const char *class, const char *title, const nz_text *items) {
     if (!items->data || !*items->data) return;
-    nz_text_appendf(out, "<dt class=%s>%s</dt><dd class=%s>", class, title, class);
-    nz_put_html(out, items->data);
-    nz_text_append(out, "</dd>\n");
+    nz_text_appendf(out, "<dt class=%s>%s</dt>", class, title);
+    for (const char *p = items->data; *p;) {
+        size_t length = strcspn(p, "\n");
+        nz_text item = {0};
+        nz_text_append_bytes(&item, p, length);
+        nz_text_appendf(out, "<dd class=%s>", class);
+        if (item.data) nz_put_html(out, item.data);
+        nz_text_append(out, "</dd>");
+        nz_text_done(&item);
+        p += length + (p[length] == '\n');
+    }
+    nz_text_append(out, "\n");
 }
 
 static void put_part(nz_text *out, const nz_view *view, const nz_summary_part *part) {
@@ -87,7 +96,7 @@ static void put_part(nz_text *out, const nz_view *view, const nz_summary_part *p
     nz_text_append(out, "<dl>\n");
     put_list(out, "gain", "Gained", &part->gains);
     put_list(out, "loss", "Lost", &part->losses);
-    put_list(out, "same", "Different within noise: the 95% intervals overlap", &part->noise);
+    put_list(out, "same", "Different by no more than noise", &part->noise);
     put_list(out, "same", "Unchanged", &part->same);
     nz_text_append(out, "</dl>\n");
     put_lines(out, "remark", &part->remarks);
@@ -238,7 +247,8 @@ nz_status nz_page_put_provenance(nz_text *out, nz_view *view) {
         "aria-label=\"Models\">"
         "<table><thead><tr><th scope=col class=\"text stick\">Model</th><th scope=col class=text>Technique</th>"
         "<th scope=col class=text>Runtime</th><th scope=col>Threads</th><th scope=col>Batch</th><th scope=col>Seed</th>"
-        "<th scope=col class=text>Compute</th><th scope=col class=text>Host</th><th scope=col class=text>File</th>"
+        "<th scope=col class=text>Method</th><th scope=col class=text>Preprocessing</th><th scope=col "
+        "class=text>Compute</th><th scope=col class=text>Host</th><th scope=col class=text>File</th>"
         "<th scope=col class=text>SHA-256</th></tr></thead><tbody>\n");
     for (size_t r = 0; r < view->row_count; r++) {
         const nz_view_row *row = &view->rows[r];
@@ -254,6 +264,8 @@ nz_status nz_page_put_provenance(nz_text *out, nz_view *view) {
         put_number_cell(out, row->threads);
         put_number_cell(out, row->batch);
         put_number_cell(out, row->seed);
+        put_text_cell(out, row->method, true);
+        put_text_cell(out, row->preprocess, true);
         put_text_cell(out, row->compute, false);
         put_text_cell(out, row->host, false);
         put_text_cell(out, row->path, true);

@@ -15,6 +15,7 @@ void nz_page_put_all_metrics(nz_text *out, const nz_view *view);
 void nz_page_put_definitions(nz_text *out, const nz_view *view);
 NZ_CHECKED nz_status nz_page_put_provenance(nz_text *out, nz_view *view);
 
-extern const char nz_page_style[], nz_page_script[];
+extern const char nz_page_style[];  /**< CSS */
+extern const char nz_page_script[]; /**< JavaScript; holds no "</" */
 
 #endif

@@ -49,8 +49,7 @@ void nz_layers_draw(nz_canvas *canvas, const nz_plot *plot);
 
 /* ---- what the plots share ---- */
 
-/** Paper, inks and sizes. */
-#define NZ_PAPER 0xfffdf8u
+/** Inks and sizes. */
 #define NZ_INK 0x22201cu
 #define NZ_INK_SOFT 0x6b675fu
 #define NZ_GRID 0xe6e1d6u

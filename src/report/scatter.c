@@ -92,6 +92,8 @@ typedef struct frame {
     size_t rows[MOST_POINTS];
     double costs[MOST_POINTS], worths[MOST_POINTS];
     nz_point points[MOST_POINTS];
+    size_t step_count;
+    nz_point steps[2 * MOST_POINTS + 1];
 } frame;
 
 static double x_of(const frame *f, double scaled) { return f->left + (f->right - f->left) * nz_axis_at(&f->x, scaled); }
@@ -117,9 +119,12 @@ static void gather(frame *f) {
         f->count++;
     }
     bool wide = nz_axis_spans_decades(x_least, x_most);
-    /* Costs are compared as multiples: their axis begins at 0. Accuracies are compared as differences: theirs does not. */
-    nz_axis_init(&f->x, x_least, x_most, true, wide, 5);
-    nz_axis_init(&f->y, y_least, y_most, false, false, 6);
+    /* Positions are compared, not lengths: an axis begins at 0 only where the values reach down towards it. */
+    double x_margin = (x_most - x_least) * 0.06, y_margin = (y_most - y_least) * 0.05;
+    bool from_zero = x_least >= 0 && x_least < x_most * 0.4;
+    nz_axis_init(&f->x, wide || from_zero ? x_least : x_least - x_margin, wide ? x_most : x_most + x_margin, from_zero,
+                 wide, 5);
+    nz_axis_init(&f->y, y_least - y_margin, y_most + y_margin, false, false, 6);
     f->top = 66;
     f->bottom = HEIGHT - 52;
     f->right = f->plot->width - NZ_PLOT_MARGIN - 6;
@@ -172,18 +177,21 @@ static void draw_axes(nz_canvas *canvas, frame *f) {
 }
 
 /* Everything right of and below the steps is beaten by a model on them. */
-static void draw_front(nz_canvas *canvas, const frame *f) {
+static void plan_front(frame *f) {
     size_t front[MOST_POINTS], count = nz_pareto(front, f->costs, f->worths, f->count), used = 0;
-    nz_point steps[2 * MOST_POINTS + 2];
     for (size_t i = 0; i < count; i++) {
         nz_point p = f->points[front[i]];
-        steps[used] = (nz_point){p.x, i ? steps[used - 1].y : f->bottom};
-        steps[used + 1] = p;
+        f->steps[used] = (nz_point){p.x, i ? f->steps[used - 1].y : f->bottom};
+        f->steps[used + 1] = p;
         used += 2;
     }
-    if (used) steps[used] = (nz_point){f->right, steps[used - 1].y};
+    if (used) f->steps[used] = (nz_point){f->right, f->steps[used - 1].y};
+    f->step_count = used ? used + 1 : 0;
+}
+
+static void draw_front(nz_canvas *canvas, const frame *f) {
     nz_canvas_begin(canvas, "Pareto front: no other model is both cheaper and more accurate");
-    nz_canvas_path(canvas, steps, used ? used + 1 : 0, false,
+    nz_canvas_path(canvas, f->steps, f->step_count, false,
                    (nz_paint){.fill = NZ_NO_COLOUR, .stroke = NZ_RULE, .width = 1.6, .dash = 5});
     nz_canvas_end(canvas);
 }
@@ -229,6 +237,8 @@ static void draw_labels(nz_canvas *canvas, const frame *f) {
         colours[i] = view->rows[f->rows[i]].colour;
     }
     nz_labels labels = {.count = f->count, .points = f->points, .names = names, .colours = colours};
+    labels.line = f->steps;
+    labels.line_count = f->step_count;
     labels.left = f->left + 2;
     labels.right = f->right + 6;
     labels.top = f->top - 8;
@@ -246,6 +256,7 @@ void nz_scatter_draw(nz_canvas *canvas, const nz_plot *plot) {
     nz_text_done(&subtitle);
     draw_axes(canvas, &f);
     for (size_t i = 0; i < f.count; i++) f.points[i] = (nz_point){x_of(&f, f.costs[i]), y_of(&f, f.worths[i])};
+    plan_front(&f);
     draw_front(canvas, &f);
     draw_points(canvas, &f);
     draw_labels(canvas, &f);

@@ -6,11 +6,17 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "core/file.h"
+#include "core/options.h"
 #include "report/escape.h"
 #include "report/number.h"
 #include "report/table.h"
 
 enum { NAME_MOST = 60 };
+#define HYPHEN "\xe2\x80\x91" /* where no line may break */
+/* What a reading without an interval must differ by to be called different. */
+#define SMALL_CHANGE 0.02
+#define SMALL_POINTS 1.0
 
 /* A name within a sentence: isolated, so that one written from right to left leaves the sentence as it is. */
 static void put_name(nz_text *out, const nz_view *view, size_t row) {
@@ -35,15 +41,24 @@ static bool in_points(const nz_view_column *column) { return strcmp(column->unit
 nz_change nz_summary_change(const nz_view_column *column, const nz_view_cell *base, const nz_view_cell *own) {
     if (isnan(base->value) || isnan(own->value) || column->better == NZ_NEITHER) return NZ_CHANGE_UNKNOWN;
     if (base->value == own->value) return NZ_CHANGE_SAME;
+    bool better = (own->value > base->value) == (column->better == NZ_HIGHER);
+    if (own->has_difference) { /* on the same samples: sharper than two intervals */
+        bool chance = own->difference_ci95[0] <= 0 && own->difference_ci95[1] >= 0;
+        return chance ? NZ_CHANGE_NOISE : better ? NZ_CHANGE_GAIN : NZ_CHANGE_LOSS;
+    }
     if (base->has_ci && own->has_ci && base->ci95[0] <= own->ci95[1] && own->ci95[0] <= base->ci95[1])
         return NZ_CHANGE_NOISE;
-    return (own->value > base->value) == (column->better == NZ_HIGHER) ? NZ_CHANGE_GAIN : NZ_CHANGE_LOSS;
+    bool intervals = base->has_ci && own->has_ci;
+    double small = in_points(column) ? SMALL_POINTS : SMALL_CHANGE * fabs(base->value);
+    if (column->noisy && !intervals && fabs(own->value - base->value) < small) return NZ_CHANGE_NOISE;
+    return better ? NZ_CHANGE_GAIN : NZ_CHANGE_LOSS;
 }
 
 /* "2.00x lower", "3.1% higher", "0.20 points lower". */
 static void put_change(nz_text *out, const nz_view_column *column, double base, double own) {
     bool up = own > base;
-    const char *way = up ? "higher" : "lower";
+    bool bytes = strcmp(column->unit, "B") == 0;
+    const char *way = bytes ? (up ? "larger" : "smaller") : up ? "higher" : "lower";
     if (in_points(column)) {
         double points = fabs(own - base);
         nz_put_fixed(out, points, points < 0.0995 ? 3 : 2);
@@ -64,7 +79,7 @@ static void put_change(nz_text *out, const nz_view_column *column, double base, 
 }
 
 static void put_item(nz_text *out, const nz_view_column *column, double base, double own, bool with_values) {
-    if (out->length) nz_text_append(out, "; ");
+    if (out->length) nz_text_append(out, "\n");
     put_title(out, column->title);
     nz_text_append(out, " ");
     put_change(out, column, base, own);
@@ -106,7 +121,8 @@ static void remark_zeros(nz_text *out, const nz_view *view, size_t row) {
     if (!sparsity.known || sparsity.own < sparsity.base + 10) return;
     if (disk.known && disk.own > disk.base * 0.98) {
         nz_text s = {0};
-        nz_text_append(&s, "The file is no smaller although ");
+        nz_text_append(&s, disk.own > disk.base * 0.995 ? "The file is no smaller although "
+                                                        : "The file is hardly smaller although ");
         nz_put_fixed(&s, sparsity.own, 0);
         nz_text_append(&s, "% of the weights are zero: zeros are stored like other numbers.");
         if (entropy.known && entropy.own > 0 && entropy.base / entropy.own >= 1.05) {
@@ -118,7 +134,7 @@ static void remark_zeros(nz_text *out, const nz_view *view, size_t row) {
     }
     if (latency.known && latency.own > latency.base * 0.95) {
         nz_text s = {0};
-        nz_text_append(&s, "It is no faster either: the kernels multiply by zeros as by any other number.");
+        nz_text_append(&s, "It is no faster for its zeros: the kernels multiply by them as by any other number.");
         remark(out, &s);
     }
 }
@@ -259,6 +275,32 @@ static nz_status first_string(nz_view *view, const char **ret, const json_t *obj
     return NZ_OK;
 }
 
+/* DATA of the command line as people say it: "cifar10 test (folder)"; the whole of it stands in the provenance. */
+static void put_data(nz_text *out, const char *data) {
+    NZ_AUTO(nz_spec_done) nz_spec spec = {0};
+    const char *colon = nz_spec_parse(&spec, data) == NZ_OK ? strchr(spec.head, ':') : NULL, *split = "", *base = data;
+    nz_text_append(out, " on \xe2\x81\xa8");
+    if (colon) {
+        split = nz_spec_get(&spec, "split");
+        base = nz_path_base(colon + 1);
+        nz_text_appendf(out, "%.*s%s%s (", (int)(colon - spec.head), spec.head, split ? " " : "", split ? split : "");
+    }
+    nz_put_short(out, base, 72);
+    nz_text_append(out, colon ? ")\xe2\x81\xa9" : "\xe2\x81\xa9");
+}
+
+/* 2026-11-23T15:31:25Z as people write it; anything else as it is. */
+static void put_time(nz_text *out, const char *time) {
+    static const char form[] = "0000-00-00T00:00:00Z";
+    bool iso = strlen(time) == strlen(form);
+    for (size_t i = 0; iso && form[i]; i++) iso = form[i] == '0' ? isdigit((unsigned char)time[i]) : time[i] == form[i];
+    if (iso)
+        nz_text_appendf(out, "%.4s" HYPHEN "%.2s" HYPHEN "%.2s\xc2\xa0%.5s\xc2\xa0UTC", time, time + 5, time + 8,
+                        time + 11);
+    else
+        nz_put_short(out, time, 40);
+}
+
 static nz_status put_lead(nz_text *out, nz_view *view) {
     static const char *const data_keys[] = {"text", "spec", "name", "path", "kind"},
                              *const started_keys[] = {"started"},
@@ -277,11 +319,7 @@ static nz_status put_lead(nz_text *out, nz_view *view) {
         for (size_t r = 0; r < view->row_count && strcmp(view->columns[c].category, "accuracy") == 0; r++)
             if (nz_view_at(view, r, c)->has_n && nz_view_at(view, r, c)->n > samples)
                 samples = nz_view_at(view, r, c)->n;
-    if (*data) {
-        nz_text_append(out, " on \xe2\x81\xa8");
-        nz_put_short(out, data, 120);
-        nz_text_append(out, "\xe2\x81\xa9");
-    }
+    if (*data) put_data(out, data);
     if (*table) {
         nz_text_append(out, ", figures measured elsewhere and taken from \xe2\x81\xa8");
         nz_put_short(out, table, 120);
@@ -294,7 +332,7 @@ static nz_status put_lead(nz_text *out, nz_view *view) {
     }
     if (*started) {
         nz_text_append(out, " \xc2\xb7 ");
-        nz_put_short(out, started, 40);
+        put_time(out, started);
     }
     return NZ_OK;
 }

@@ -9,8 +9,9 @@
 /** One model's part. Plain text; each part may be empty. Names stand between Unicode isolates. */
 typedef struct nz_summary_part {
     size_t row;
-    nz_text gains, losses, noise, same; /**< lists with semicolons */
-    nz_text remarks;                    /**< whole sentences, one a line */
+    nz_text gains, losses, noise; /**< one item a line */
+    nz_text same;                 /**< a list with commas */
+    nz_text remarks;              /**< whole sentences, one a line */
 } nz_summary_part;
 
 typedef struct nz_summary {
@@ -27,7 +28,8 @@ void nz_summary_done(nz_summary *summary);
 
 /** How a value relates to the baseline's. */
 typedef enum nz_change { NZ_CHANGE_UNKNOWN, NZ_CHANGE_SAME, NZ_CHANGE_NOISE, NZ_CHANGE_GAIN, NZ_CHANGE_LOSS } nz_change;
-/** Unknown where a value is missing or no direction is better; noise where both have intervals and these overlap. */
+/** Unknown where a value is missing or no direction is better. Noise where the difference on the same samples may be 0, else
+ * where both have intervals and these overlap, else where a reading without an interval differs by less than 2%. */
 nz_change nz_summary_change(const nz_view_column *column, const nz_view_cell *base, const nz_view_cell *own);
 
 #endif

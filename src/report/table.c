@@ -20,9 +20,14 @@ nz_status nz_table_plan(nz_table_column **ret_columns, size_t *ret_count, const 
     if (view->has_technique) columns[count++] = (nz_table_column){NZ_COLUMN_TECHNIQUE, 0};
     for (size_t c = 0; c < view->column_count; c++)
         if (nz_view_is_main(view, c)) columns[count++] = (nz_table_column){NZ_COLUMN_METRIC, c};
-    for (size_t i = 0; i < NZ_VIEW_RATIOS && view->has_ratios; i++)
-        columns[count++] = (nz_table_column){NZ_COLUMN_RATIO, i};
-    if (view->has_ratios) columns[count++] = (nz_table_column){NZ_COLUMN_OCS, 0};
+    bool any = false;
+    for (size_t i = 0; i < NZ_VIEW_RATIOS; i++) {
+        bool known = false; /* why a ratio is missing everywhere is told beside the table */
+        for (size_t r = 0; r < view->row_count; r++) known = known || !isnan(view->rows[r].ratios[i].value);
+        if (known) columns[count++] = (nz_table_column){NZ_COLUMN_RATIO, i};
+        any = any || known;
+    }
+    if (any) columns[count++] = (nz_table_column){NZ_COLUMN_OCS, 0};
     *ret_columns = NZ_STEAL(columns);
     *ret_count = count;
     return NZ_OK;
@@ -50,17 +55,10 @@ void nz_table_title(nz_text *out, const nz_view *view, nz_table_column column) {
     }
 }
 
-/* The metric that a ratio is made of; all rows share it, but a failed one may lack it. */
-static const char *ratio_of(const nz_view *view, size_t ratio) {
-    const char *of = "";
-    for (size_t r = 0; r < view->row_count && !*of; r++) of = view->rows[r].ratios[ratio].of;
-    return of;
-}
-
 void nz_table_unit(nz_text *out, const nz_view *view, nz_table_column column) {
     if (column.kind == NZ_COLUMN_METRIC) nz_text_append(out, view->columns[column.index].shown_unit);
     if (column.kind == NZ_COLUMN_RATIO) {
-        const char *of = ratio_of(view, column.index);
+        const char *of = nz_view_ratio_of(view, column.index);
         if (*of) nz_text_append(out, nz_table_metric_title(view, of));
     }
 }
@@ -155,6 +153,26 @@ static void note_missing_cells(nz_table_notes *notes, const nz_view *view) {
     }
 }
 
+/* "The same for all: MACs 40.6 M MAC, parameters 269 k." of what the main table leaves out for that. */
+static void note_constant(nz_table_notes *notes, const nz_view *view) {
+    nz_text line = {0};
+    size_t listed = 0;
+    for (size_t c = 0; c < view->column_count; c++) {
+        if (!nz_view_is_constant(view, c) || nz_view_is_main(view, c) || view->columns[c].noisy) continue;
+        double value = NAN;
+        for (size_t r = 0; r < view->row_count && isnan(value); r++) value = nz_view_at(view, r, c)->value;
+        nz_text_append(&line, listed++ ? ", " : "The same for all: ");
+        nz_text_append(&line, view->columns[c].title);
+        nz_text_append(&line, " ");
+        nz_put_value_unit(&line, &view->columns[c], value);
+    }
+    nz_text_append(&line, ".");
+    if (listed)
+        add_note(notes, &line);
+    else
+        nz_text_done(&line);
+}
+
 static void note_ratios(nz_table_notes *notes, const nz_view *view) {
     bool partial[NZ_VIEW_RATIOS] = {false}, any = false;
     for (size_t i = 0; i < NZ_VIEW_RATIOS; i++) {
@@ -165,7 +183,10 @@ static void note_ratios(nz_table_notes *notes, const nz_view *view) {
             if (isnan(nz_view_ocs(row, &of_part)) || !of_part) of_part = false;
             any = any || of_part;
             partial[i] = partial[i] || (of_part && row->without[i]);
-            if (!isnan(row->ratios[i].value) || !*row->ratios[i].reason || strcmp(told, row->ratios[i].reason) == 0)
+            size_t of = nz_view_column_find(view, row->ratios[i].of);
+            bool known = of < view->column_count && view->columns[of].available == 0; /* told as a missing metric */
+            if (!isnan(row->ratios[i].value) || !*row->ratios[i].reason || known ||
+                strcmp(told, row->ratios[i].reason) == 0)
                 continue;
             told = row->ratios[i].reason;
             nz_text line = {0};
@@ -193,6 +214,7 @@ void nz_table_notes_get(nz_table_notes *ret_notes, const nz_view *view) {
         nz_text_append(&line, *view->rows[r].error ? view->rows[r].error : "no reason is given");
         add_note(ret_notes, &line);
     }
+    note_constant(ret_notes, view);
     note_missing_everywhere(ret_notes, view);
     note_missing_cells(ret_notes, view);
     note_ratios(ret_notes, view);

@@ -76,6 +76,7 @@ static nz_status add_column(nz_view *view, size_t *capacity, const char *id, con
     if (known && strcmp(known->id, id) != 0 && strncmp(id, "top", 3) != 0) known = NULL; /* an alias is no id */
     nz_view_column column = {.id = id, .help = known ? known->help : "", .integer = known && known->integer};
     column.theoretical = known && known->theoretical;
+    column.noisy = known && (known->needs_timing || known->needs_process || known->needs_energy);
     NZ_TRY(nz_view_text(view, &column.title, json_object_get(metric, "title")));
     NZ_TRY(nz_view_text(view, &column.unit, json_object_get(metric, "unit")));
     NZ_TRY(nz_view_text(view, &column.category, json_object_get(metric, "category")));
@@ -102,15 +103,21 @@ size_t nz_view_column_find(const nz_view *view, const char *id) {
 
 /* ---- cells ---- */
 
+static bool read_interval(double ret[2], const json_t *json) {
+    const json_t *low = json_array_get(json, 0), *high = json_array_get(json, 1);
+    if (json_array_size(json) != 2 || !json_is_number(low) || !json_is_number(high)) return false;
+    ret[0] = json_number_value(low);
+    ret[1] = json_number_value(high);
+    return true;
+}
+
 static nz_status read_cell(nz_view *view, nz_view_cell *cell, const json_t *metric, const char *id) {
     if (!read_number(&cell->value, json_object_get(metric, "value")))
         return nz_fail(NZ_E_FORMAT, "metrics.%s.value is neither a number nor null", id);
     const json_t *ci95 = json_object_get(metric, "ci95"), *n = json_object_get(metric, "n");
-    if (json_is_array(ci95) && json_array_size(ci95) == 2 && json_is_number(json_array_get(ci95, 0)) &&
-        json_is_number(json_array_get(ci95, 1))) {
+    if (read_interval(cell->ci95, ci95))
         cell->has_ci = !isnan(cell->value);
-        for (size_t i = 0; i < 2; i++) cell->ci95[i] = json_number_value(json_array_get(ci95, i));
-    } else if (ci95 && !json_is_null(ci95))
+    else if (ci95 && !json_is_null(ci95))
         return nz_fail(NZ_E_FORMAT, "metrics.%s.ci95 is not a pair of numbers", id);
     if (cell->has_ci && !(cell->ci95[0] <= cell->ci95[1]))
         return nz_fail(NZ_E_FORMAT, "metrics.%s.ci95 ends before it begins", id);
@@ -119,6 +126,10 @@ static nz_status read_cell(nz_view *view, nz_view_cell *cell, const json_t *metr
     const json_t *ties = json_object_get(metric, "ties");
     cell->has_ties = json_is_integer(ties) && json_integer_value(ties) >= 0;
     if (cell->has_ties) cell->ties = (uint64_t)json_integer_value(ties);
+    const json_t *difference = json_object_get(metric, "difference");
+    cell->has_difference = !isnan(cell->value) && json_is_number(json_object_get(difference, "value")) &&
+                           read_interval(cell->difference_ci95, json_object_get(difference, "ci95"));
+    if (cell->has_difference) cell->difference = json_number_value(json_object_get(difference, "value"));
     NZ_TRY(nz_view_text(view, &cell->source, json_object_get(metric, "source")));
     NZ_TRY(nz_view_text(view, &cell->reason, json_object_get(metric, "reason")));
     if (isnan(cell->value) && !*cell->reason) cell->reason = "no reason is given";
@@ -183,11 +194,18 @@ static nz_status read_strings(nz_view *view, nz_view_row *row) {
         const json_t *from;
         const char *key;
     } fields[] = {
-        {&row->id, row->json, "id"},         {&row->name, row->json, "name"},
-        {&row->path, row->json, "path"},     {&row->technique, row->json, "technique"},
-        {&row->sha256, row->json, "sha256"}, {&row->error, row->json, "error"},
-        {&row->runtime, variant, "runtime"}, {&row->runtime_version, variant, "runtime_version"},
-        {&row->host, variant, "host"},       {&row->compute, variant, "compute"},
+        {&row->id, row->json, "id"},
+        {&row->name, row->json, "name"},
+        {&row->path, row->json, "path"},
+        {&row->technique, row->json, "technique"},
+        {&row->sha256, row->json, "sha256"},
+        {&row->error, row->json, "error"},
+        {&row->runtime, variant, "runtime"},
+        {&row->runtime_version, variant, "runtime_version"},
+        {&row->host, variant, "host"},
+        {&row->method, row->json, "method"},
+        {&row->preprocess, row->json, "preprocess"},
+        {&row->compute, variant, "compute"},
     };
     for (size_t i = 0; i < NZ_COUNT(fields); i++) {
         const json_t *json = json_object_get(fields[i].from, fields[i].key);
@@ -377,6 +395,16 @@ double nz_view_base_value(const nz_view *view, size_t row, size_t column) {
     return base == SIZE_MAX ? (double)NAN : nz_view_at(view, base, column)->value;
 }
 
+const char *nz_view_ratio_of(const nz_view *view, size_t ratio) {
+    const char *of = "";
+    for (size_t r = 0; r < view->row_count && !*of; r++) of = view->rows[r].ratios[ratio].of;
+    return of;
+}
+
+bool nz_view_is_constant(const nz_view *view, size_t column) {
+    return view->columns[column].distinct == 1 && view->columns[column].available > 1;
+}
+
 bool nz_view_is_main(const nz_view *view, size_t column) {
     enum { FEW = 12 };
     /* What the paper's tables show, in any order: titles, units and the order itself come from the registry. */
@@ -388,8 +416,10 @@ bool nz_view_is_main(const nz_view *view, size_t column) {
     for (size_t c = 0; c < view->column_count; c++) shown += view->columns[c].available > 0;
     if (shown <= FEW) return true;
     const char *id = view->columns[column].id;
-    for (int i = 0; i < NZ_VIEW_RATIOS; i++)
-        if (strcmp(view->rows[view->row_count - 1].ratios[i].of, id) == 0) return true;
+    for (size_t i = 0; i < NZ_VIEW_RATIOS; i++)
+        if (strcmp(nz_view_ratio_of(view, i), id) == 0) return true;
+    if (nz_view_is_constant(view, column)) return false;
+    if (strcmp(id, "chats_macs") == 0 && nz_view_column_find(view, "chats") < view->column_count) return false;
     bool listed = false;
     for (size_t i = 0; i < NZ_COUNT(paper); i++) listed = listed || strcmp(paper[i], id) == 0;
     return listed;

@@ -17,6 +17,8 @@ typedef struct nz_view_cell {
     bool has_ci, has_n, has_ties;
     double ci95[2];
     uint64_t n, ties;
+    bool has_difference; /**< against the baseline on the same samples, in points */
+    double difference, difference_ci95[2];
     const char *source, *reason; /**< cleaned; "" where the document is silent */
 } nz_view_cell;
 
@@ -24,6 +26,7 @@ typedef struct nz_view_column {
     const char *id, *title, *unit, *category, *help; /**< help: "" where the registry does not know the id */
     nz_better better;
     bool integer, theoretical;
+    bool noisy;       /**< read off a clock, a process or a meter: small differences mean nothing without an interval */
     size_t available; /**< rows that have a value */
     size_t distinct;  /**< how many different values those are, counted up to 2 */
     /* How its values are written: value / scale with `decimals`, the heading says `shown_unit` */
@@ -40,7 +43,7 @@ typedef struct nz_view_ratio {
 typedef struct nz_view_row {
     const json_t *json;
     const char *id, *name, *technique, *path, *sha256, *error; /**< cleaned; "" where absent */
-    const char *runtime, *runtime_version, *host, *compute;
+    const char *runtime, *runtime_version, *host, *compute, *method, *preprocess;
     const char *label;           /**< the name, with what tells variants of one name apart */
     double threads, batch, seed; /**< NaN: not stated */
     bool failed;
@@ -80,8 +83,12 @@ static inline const nz_view_cell *nz_view_at(const nz_view *view, size_t row, si
 }
 /** The index of a column, column_count where there is none. */
 size_t nz_view_column_find(const nz_view *view, const char *id);
-/** Whether the column belongs to the main table: all where there are few, else those of the paper's tables and those that
- * the ratios are made of; never one without a single value. */
+/** The metric that a ratio is made of; "" where the document does not say. All rows share it, but a failed one may lack it. */
+const char *nz_view_ratio_of(const nz_view *view, size_t ratio);
+/** Whether several rows have a value and all have the same. */
+bool nz_view_is_constant(const nz_view *view, size_t column);
+/** Whether the column belongs to the main table: all where there are few, else those that the ratios are made of and those
+ * of the paper's tables that are not the same for all rows; never one without a single value. */
 bool nz_view_is_main(const nz_view *view, size_t column);
 /** The row that did best by OCS (by its partial value where OCS is not to be had), no baseline; row_count: none. */
 size_t nz_view_best(const nz_view *view);
