@@ -10,10 +10,10 @@
 #include "pass/infer.h"
 
 /* A hostile file must neither fill memory nor keep a processor busy: all results together may take 64 MB or twice
- * what the file's own constants take, and one node as many operations as a second or so lasts. What is refused is computed
+ * what the file's own constants take, and one node as many operations as half a second or so lasts. What is refused is computed
  * when the model runs. */
 enum { MOST_BYTES = 64 << 20 };
-static const uint64_t most_operations = UINT64_C(1) << 31;
+static const uint64_t most_operations = UINT64_C(1) << 28;
 
 enum { IS_INPUT = 1, IS_OUTPUT = 2, IS_CAPTURED = 4 };
 
