@@ -8,6 +8,7 @@
 
 #include "core/file.h"
 #include "core/memory.h"
+#include "netzip/metric.h"
 #include "test.h"
 
 static nz_roots roots;
@@ -228,6 +229,64 @@ static void one_ina_sensor_with_a_power_reading_is_taken_as_it_is(void **state) 
     nz_power_close(power);
 }
 
+/* The roots with the stand-in for NVIDIA's library, in one of its modes. */
+static nz_roots fake_gpus(const char *mode) {
+    const char *path = getenv("NETZIP_FAKE_NVML");
+    if (!path || access(path, R_OK) != 0) nz_test_skip("NETZIP_FAKE_NVML names no library");
+    assert_int_equal(setenv("NETZIP_FAKE_NVML_MODE", mode, 1), 0);
+    return (nz_roots){roots.sys, roots.proc, path};
+}
+
+static void gpus_are_added_and_only_used_when_named(void **state) {
+    (void)state;
+    nz_roots with = fake_gpus("");
+    nz_power *power = NULL;
+    nz_power_reading reading;
+    nz_gpu gpu;
+    nz_assert_fails(nz_power_open(&power, NULL, &with), NZ_E_UNAVAILABLE, "no power source");
+    nz_assert_ok(nz_power_open(&power, "nvml", &with));
+    double before;
+    nz_assert_ok(nz_power_read(power, &reading));
+    before = reading.joules;
+    nz_assert_ok(nz_power_read(power, &reading));
+    assert_true(reading.counts);
+    nz_assert_near(reading.joules - before, 12, 1e-9, 0);
+    nz_power_close(power);
+    nz_assert_ok(nz_gpu_get(&gpu, &with));
+    assert_int_equal(gpu.count, 2);
+    assert_string_equal(gpu.names, "Fake GPU A, Fake GPU B");
+    nz_assert_near(gpu.util_pct, 60, 1e-9, 0);
+    nz_assert_near(gpu.mem_bytes, 12e6, 1e-9, 0);
+}
+
+static void gpus_without_counters_give_momentary_power(void **state) {
+    (void)state;
+    nz_roots with = fake_gpus("old");
+    nz_power *power = NULL;
+    nz_power_reading reading;
+    nz_assert_ok(nz_power_open(&power, "nvml", &with));
+    nz_assert_ok(nz_power_read(power, &reading));
+    assert_false(reading.counts);
+    nz_assert_near(reading.watts, 120, 1e-9, 0);
+    nz_power_close(power);
+    with = fake_gpus("broken");
+    nz_assert_fails(nz_power_open(&power, "nvml", &with), NZ_E_UNAVAILABLE, "no NVIDIA driver is loaded");
+    nz_gpu gpu;
+    nz_assert_fails(nz_gpu_get(&gpu, &with), NZ_E_UNAVAILABLE, "no NVIDIA driver is loaded");
+}
+
+static void the_estimate_follows_its_table(void **state) {
+    (void)state;
+    /* 1000 MACs and 100 other operations of 8 bits, 10 weights of a byte each; then the same in 32 bits. */
+    nz_layer_facts layer = {.macs = 1000, .ops = 2100, .params = 10, .bits = 8, .bits_stored = 8};
+    nz_graph_facts facts = {.ops_known = true, .layer_count = 1, .layers = &layer};
+    nz_assert_near(nz_energy_estimate_j(&facts), (1000 * 0.3 + 100 * 0.1 + 10 * 243.75) * 1e-12, 1e-12, 0);
+    layer.bits = layer.bits_stored = 32;
+    nz_assert_near(nz_energy_estimate_j(&facts), (1000 * 4.6 + 100 * 0.9 + 40 * 243.75) * 1e-12, 1e-12, 0);
+    facts.ops_known = false;
+    nz_assert_nan(nz_energy_estimate_j(&facts));
+}
+
 static void energy_of_samples_is_the_trapezoid_of_uneven_steps(void **state) {
     (void)state;
     static const struct {
@@ -379,6 +438,9 @@ int main(void) {
         cmocka_unit_test_setup(a_charging_battery_is_refused_with_what_to_do, begin),
         cmocka_unit_test_setup(ina_sensors_give_the_rail_that_feeds_the_board, begin),
         cmocka_unit_test_setup(one_ina_sensor_with_a_power_reading_is_taken_as_it_is, begin),
+        cmocka_unit_test_setup(gpus_are_added_and_only_used_when_named, begin),
+        cmocka_unit_test_setup(gpus_without_counters_give_momentary_power, begin),
+        cmocka_unit_test(the_estimate_follows_its_table),
         cmocka_unit_test(energy_of_samples_is_the_trapezoid_of_uneven_steps),
         cmocka_unit_test(energy_of_counters_is_their_difference),
         cmocka_unit_test_setup(cpu_times_count_what_is_not_idle, begin),
