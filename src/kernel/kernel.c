@@ -12,11 +12,16 @@ static const nz_kernel_provider *const providers[] = {
 const nz_kernel_provider *nz_kernel_provider_at(size_t i) { return i < NZ_COUNT(providers) ? providers[i] : NULL; }
 
 nz_status nz_kernel_new(nz_kernel **ret_kernel, const nz_kernel_desc *desc) {
-    for (size_t i = desc->provider; i < NZ_COUNT(providers); i++) {
+    for (size_t i = 0; i < NZ_COUNT(providers); i++) {
         nz_status status = providers[i]->create(ret_kernel, desc);
         if (status != NZ_E_UNSUPPORTED) return status;
     }
     return NZ_E_UNSUPPORTED; /* no message: the planner has another way */
+}
+
+nz_status nz_kernel_new_algorithm(nz_kernel **ret_kernel, const nz_kernel_desc *desc) {
+    bool general = desc->algorithm == NZ_ALGORITHM_AUTO || desc->algorithm == NZ_ALGORITHM_GENERAL;
+    return general ? nz_kernel_new(ret_kernel, desc) : nz_kernel_provider_own.create(ret_kernel, desc);
 }
 
 void nz_kernel_free(nz_kernel *kernel) {

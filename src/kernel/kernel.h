@@ -117,7 +117,6 @@ typedef struct nz_kernel_desc {
     const int32_t *index[NZ_MAX_RANK]; /**< NEAREST: NULL where the axis stays; copied */
     const uint8_t *table;              /**< TABLE: 256 entries; copied */
     nz_algorithm algorithm;
-    size_t provider; /**< first provider to ask: 0 asks all (tuning skips some) */
 } nz_kernel_desc;
 
 typedef enum nz_kernel_arg { NZ_ARG_SRC, NZ_ARG_SRC1, NZ_ARG_DST, NZ_ARG_SCRATCH, NZ_ARG_COUNT } nz_kernel_arg;
@@ -134,6 +133,8 @@ struct nz_kernel {
 /** Makes the kernel that the first provider able to do so offers, for as many threads as nz_threads_get says now.
  * NZ_E_UNSUPPORTED where there is none (the operator's plain C then computes it); NZ_E_MEMORY. */
 NZ_CHECKED nz_status nz_kernel_new(nz_kernel **ret_kernel, const nz_kernel_desc *desc);
+/** As nz_kernel_new, but only by the algorithm that desc names, not by another in its place. */
+NZ_CHECKED nz_status nz_kernel_new_algorithm(nz_kernel **ret_kernel, const nz_kernel_desc *desc);
 void nz_kernel_free(nz_kernel *kernel);
 
 /** A provider: NZ_E_UNSUPPORTED without a message where it has no kernel for this. */

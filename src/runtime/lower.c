@@ -115,9 +115,11 @@ typedef struct attempt {
     bool has_residual, reads_src1;
 } attempt;
 
-static nz_status try_kernel(nz_kernel **ret_kernel, attempt *a, const nz_view *dst) {
+static nz_status try_kernel(nz_planner *planner, nz_kernel **ret_kernel, attempt *a, const nz_view *dst) {
     a->desc->dst = dst->mem;
     a->dst = *dst;
+    a->desc->algorithm = NZ_ALGORITHM_AUTO;
+    if (planner->tune && a->desc->src.dtype == NZ_F32) NZ_TRY(nz_tune(&planner->tuner, a->desc, &a->desc->algorithm));
     return nz_kernel_new(ret_kernel, a->desc);
 }
 
@@ -129,30 +131,30 @@ static nz_status make_conv_kernel(nz_planner *planner, const nz_group *group, at
     nz_status status = NZ_E_UNSUPPORTED;
     if (!a->has_residual) {
         NZ_TRY(slot_view(planner, &dst, group->out, out_type, &slotted));
-        if (slotted) status = try_kernel(ret_kernel, a, &dst);
+        if (slotted) status = try_kernel(planner, ret_kernel, a, &dst);
         if (status != NZ_E_UNSUPPORTED) return status;
         NZ_TRY(nz_view_new(planner, &dst, &mem));
-        return try_kernel(ret_kernel, a, &dst);
+        return try_kernel(planner, ret_kernel, a, &dst);
     }
     bool same_bytes = nz_dtype_get(a->residual.mem.dtype)->bits == nz_dtype_get(out_type)->bits;
     if (same_bytes && may_overwrite(planner, group, &a->residual, &a->src, position)) {
         set_post(a->desc, group, NZ_POST_SUM, a->residual.mem.dtype);
         dst = a->residual;
         dst.mem.dtype = out_type;
-        return try_kernel(ret_kernel, a, &dst);
+        return try_kernel(planner, ret_kernel, a, &dst);
     }
     NZ_TRY(nz_view_new(planner, &dst, &mem));
     if (!group->int8) { /* read beside, without a copy, where the kernel is as good */
         set_post(a->desc, group, NZ_POST_ADD, a->residual.mem.dtype);
         a->desc->src1 = a->residual.mem;
         a->reads_src1 = true;
-        status = try_kernel(ret_kernel, a, &dst);
+        status = try_kernel(planner, ret_kernel, a, &dst);
         if (status != NZ_E_UNSUPPORTED) return status;
         a->reads_src1 = false;
     }
     if (!same_bytes) return NZ_E_UNSUPPORTED;
     set_post(a->desc, group, NZ_POST_SUM, a->residual.mem.dtype);
-    status = try_kernel(ret_kernel, a, &dst);
+    status = try_kernel(planner, ret_kernel, a, &dst);
     if (status != NZ_OK) return status;
     nz_view as_residual = dst;
     as_residual.mem.dtype = a->residual.mem.dtype;

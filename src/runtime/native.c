@@ -10,6 +10,19 @@
 
 static const char *native_version(void) { return NZ_VERSION; }
 
+/* What the layers with multiply-accumulates compute in. */
+static const char *compute_of(const nz_plan *plan) {
+    const char *found = NULL;
+    for (size_t s = 0; s < plan->step_count; s++) {
+        const nz_step *step = &plan->steps[s];
+        const nz_op *op = nz_op_find("", step->op);
+        if (!op || !(op->flags & NZ_OP_HAS_MACS)) continue;
+        if (found && strcmp(found, step->compute) != 0) return "mixed";
+        found = step->compute;
+    }
+    return found ? found : "f32";
+}
+
 static nz_status native_open(nz_session *session, const nz_graph *graph, const char *path,
                              const nz_runtime_options *options) {
     (void)path;
@@ -28,6 +41,7 @@ static nz_status native_open(nz_session *session, const nz_graph *graph, const c
         NZ_TRY(nz_plan_fast(plan, plan->graph, options));
     NZ_TRY(nz_plan_place(plan));
     session->activation_bytes = plan->block_bytes;
+    session->compute = compute_of(plan);
     return NZ_OK;
 }
 

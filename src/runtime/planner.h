@@ -11,6 +11,7 @@
 #include "op/conv.h"
 #include "op/op.h"
 #include "runtime/plan.h"
+#include "runtime/tune.h"
 
 typedef enum nz_group_kind {
     NZ_GROUP_REFERENCE, /**< the operator's plain C */
@@ -72,6 +73,7 @@ typedef struct nz_planner {
     const nz_graph *graph;
     nz_compute compute;
     bool tune;
+    nz_tuner tuner;
     nz_dtype float_type;         /**< of float layers: f32 or bf16 */
     unsigned *refused;           /**< per node: nz_refusal bits, kept from attempt to attempt */
     nz_arena arena;              /**< contexts and constants while planning */
