@@ -77,4 +77,4 @@ static int64_t reach(const nz_mem *mem) {
 
 bool nz_mem_dense(const nz_mem *mem) { return reach(mem) == nz_mem_elements(mem); }
 
-size_t nz_mem_bytes(const nz_mem *mem) { return (size_t)reach(mem) * (size_t)nz_dtype_get(mem->dtype)->bits / 8; }
+size_t nz_mem_bytes(const nz_mem *mem) { return ((size_t)reach(mem) * (size_t)nz_dtype_get(mem->dtype)->bits + 7) / 8; }
