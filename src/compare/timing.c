@@ -157,7 +157,7 @@ static nz_status run_block(nz_run *run, timer *t) {
     if (!answer) return NZ_OK;
     if (run->power) {
         sample_power(&s);
-        NZ_TRY(note_energy(t, &s, (size_t)count));
+        NZ_TRY(note_energy(t, &s, (size_t)json_integer_value(json_object_get(answer, "runs"))));
     }
     t->spent_s += (double)(nz_clock_ns() - begin) * 1e-9;
     if (cpu && nz_cpu_times_get(&after, NULL) == NZ_OK) {

@@ -238,13 +238,16 @@ nz_status nz_worker_time(nz_worker *worker, const json_t *request, json_t **ret_
     NZ_AUTO_FREE uint64_t *ns = NULL;
     NZ_TRY(nz_alloc(&ns, (size_t)count, sizeof *ns));
     uint64_t cpu = nz_process_cpu_ns(), begin = nz_clock_ns();
+    /* Another worker has run since this one's last block: the first runs only fetch the caches back. */
+    json_int_t untimed = 1 + count / 50;
+    for (json_int_t i = 0; i < untimed; i++) NZ_TRY(run_once(worker, worker->session, &worker->ports, &ns[0]));
     for (json_int_t i = 0; i < count; i++) NZ_TRY(run_once(worker, worker->session, &worker->ports, &ns[i]));
     uint64_t wall = nz_clock_ns() - begin;
     cpu = nz_process_cpu_ns() - cpu;
     json_t *list = json_array();
     for (json_int_t i = 0; i < count; i++) json_array_append_new(list, json_integer((json_int_t)ns[i]));
-    return nz_worker_answer(
-        ret_answer, json_pack("{s:o,s:I,s:I}", "ns", list, "cpu_ns", (json_int_t)cpu, "wall_ns", (json_int_t)wall));
+    return nz_worker_answer(ret_answer, json_pack("{s:o,s:I,s:I,s:I}", "ns", list, "runs", count + untimed, "cpu_ns",
+                                                  (json_int_t)cpu, "wall_ns", (json_int_t)wall));
 }
 
 nz_status nz_worker_memory(nz_worker *worker, const json_t *request, json_t **ret_answer) {
