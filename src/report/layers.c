@@ -80,17 +80,23 @@ static void put_layer(nz_text *out, nz_view *scratch, const json_t *layer, const
     nz_text_appendf(out, ": %s %s%s%s", title, number, *unit ? " " : "", unit);
 }
 
+/* Over all models, so that their plots can be compared. */
+static void bounds_of(const nz_view *view, const char *key, double *least, double *most) {
+    for (size_t r = 0; r < view->row_count; r++)
+        for (size_t i = 0; view->rows[r].layers && i < layer_count(view->rows[r].layers); i++) {
+            double value = layer_value(view->rows[r].layers, i, key);
+            if (isnan(value) || !is_shown(view->rows[r].layers, i)) continue;
+            *least = fmin(*least, value);
+            *most = fmax(*most, value);
+        }
+}
+
 static void draw_panel(nz_canvas *canvas, const nz_plot *plot, size_t p, double top) {
     const nz_view_row *row = &plot->view->rows[plot->row];
     const json_t *layers = row->layers;
     size_t count = layer_count(layers);
     double least = 0, most = 0;
-    for (size_t i = 0; i < count; i++) {
-        double value = layer_value(layers, i, panels[p].key);
-        if (isnan(value) || !is_shown(layers, i)) continue;
-        least = fmin(least, value);
-        most = fmax(most, value);
-    }
+    bounds_of(plot->view, panels[p].key, &least, &most);
     const char *prefix = "";
     double scale = panels[p].scaled ? nz_number_prefix(most, 0, 5, &prefix) : 1;
     nz_axis axis;

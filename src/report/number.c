@@ -132,7 +132,7 @@ void nz_put_ratio(nz_text *out, double value) {
     else if (fabs(value) >= 1e5)
         put_power(out, value);
     else
-        put_signed(out, value, fabs(value) >= 99.95 ? 1 : fabs(value) >= 0.995 || value == 0 ? 2 : 3);
+        put_signed(out, value, fabs(value) >= 99.95 ? 1 : fabs(value) >= 0.9995 || value == 0 ? 2 : 3);
 }
 
 void nz_put_detail(nz_text *out, const nz_view_column *column, const nz_view_cell *cell) {

@@ -15,7 +15,7 @@ void nz_put_value(nz_text *out, const nz_view_column *column, double value);
 void nz_put_value_unit(nz_text *out, const nz_view_column *column, double value);
 /** "Size on disk (MB)": title and shown unit. */
 void nz_put_heading(nz_text *out, const nz_view_column *column);
-/** A ratio, an OCS: two decimals, three below 0.995 in size; an en dash where it is NaN. */
+/** A ratio, an OCS: two decimals, three below 1 in size; an en dash where it is NaN. */
 void nz_put_ratio(nz_text *out, double value);
 /** Where a value comes from, in one line: value with unit, interval, samples, source; or why there is none. */
 void nz_put_detail(nz_text *out, const nz_view_column *column, const nz_view_cell *cell);

@@ -244,8 +244,9 @@ void nz_page_put_all_metrics(nz_text *out, const nz_view *view) {
         return;
     }
     nz_text_append(
-        out, "<div class=\"box scroll\" tabindex=0 role=region aria-label=\"All metrics\"><table class=full><thead><tr>"
-             "<th scope=col class=\"text stick\">Metric</th>");
+        out,
+        "<div class=\"box scroll fit\" tabindex=0 role=region aria-label=\"All metrics\"><table class=full><thead><tr>"
+        "<th scope=col class=\"text stick\">Metric</th>");
     for (size_t r = 0; r < view->row_count; r++) {
         nz_text_append(out, "<th scope=col>");
         put_label(out, &view->rows[r]);
