@@ -13,7 +13,10 @@ extern "C" {
 
 typedef struct nz_dataset nz_dataset;
 
-typedef enum nz_data_use { NZ_DATA_TRAIN, NZ_DATA_COMPARE } nz_data_use; /**< decides the default split: train; or test, else val */
+typedef enum nz_data_use {
+    NZ_DATA_TRAIN,
+    NZ_DATA_COMPARE
+} nz_data_use; /**< decides the default split: train; or test, else val */
 
 /**
  * @param spec        The DATA text of the command line.
@@ -23,21 +26,25 @@ typedef enum nz_data_use { NZ_DATA_TRAIN, NZ_DATA_COMPARE } nz_data_use; /**< de
  *                    are NZ_E_SHAPE for the data set as a whole where it is fixed, else counted broken sample by sample.
  * @return NZ_E_ARG, NZ_E_IO, NZ_E_FORMAT, NZ_E_MEMORY.
  */
-NZ_API NZ_CHECKED nz_status nz_data_open(nz_dataset **ret_data, const char *spec, const char *preprocess, nz_data_use use,
-                                         const int64_t chw[3]);
+NZ_API NZ_CHECKED nz_status nz_data_open(nz_dataset **ret_data, const char *spec, const char *preprocess,
+                                         nz_data_use use, const int64_t chw[3]);
 /** nz_data_open for the one image input of a model: its metadata "netzip.preprocess" and its input's extents apply. An
  * input whose last extent is 1, 3 or 4 while its second is not is taken for NHWC. */
-NZ_API NZ_CHECKED nz_status nz_data_open_for_model(nz_dataset **ret_data, const char *spec, nz_data_use use, const nz_graph *graph);
+NZ_API NZ_CHECKED nz_status nz_data_open_for_model(nz_dataset **ret_data, const char *spec, nz_data_use use,
+                                                   const nz_graph *graph);
 NZ_API void nz_data_free(nz_dataset *data);
 
-NZ_API size_t nz_data_count(const nz_dataset *data);       /**< samples after offset and limit, broken ones included */
-NZ_API size_t nz_data_classes(const nz_dataset *data);     /**< 0 where unlabelled */
+NZ_API size_t nz_data_count(const nz_dataset *data);   /**< samples after offset and limit, broken ones included */
+NZ_API size_t nz_data_classes(const nz_dataset *data); /**< 0 where unlabelled */
 NZ_API const char *nz_data_class_name(const nz_dataset *data, size_t c); /**< NULL where there is none; borrowed */
-NZ_API void nz_data_shape(const nz_dataset *data, nz_shape *ret_shape);  /**< of one sample: rank 3 in the wanted layout; -1 where it varies */
-NZ_API const char *nz_data_describe(const nz_dataset *data);             /**< one line: kind, split, count, preprocessing; borrowed */
-NZ_API const char *nz_data_preprocess(const nz_dataset *data);           /**< the keys in force, canonical text to store with a model; borrowed */
-NZ_API bool nz_data_default_preprocess(const nz_dataset *data);          /**< true: nobody stated a preprocessing; warn */
-NZ_API bool nz_data_at_hand(const nz_dataset *data);                     /**< samples lie in memory: reading one costs nearly nothing */
+NZ_API void nz_data_shape(const nz_dataset *data,
+                          nz_shape *ret_shape); /**< of one sample: rank 3 in the wanted layout; -1 where it varies */
+NZ_API const char *nz_data_describe(
+    const nz_dataset *data); /**< one line: kind, split, count, preprocessing; borrowed */
+NZ_API const char *nz_data_preprocess(
+    const nz_dataset *data); /**< the keys in force, canonical text to store with a model; borrowed */
+NZ_API bool nz_data_default_preprocess(const nz_dataset *data); /**< true: nobody stated a preprocessing; warn */
+NZ_API bool nz_data_at_hand(const nz_dataset *data); /**< samples lie in memory: reading one costs nearly nothing */
 /** 64 hex digits over the list of samples, labels and sizes (not over all pixels), to recognise the same data set. */
 NZ_API const char *nz_data_fingerprint(const nz_dataset *data);
 
@@ -46,7 +53,8 @@ NZ_API int32_t nz_data_label(const nz_dataset *data, size_t i);
 /** Sample `i` into out[elements of nz_data_shape] and its label (-1 unlabelled). Thread-safe. A broken sample: its status and message. */
 NZ_API NZ_CHECKED nz_status nz_data_get(const nz_dataset *data, size_t i, float *out, int32_t *ret_label);
 /** The image of sample `i` decoded, resized and cropped, before arithmetic: RGB u8 HWC, for showing. Owned: free(). */
-NZ_API NZ_CHECKED nz_status nz_data_image(const nz_dataset *data, size_t i, uint8_t **ret_rgb, int *ret_width, int *ret_height);
+NZ_API NZ_CHECKED nz_status nz_data_image(const nz_dataset *data, size_t i, uint8_t **ret_rgb, int *ret_width,
+                                          int *ret_height);
 
 /**
  * Writes a made data set as PNG files that `imagefolder` and `list` read: folder/SPLIT/CLASS/NUMBER.png and folder/SPLIT.csv
@@ -63,17 +71,17 @@ NZ_API NZ_CHECKED nz_status nz_data_make(size_t *ret_written, size_t *ret_kept, 
 /** Reads batches ahead in its own threads. */
 typedef struct nz_loader nz_loader;
 typedef struct nz_batch {
-    size_t count;      /**< samples in it: less than asked for at the end or after broken ones */
-    float *x;          /**< [count, ...] borrowed until the next call */
-    int32_t *labels;   /**< [count] */
-    size_t *indices;   /**< [count] index of each sample in the data set */
+    size_t count;    /**< samples in it: less than asked for at the end or after broken ones */
+    float *x;        /**< [count, ...] borrowed until the next call */
+    int32_t *labels; /**< [count] */
+    size_t *indices; /**< [count] index of each sample in the data set */
 } nz_batch;
 /** `order` (NULL: 0..count-1) is copied. `threads` 0: one. */
-NZ_API NZ_CHECKED nz_status nz_loader_open(nz_loader **ret_loader, const nz_dataset *data, size_t batch, const size_t *order, size_t order_count,
-                                           int threads);
+NZ_API NZ_CHECKED nz_status nz_loader_open(nz_loader **ret_loader, const nz_dataset *data, size_t batch,
+                                           const size_t *order, size_t order_count, int threads);
 /** count 0 at the end. Broken samples are left out and recorded; only memory ends the reading. */
 NZ_API NZ_CHECKED nz_status nz_loader_next(nz_loader *loader, nz_batch *ret_batch);
-NZ_API size_t nz_loader_broken(const nz_loader *loader);                   /**< how many so far */
+NZ_API size_t nz_loader_broken(const nz_loader *loader);                        /**< how many so far */
 NZ_API const char *nz_loader_broken_message(const nz_loader *loader, size_t i); /**< of the first 100; borrowed */
 NZ_API void nz_loader_free(nz_loader *loader);
 
