@@ -35,10 +35,11 @@ typedef struct nz_compare_options {
     const char *fail_if; /**< condition; NULL: none */
     const char *power;   /**< power source by name; NULL: the first usable one */
     uint64_t seed;
-    double budget_s;            /**< for the latency of one variant */
-    double timeout_s;           /**< how long a worker may say nothing */
-    const char *worker;         /**< program that is run as `PROGRAM worker`; NULL: /proc/self/exe */
-    const char *const *command; /**< the command line, for the record */
+    double budget_s;              /**< for the latency of one variant */
+    double timeout_s;             /**< how long a worker may say nothing */
+    const struct nz_roots *roots; /**< where power, CPU times and GPUs are read; NULL: this machine */
+    const char *worker;           /**< program that is run as `PROGRAM worker`; NULL: /proc/self/exe */
+    const char *const *command;   /**< the command line, for the record */
     size_t command_count;
 } nz_compare_options;
 

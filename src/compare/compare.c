@@ -64,7 +64,7 @@ static nz_status check_options(const nz_compare_options *o) {
 
 static nz_status open_power(nz_run *run) {
     if (!run->timing) return nz_strdup(&run->power_reason, "not asked for (--metrics)");
-    nz_status status = nz_power_open(&run->power, run->options->power, NULL);
+    nz_status status = nz_power_open(&run->power, run->options->power, run->options->roots);
     if (status == NZ_E_ARG || status == NZ_E_MEMORY) return status;
     return status == NZ_OK ? NZ_OK : nz_strdup(&run->power_reason, nz_last_error());
 }

@@ -40,14 +40,14 @@ static void timer_done(timer *t) {
 static nz_status be_quiet(nz_run *run, double seconds, nz_cpu_times *ret_before, nz_cpu_times *ret_after,
                           nz_energy_window *window) {
     uint64_t begin = nz_clock_ns();
-    if (nz_cpu_times_get(ret_before, NULL) != NZ_OK) *ret_before = (nz_cpu_times){0};
+    if (nz_cpu_times_get(ret_before, run->options->roots) != NZ_OK) *ret_before = (nz_cpu_times){0};
     bool sampled = window && run->power && nz_energy_sample(window, run->power) == NZ_OK;
     while ((double)(nz_clock_ns() - begin) * 1e-9 < seconds) {
         nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
         sampled = sampled && nz_energy_sample(window, run->power) == NZ_OK;
         if (!nz_progress_step(run->progress, "quiet", 0, 0)) return nz_fail(NZ_E_CANCELLED, "stopped by the user");
     }
-    if (nz_cpu_times_get(ret_after, NULL) != NZ_OK) *ret_after = *ret_before;
+    if (nz_cpu_times_get(ret_after, run->options->roots) != NZ_OK) *ret_after = *ret_before;
     return NZ_OK;
 }
 
@@ -148,8 +148,8 @@ static nz_status run_block(nz_run *run, timer *t) {
                                                             : (json_int_t)fmin(wanted, 100000);
     sampler s = {.run = run};
     nz_cpu_times before, after;
-    json_t *answer = NULL;
-    bool cpu = nz_cpu_times_get(&before, NULL) == NZ_OK;
+    NZ_AUTO_JSON json_t *answer = NULL;
+    bool cpu = nz_cpu_times_get(&before, run->options->roots) == NZ_OK;
     uint64_t begin = nz_clock_ns();
     if (run->power) sample_power(&s);
     NZ_TRY(nz_ask(run, t->variant, &answer, "time", json_pack("{s:I}", "count", count), "latency",
@@ -160,14 +160,12 @@ static nz_status run_block(nz_run *run, timer *t) {
         NZ_TRY(note_energy(t, &s, (size_t)json_integer_value(json_object_get(answer, "runs"))));
     }
     t->spent_s += (double)(nz_clock_ns() - begin) * 1e-9;
-    if (cpu && nz_cpu_times_get(&after, NULL) == NZ_OK) {
+    if (cpu && nz_cpu_times_get(&after, run->options->roots) == NZ_OK) {
         t->busy += after.busy - before.busy;
         t->idle += after.idle > before.idle ? after.idle - before.idle : 0;
         t->steal += after.steal - before.steal;
     }
-    nz_status status = take_times(t, answer);
-    json_decref(answer);
-    NZ_TRY(status);
+    NZ_TRY(take_times(t, answer));
     double width;
     NZ_TRY(median_interval(&width, t));
     t->done = t->blocks >= LEAST_BLOCKS && (width < wanted_interval || t->spent_s >= run->options->budget_s);
@@ -179,7 +177,7 @@ static nz_status run_block(nz_run *run, timer *t) {
 /* What the machine has in use, less what the other workers hold. */
 static double machine_memory(const nz_run *run, const nz_variant *mine) {
     nz_memory_machine machine;
-    if (nz_memory_machine_get(&machine, NULL) != NZ_OK) return NAN;
+    if (nz_memory_machine_get(&machine, run->options->roots) != NZ_OK) return NAN;
     double used = (double)machine.used_bytes;
     for (size_t i = 0; i < run->variant_count; i++) {
         nz_memory_process other;
@@ -197,7 +195,7 @@ static nz_status measure_memory(nz_run *run, nz_variant *v) {
     json_object_del(answer, "ok");
     json_object_set_new(answer, "machine", nz_json_real(machine_memory(run, v)));
     nz_gpu gpu;
-    if (nz_gpu_get(&gpu, NULL) == NZ_OK) {
+    if (nz_gpu_get(&gpu, run->options->roots) == NZ_OK) {
         json_object_set_new(answer, "gpu_util_pct", nz_json_real(gpu.util_pct));
         json_object_set_new(answer, "gpu_mem_bytes", nz_json_real(gpu.mem_bytes));
     } else {

@@ -13,6 +13,7 @@
 #include "core/json.h"
 #include "core/random.h"
 #include "graph/build.h"
+#include "netzip/measure.h"
 #include "netzip/metric.h"
 #include "netzip/onnx.h"
 #include "test.h"
@@ -354,6 +355,37 @@ static void data_that_does_not_fit_is_a_reason_not_a_failure(void **state) {
     nz_compare_result_done(&result);
 }
 
+static void energy_is_measured_over_the_timed_inferences(void **state) {
+    (void)state;
+    const char *const models[] = {save("e1.onnx", (recipe){1, -1, false, NULL}),
+                                  save("e2.onnx", (recipe){2, -1, false, NULL})};
+    nz_compare_options o = options(models, 2, "synthetic:shapes,limit=10");
+    nz_roots gpus = {.nvml = getenv("NETZIP_FAKE_NVML")};
+    nz_compare_result result;
+    if (!gpus.nvml || access(gpus.nvml, R_OK) != 0) nz_test_skip("NETZIP_FAKE_NVML names no library");
+    o.roots = &gpus;
+    o.power = "nvml";
+    o.metrics = "energy,gpu_util_pct,top1";
+    json_t *document = run(&o, &result);
+    check_document(document);
+    assert_string_equal(text(json_object_get(json_object_get(document, "run"), "host"), "power_source"), "nvml");
+    for (size_t i = 0; i < 2; i++) {
+        assert_string_equal(text(metric(document, i, "energy_j"), "source"), "measured");
+        assert_true(value(document, i, "energy_j") > 0 && value(document, i, "power_w") > 0);
+        assert_true(value(document, i, "power_max_w") >= value(document, i, "power_w") * 0.99);
+        assert_true(value(document, i, "idle_power_w") > 0);
+        assert_true(json_integer_value(json_object_get(metric(document, i, "energy_j"), "n")) > 0);
+        nz_assert_near(value(document, i, "gpu_util_pct"), 60, 1e-9, 0);
+    }
+    const json_t *second = model(document, 1);
+    double efficiency =
+        json_number_value(json_object_get(json_object_get(json_object_get(second, "ratios"), "efficiency"), "value"));
+    nz_assert_near(efficiency, value(document, 0, "energy_j") / value(document, 1, "energy_j"), 1e-12, 0);
+    assert_true(json_is_real(json_object_get(json_object_get(second, "ocs"), "value")));
+    json_decref(document);
+    nz_compare_result_done(&result);
+}
+
 static void wrong_options_are_refused_before_anything_runs(void **state) {
     (void)state;
     const char *path = save("o.onnx", (recipe){1, -1, false, NULL});
@@ -580,6 +612,7 @@ int main(void) {
         cmocka_unit_test(without_data_the_rest_is_measured),
         cmocka_unit_test(threads_and_batches_are_variants),
         cmocka_unit_test(data_that_does_not_fit_is_a_reason_not_a_failure),
+        cmocka_unit_test(energy_is_measured_over_the_timed_inferences),
         cmocka_unit_test(wrong_options_are_refused_before_anything_runs),
         cmocka_unit_test(a_worker_that_is_killed_fails_alone),
         cmocka_unit_test(a_killed_run_resumes_to_the_same_results),
