@@ -58,6 +58,7 @@ void nz_labels_draw(nz_canvas *canvas, const nz_labels *labels) {
     /* The line comes last, so that a second attempt can leave it out. */
     size_t taken_count = labels->count;
     for (size_t i = 0; i < labels->count; i++) {
+        if (!*labels->names[i]) continue;
         nz_text name = {0};
         nz_box box;
         nz_canvas_fit(canvas, &name, labels->names[i], LABEL_SIZE, false, LABEL_WIDEST);

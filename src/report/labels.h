@@ -8,7 +8,7 @@
 typedef struct nz_labels {
     size_t count;
     const nz_point *points;
-    const char *const *names;
+    const char *const *names; /**< "": none */
     const size_t *colours;
     const nz_point *line; /**< corners of a line that names had better not cross */
     size_t line_count;

@@ -69,7 +69,9 @@ void nz_number_plan(nz_view *view, size_t c) {
         double value = nz_view_at(view, r, c)->value / column->scale;
         if (isfinite(value)) needed = needed > decimals_needed(value, most) ? needed : decimals_needed(value, most);
     }
-    column->decimals = needed;
+    /* Values of different sizes keep three digits each; decimals alike would give some none and others too many. */
+    bool decades = !percent && largest > 100 * smallest;
+    column->decimals = decades ? NZ_DECIMALS_EACH : needed;
 }
 
 static void put_signed(nz_text *out, double value, int decimals) {
@@ -106,12 +108,14 @@ void nz_put_value(nz_text *out, const nz_view_column *column, double value) {
         return;
     }
     double shown = value / column->scale, size = fabs(shown);
+    bool each = column->decimals == NZ_DECIMALS_EACH;
+    int decimals = each ? clamp(decimals_for(size, 3), 0, 6) : column->decimals;
     if (size >= 1e7 || (size > 0 && size < 1e-5))
         put_power(out, shown);
-    else if (size > 0 && size < pow(10, -column->decimals)) /* a small one among large ones keeps two digits */
+    else if (size > 0 && size < pow(10, -decimals)) /* a small one among large ones keeps two digits */
         put_signed(out, shown, clamp(decimals_for(size, 2), 0, 7));
     else
-        put_signed(out, shown, column->decimals);
+        put_signed(out, shown, decimals);
 }
 
 void nz_put_value_unit(nz_text *out, const nz_view_column *column, double value) {
@@ -132,7 +136,11 @@ void nz_put_ratio(nz_text *out, double value) {
     else if (fabs(value) >= 1e5)
         put_power(out, value);
     else
-        put_signed(out, value, fabs(value) >= 99.95 ? 1 : fabs(value) >= 0.9995 || value == 0 ? 2 : 3);
+        put_signed(out, value,
+                   fabs(value) >= 999.5                  ? 0
+                   : fabs(value) >= 99.95                ? 1
+                   : fabs(value) >= 0.9995 || value == 0 ? 2
+                                                         : 3);
 }
 
 void nz_put_detail(nz_text *out, const nz_view_column *column, const nz_view_cell *cell) {

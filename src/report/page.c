@@ -86,7 +86,7 @@ static void put_list(nz_text *out, const char *class, const char *title, const n
 static void put_part(nz_text *out, const nz_view *view, const nz_summary_part *part) {
     const nz_view_row *row = &view->rows[part->row];
     nz_text_append(out, "<article class=box><h3><bdi>");
-    nz_put_html(out, row->label);
+    nz_page_put_name(out, row->label);
     nz_text_append(out, "</bdi></h3>\n");
     if (row->failed) {
         nz_text_append(out, "<p class=warn>Failed: <bdi>");
@@ -103,16 +103,26 @@ static void put_part(nz_text *out, const nz_view *view, const nz_summary_part *p
     nz_text_append(out, "</article>\n");
 }
 
+enum { MOST_PARTS = 9 }; /* unfolded */
+
+static bool has_words(const nz_view *view, const nz_summary_part *part) {
+    return part->gains.length || part->losses.length || part->noise.length || part->remarks.length ||
+           view->rows[part->row].failed;
+}
+
 static void put_summary(nz_text *out, const nz_view *view, const nz_summary *summary) {
     nz_text_append(out, "<h2 id=words>In plain words</h2>\n");
     put_lines(out, "warn", &summary->warnings);
+    size_t told = 0, all = 0;
+    for (size_t i = 0; i < summary->count; i++) all += has_words(view, &summary->parts[i]);
     nz_text_append(out, "<div class=parts>\n");
     for (size_t i = 0; i < summary->count; i++) {
-        const nz_summary_part *part = &summary->parts[i];
-        bool empty = !part->gains.length && !part->losses.length && !part->noise.length && !part->remarks.length;
-        if (!empty || view->rows[part->row].failed) put_part(out, view, part);
+        if (!has_words(view, &summary->parts[i])) continue;
+        if (told++ == MOST_PARTS)
+            nz_text_appendf(out, "</div>\n<details><summary>%zu more</summary><div class=parts>\n", all - MOST_PARTS);
+        put_part(out, view, &summary->parts[i]);
     }
-    nz_text_append(out, "</div>\n");
+    nz_text_append(out, all > MOST_PARTS ? "</div></details>\n" : "</div>\n");
 }
 
 static void put_figure(nz_text *out, const nz_plot *plot) {

@@ -9,6 +9,9 @@
 /** Writes the whole page. `view` is only changed by keeping more of its document's strings. */
 NZ_CHECKED nz_status nz_page_put(nz_text *out, nz_view *view, const nz_plots *plots);
 
+/** A model's name as element content, a long one shortened. */
+void nz_page_put_name(nz_text *out, const char *name);
+
 /* The parts, in the order of the page. */
 void nz_page_put_main_table(nz_text *out, const nz_view *view); /**< with its notes */
 void nz_page_put_all_metrics(nz_text *out, const nz_view *view);

@@ -39,7 +39,7 @@ const char nz_page_style[] =
     "th.text,td.text{text-align:left}\n"
     "th[scope=row]{font-weight:600;text-align:left}\n"
     ".stick{position:sticky;left:0;background:var(--card);z-index:1;box-shadow:1px 0 0 var(--line)}\n"
-    ".stick{max-width:min(16rem,38vw);min-width:6rem;overflow-wrap:anywhere;padding-left:.8rem}\n"
+    ".stick{max-width:min(16rem,38vw);min-width:min(9.5rem,27vw);overflow-wrap:anywhere;padding-left:.8rem}\n"
     "td{white-space:nowrap}\n"
     "td.text{white-space:normal;min-width:6rem;overflow-wrap:anywhere}\n"
     "td.best{font-weight:700;color:var(--good)}\n"

@@ -11,6 +11,8 @@
 #include "report/page.h"
 #include "report/table.h"
 
+enum { NAME_MOST = 60 }; /* characters of a name; the whole of it stands in the provenance and in its tooltip */
+
 /* Escapes a built text and empties it. */
 static void put_escaped(nz_text *out, nz_text *plain) {
     if (plain->data) nz_put_html(out, plain->data);
@@ -18,12 +20,25 @@ static void put_escaped(nz_text *out, nz_text *plain) {
     nz_text_done(plain);
 }
 
+void nz_page_put_name(nz_text *out, const char *name) {
+    nz_text shown = {0};
+    nz_put_short(&shown, name, NAME_MOST);
+    bool whole = shown.data && strcmp(shown.data, name) == 0;
+    if (!whole) {
+        nz_text_append(out, "<span title=\"");
+        nz_put_html(out, name);
+        nz_text_append(out, "\">");
+    }
+    put_escaped(out, &shown);
+    if (!whole) nz_text_append(out, "</span>");
+}
+
 /* A model's name with the spot of its colour in the plots. */
 static void put_label(nz_text *out, const nz_view_row *row) {
     nz_text_appendf(
         out, "<svg class=sw viewBox=\"0 0 10 10\" aria-hidden=true><circle cx=5 cy=5 r=5 fill=\"#%06x\"/></svg><bdi>",
         nz_palette(row->colour));
-    nz_put_html(out, row->label);
+    nz_page_put_name(out, row->label);
     nz_text_append(out, "</bdi>");
 }
 

@@ -21,7 +21,21 @@ static bool has_shape(const nz_view_row *row) {
     return false;
 }
 
-/* The rows that are drawn: all, or those with the highest OCS where there are too many to tell apart. */
+/* Whether another variant of the model did better, or as well and stands before it. */
+static bool is_outdone(const nz_view *view, size_t row) {
+    bool partial;
+    double own = nz_view_ocs(&view->rows[row], &partial);
+    for (size_t r = 0; r < view->row_count; r++) {
+        double ocs = nz_view_ocs(&view->rows[r], &partial);
+        if (r == row || view->rows[r].colour != view->rows[row].colour || !has_shape(&view->rows[r])) continue;
+        if (ocs > own || (isnan(own) && !isnan(ocs)) || (r < row && !(own > ocs) && !(isnan(ocs) && !isnan(own))))
+            return true;
+    }
+    return false;
+}
+
+/* The rows that are drawn: the best variant of each model, those with the highest OCS where there are too many models to
+ * tell apart. */
 static size_t choose(const nz_view *view, size_t chosen[MOST_SHAPES], size_t *ret_all) {
     size_t count = 0;
     double scores[MOST_SHAPES];
@@ -31,6 +45,7 @@ static size_t choose(const nz_view *view, size_t chosen[MOST_SHAPES], size_t *re
         double ocs = nz_view_ocs(&view->rows[r], &partial), score = isnan(ocs) ? -INFINITY : ocs;
         if (!has_shape(&view->rows[r])) continue;
         ++*ret_all;
+        if (is_outdone(view, r)) continue;
         size_t at = count < MOST_SHAPES ? count++ : score > scores[MOST_SHAPES - 1] ? MOST_SHAPES - 1 : MOST_SHAPES;
         if (at == MOST_SHAPES) continue;
         for (; at > 0 && scores[at - 1] < score; at--) {
@@ -203,7 +218,10 @@ void nz_radar_draw(nz_canvas *canvas, const nz_plot *plot) {
     double y = CENTRE_Y + RADIUS + 62;
     for (size_t k = 0; k < count; k++, y += LEGEND_ROW) draw_legend_row(canvas, &view->rows[chosen[k]], y);
     nz_text note = {0};
-    if (count < all) nz_text_appendf(&note, "the %zu of %zu with the highest OCS", count, all);
+    if (count < all && view->names < view->row_count)
+        nz_text_append(&note, "the variant of each model with the highest OCS");
+    else if (count < all)
+        nz_text_appendf(&note, "the %zu of %zu with the highest OCS", count, all);
     if (partial)
         nz_text_appendf(&note, "%s* without the ratios that are not available", count < all ? " \xc2\xb7 " : "");
     if (note.data)

@@ -12,7 +12,7 @@
 #include "report/plots.h"
 #include "report/table.h"
 
-enum { HEIGHT = 352, MOST_POINTS = 200 };
+enum { HEIGHT = 352, MOST_POINTS = 200, FEW_POINTS = 14 };
 
 /* The accuracy that the ratios are made of, else the first one with values; column_count: none. */
 static size_t accuracy_column(const nz_view *view) {
@@ -92,6 +92,7 @@ typedef struct frame {
     size_t rows[MOST_POINTS];
     double costs[MOST_POINTS], worths[MOST_POINTS];
     nz_point points[MOST_POINTS];
+    size_t front_count, front[MOST_POINTS];
     size_t step_count;
     nz_point steps[2 * MOST_POINTS + 1];
 } frame;
@@ -178,9 +179,10 @@ static void draw_axes(nz_canvas *canvas, frame *f) {
 
 /* Everything right of and below the steps is beaten by a model on them. */
 static void plan_front(frame *f) {
-    size_t front[MOST_POINTS], count = nz_pareto(front, f->costs, f->worths, f->count), used = 0;
-    for (size_t i = 0; i < count; i++) {
-        nz_point p = f->points[front[i]];
+    size_t used = 0;
+    f->front_count = nz_pareto(f->front, f->costs, f->worths, f->count);
+    for (size_t i = 0; i < f->front_count; i++) {
+        nz_point p = f->points[f->front[i]];
         f->steps[used] = (nz_point){p.x, i ? f->steps[used - 1].y : f->bottom};
         f->steps[used + 1] = p;
         used += 2;
@@ -228,12 +230,22 @@ static void draw_points(nz_canvas *canvas, const frame *f) {
     }
 }
 
+/* Where there are too many points to name them all: those on the front, and the first one of each model. */
+static bool is_named(const frame *f, size_t i) {
+    bool named = f->count <= FEW_POINTS;
+    for (size_t k = 0; k < f->front_count && !named; k++) named = f->front[k] == i;
+    if (named) return true;
+    for (size_t k = 0; k < i; k++)
+        if (f->plot->view->rows[f->rows[k]].colour == f->plot->view->rows[f->rows[i]].colour) return false;
+    return true;
+}
+
 static void draw_labels(nz_canvas *canvas, const frame *f) {
     const nz_view *view = f->plot->view;
     const char *names[MOST_POINTS];
     size_t colours[MOST_POINTS];
     for (size_t i = 0; i < f->count; i++) {
-        names[i] = view->rows[f->rows[i]].label;
+        names[i] = is_named(f, i) ? view->rows[f->rows[i]].label : "";
         colours[i] = view->rows[f->rows[i]].colour;
     }
     nz_labels labels = {.count = f->count, .points = f->points, .names = names, .colours = colours};

@@ -54,6 +54,10 @@ nz_change nz_summary_change(const nz_view_column *column, const nz_view_cell *ba
     return better ? NZ_CHANGE_GAIN : NZ_CHANGE_LOSS;
 }
 
+static void put_factor(nz_text *out, double factor) {
+    nz_put_fixed(out, factor, factor >= 99.5 ? 0 : factor >= 9.95 ? 1 : 2);
+}
+
 /* "2.00x lower", "3.1% higher", "0.20 points lower". */
 static void put_change(nz_text *out, const nz_view_column *column, double base, double own) {
     bool up = own > base;
@@ -69,7 +73,7 @@ static void put_change(nz_text *out, const nz_view_column *column, double base, 
     if (!(base > 0 && own > 0) || !isfinite(factor)) {
         nz_text_append(out, way);
     } else if (factor >= 1.2) {
-        nz_put_fixed(out, factor, factor >= 99.5 ? 0 : factor >= 9.95 ? 1 : 2);
+        put_factor(out, factor);
         nz_text_appendf(out, "\xc3\x97 %s", way);
     } else {
         double percent = fabs(own / base - 1) * 100;
@@ -127,7 +131,7 @@ static void remark_zeros(nz_text *out, const nz_view *view, size_t row) {
         nz_text_append(&s, "% of the weights are zero: zeros are stored like other numbers.");
         if (entropy.known && entropy.own > 0 && entropy.base / entropy.own >= 1.05) {
             nz_text_append(&s, " Packed by a general compressor its weights would take ");
-            nz_put_fixed(&s, entropy.base / entropy.own, 2);
+            put_factor(&s, entropy.base / entropy.own);
             nz_text_append(&s, "\xc3\x97 less than the baseline's.");
         }
         remark(out, &s);
@@ -151,9 +155,9 @@ static void remark_promise(nz_text *out, const nz_view *view, size_t row) {
     nz_text_append(&s, "The count of ");
     nz_text_append(&s, view->columns[c].title);
     nz_text_append(&s, " promises a speedup of ");
-    nz_put_fixed(&s, promised, 2);
+    put_factor(&s, promised);
     nz_text_append(&s, "; the clock shows ");
-    nz_put_fixed(&s, measured, 2);
+    put_factor(&s, measured);
     nz_text_append(&s, ".");
     remark(out, &s);
 }
@@ -312,7 +316,8 @@ static nz_status put_lead(nz_text *out, nz_view *view) {
     NZ_TRY(first_string(view, &host, json_object_get(view->run, "host"), host_keys, NZ_COUNT(host_keys)));
     NZ_TRY(first_string(view, &table, json_object_get(view->run, "table"), table_keys, NZ_COUNT(table_keys)));
     NZ_TRY(first_string(view, &started, view->run, started_keys, NZ_COUNT(started_keys)));
-    nz_text_appendf(out, "%zu %s", view->row_count, view->row_count == 1 ? "model" : "models");
+    nz_text_appendf(out, "%zu %s", view->names, view->names == 1 ? "model" : "models");
+    if (view->names < view->row_count) nz_text_appendf(out, " in %zu variants", view->row_count);
     if (view->failed) nz_text_appendf(out, " (%zu failed)", view->failed);
     uint64_t samples = 0;
     for (size_t c = 0; c < view->column_count; c++)

@@ -90,6 +90,8 @@ double nz_table_number(const nz_view *view, size_t row, nz_table_column column) 
 
 /* ---- notes ---- */
 
+enum { NOTE_NAME_MOST = 60 };
+
 static void add_note(nz_table_notes *notes, nz_text *line) {
     if (notes->status == NZ_OK)
         notes->status = nz_grow(&notes->lines, &notes->capacity, notes->count + 1, sizeof *notes->lines);
@@ -143,7 +145,7 @@ static void note_missing_cells(nz_table_notes *notes, const nz_view *view) {
             const nz_view_cell *cell = nz_view_at(view, r, c);
             if (!isnan(cell->value) || view->rows[r].failed || (!everywhere && !nz_view_is_main(view, c))) continue;
             nz_text line = {0};
-            nz_text_append(&line, view->rows[r].label);
+            nz_put_short(&line, view->rows[r].label, NOTE_NAME_MOST);
             nz_text_append(&line, ": no ");
             nz_text_append(&line, view->columns[c].title);
             nz_text_append(&line, ": ");
@@ -184,7 +186,9 @@ static void note_ratios(nz_table_notes *notes, const nz_view *view) {
             any = any || of_part;
             partial[i] = partial[i] || (of_part && row->without[i]);
             size_t of = nz_view_column_find(view, row->ratios[i].of);
-            bool known = of < view->column_count && view->columns[of].available == 0; /* told as a missing metric */
+            bool known = row->failed; /* then its cause is told already: the model failed, or a metric is missing */
+            if (of < view->column_count)
+                known = known || isnan(nz_view_at(view, r, of)->value) || isnan(nz_view_base_value(view, r, of));
             if (!isnan(row->ratios[i].value) || !*row->ratios[i].reason || known ||
                 strcmp(told, row->ratios[i].reason) == 0)
                 continue;
@@ -209,7 +213,7 @@ void nz_table_notes_get(nz_table_notes *ret_notes, const nz_view *view) {
     for (size_t r = 0; r < view->row_count; r++) {
         if (!view->rows[r].failed) continue;
         nz_text line = {0};
-        nz_text_append(&line, view->rows[r].label);
+        nz_put_short(&line, view->rows[r].label, NOTE_NAME_MOST);
         nz_text_append(&line, " failed: ");
         nz_text_append(&line, *view->rows[r].error ? view->rows[r].error : "no reason is given");
         add_note(ret_notes, &line);

@@ -283,6 +283,7 @@ static nz_status label_rows(nz_view *view) {
                 if (k < first_of_name) first_of_name = k;
             }
         row->colour = first_of_name < r ? rows[first_of_name].colour : colours++;
+        view->names = colours;
         row->label = row->name;
         if (same < 2) continue;
         nz_text text = {0};

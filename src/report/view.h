@@ -10,6 +10,7 @@
 #include "core/json.h"
 #include "netzip/metric.h"
 
+enum { NZ_DECIMALS_EACH = -1 };
 enum { NZ_VIEW_RATIOS = 4, NZ_VIEW_ROWS_MOST = 1000, NZ_VIEW_COLUMNS_MOST = 512 };
 
 typedef struct nz_view_cell {
@@ -31,7 +32,7 @@ typedef struct nz_view_column {
     size_t distinct;  /**< how many different values those are, counted up to 2 */
     /* How its values are written: value / scale with `decimals`, the heading says `shown_unit` */
     double scale;
-    int decimals;
+    int decimals; /**< NZ_DECIMALS_EACH: three digits of each value */
     char shown_unit[32];
 } nz_view_column;
 
@@ -67,6 +68,7 @@ typedef struct nz_view {
     bool has_ratios;
     bool has_technique; /**< some row's technique says more than its name */
     size_t failed;
+    size_t names;                  /**< different names among the rows */
     double lambda[NZ_VIEW_RATIOS]; /**< of OCS; NaN: not stated */
     double zeta;                   /**< NaN: not stated */
     size_t text_count, text_capacity;
