@@ -31,5 +31,6 @@ extern const nz_op nz_ops_select[];     /**< Compress, NonZero, Trilu, ReverseSe
 extern const nz_op nz_ops_shape[];      /**< Reshape, Squeeze, Shape, ...: the same elements under another shape */
 extern const nz_op nz_ops_softmax[];    /**< Softmax, LogSoftmax */
 extern const nz_op nz_ops_unary[];      /**< Exp, Sqrt, Abs, ...: mathematical functions of one tensor */
+extern const nz_op nz_ops_col2im[];     /**< Col2Im */
 
 #endif

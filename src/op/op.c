@@ -38,6 +38,7 @@ static const nz_op *const families[] = {
     nz_ops_softmax,
     nz_ops_unary,
     // clang-format on
+    nz_ops_col2im,
 };
 
 enum { TABLE_MOST = 512 };

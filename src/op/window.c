@@ -5,6 +5,7 @@
 
 /* Larger strides, pads, kernels and images mean a broken file, and below it no product here overflows. */
 #define MOST ((int64_t)1 << 30)
+#define TAPS_MOST ((int64_t)1 << 32)
 
 /* The list attribute `name` of `count` values within [least, MOST] into values; absent: all `otherwise`. */
 static nz_status read_list(const nz_op_ctx *ctx, const char *name, size_t count, int64_t least, int64_t otherwise,
@@ -134,6 +135,10 @@ nz_status nz_window_read(nz_window *ret_window, const nz_op_ctx *ctx, const nz_s
             NZ_TRY(read_list(ctx, "output_shape", (size_t)w.rank, 1, 1, wanted + first));
     }
     bool ceiling = form == NZ_WINDOW_POOL && nz_attr_int(ctx->node, "ceil_mode", 0) != 0;
+    int64_t taps = 1;
+    for (int axis = first; axis < 3; axis++)
+        if (w.kernel[axis] > 0 && (taps *= w.kernel[axis]) > TAPS_MOST)
+            return nz_op_fail(ctx, NZ_E_SHAPE, "a kernel of more than 2^32 taps");
     for (int axis = first; axis < 3; axis++)
         if (form == NZ_WINDOW_TRANSPOSED)
             NZ_TRY(transposed_axis(&w, ctx, axis, mode, more[axis], wanted[axis]));

@@ -279,6 +279,16 @@ static void moving_back_what_was_pooled_is_free(void **state) {
     assert_cost(&t, 0, 0);
 }
 
+static void adding_columns_back_is_1_per_input_element(void **state) {
+    (void)state;
+    op_case t = {0};
+    op_in(&t, NZ_F32, "1x8x4");
+    op_list(&t, 3, 3);
+    op_list(&t, 2, 2);
+    op_node(&t, "Col2Im", 1);
+    assert_cost(&t, 0, 32);
+}
+
 static void costs_of_unknown_shapes_are_refused(void **state) {
     (void)state;
     op_case t = {0};
@@ -310,6 +320,7 @@ int main(void) {
         cmocka_unit_test(resize_costs_by_its_taps),
         cmocka_unit_test(quantising_is_free_but_counted_apart),
         cmocka_unit_test(moving_back_what_was_pooled_is_free),
+        cmocka_unit_test(adding_columns_back_is_1_per_input_element),
         cmocka_unit_test(costs_of_unknown_shapes_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
