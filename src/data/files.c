@@ -25,6 +25,7 @@ nz_status nz_files_add(nz_files *files, const char *path, int32_t label) {
 void nz_files_done(nz_files *files) {
     for (size_t i = 0; i < files->count; i++) free(files->entries[i].path);
     free(files->entries);
+    free(files->root);
     *files = (nz_files){0};
 }
 
@@ -114,9 +115,11 @@ const char *nz_files_path(const nz_source *source, size_t i) {
 void nz_files_identify(const nz_source *source, size_t i, nz_text *text) {
     const nz_files *files = source->state;
     struct stat info;
-    const char *path = files->entries[i].path;
+    const char *path = files->entries[i].path, *shown = path;
     long long size = stat(path, &info) == 0 ? (long long)info.st_size : -1;
-    nz_text_appendf(text, "%s %lld", strlen(path) > files->root ? path + files->root : path, size);
+    size_t root = files->root ? strlen(files->root) : 0;
+    if (root && strncmp(path, files->root, root) == 0) shown = path + root;
+    nz_text_appendf(text, "%s %lld", shown + strspn(shown, "/"), size);
 }
 
 void nz_files_close(nz_source *source) {

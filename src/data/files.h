@@ -12,7 +12,7 @@ typedef struct nz_files {
         char *path;
         int32_t label; /**< -1: none */
     } * entries;
-    size_t root; /**< bytes of every path that are the same wherever the set lies: left out of the fingerprint */
+    char *root; /**< the folder that the set lies in: left out of the fingerprint; on the heap */
 } nz_files;
 
 /** Adds a copy of `path`. */

@@ -8,35 +8,6 @@
 #include "data/files.h"
 #include "data/labels.h"
 
-/* The folder that holds the classes: of the first split that is there, or the set's own where it has no splits. */
-static nz_status find_root(char **ret_root, const char **ret_split, const char *path, const nz_data_options *options) {
-    static const char *const known[] = {"train", "test", "val"};
-    const char *splits[2];
-    size_t count = nz_data_splits(options, splits);
-    if (!nz_dir_exists(path)) return nz_fail(NZ_E_IO, "%s: is not a folder", path);
-    for (size_t i = 0; i < count; i++) {
-        NZ_AUTO_FREE char *root = NULL;
-        NZ_TRY(nz_path_join(&root, path, splits[i]));
-        if (!nz_dir_exists(root)) continue;
-        *ret_root = NZ_STEAL(root);
-        *ret_split = splits[i];
-        return NZ_OK;
-    }
-    nz_text there = {0};
-    for (size_t i = 0; i < NZ_COUNT(known); i++) {
-        NZ_AUTO_FREE char *root = NULL;
-        NZ_TRY(nz_path_join(&root, path, known[i]));
-        if (nz_dir_exists(root)) nz_text_appendf(&there, "%s%s", there.length ? " and " : "", known[i]);
-    }
-    nz_status status = NZ_OK;
-    if (there.length || options->split != NZ_SPLIT_UNSTATED)
-        status = nz_data_fail_split(path, options, there.data ? there.data : "");
-    else
-        status = nz_strdup(ret_root, path);
-    nz_text_done(&there);
-    return status;
-}
-
 static nz_status folders_only(char ***ret_names, size_t *ret_count, const char *root) {
     char **names = NULL;
     size_t count = 0, kept = 0;
@@ -59,6 +30,45 @@ static nz_status folders_only(char ***ret_names, size_t *ret_count, const char *
     *ret_names = names;
     *ret_count = kept;
     return NZ_OK;
+}
+
+/* A split is a folder of folders: one that holds images is a class, which may well be called "train". */
+static nz_status holds_folders(bool *ret_holds, const char *path) {
+    char **names = NULL;
+    size_t count = 0;
+    if (nz_dir_exists(path)) NZ_TRY(folders_only(&names, &count, path));
+    nz_labels_free(names, count);
+    *ret_holds = count > 0;
+    return NZ_OK;
+}
+
+/* The folder that holds the classes: of the first split that is there, or the set's own where it has no splits. */
+static nz_status find_root(char **ret_root, const char **ret_split, const char *path, const nz_data_options *options) {
+    static const char *const known[] = {"train", "test", "val"};
+    const char *splits[2];
+    size_t count = nz_data_splits(options, splits);
+    if (!nz_dir_exists(path)) return nz_fail(NZ_E_IO, "%s: is not a folder", path);
+    for (size_t i = 0; i < count; i++) {
+        NZ_AUTO_FREE char *root = NULL;
+        NZ_TRY(nz_path_join(&root, path, splits[i]));
+        bool there = false;
+        NZ_TRY(holds_folders(&there, root));
+        if (!there) continue;
+        *ret_root = NZ_STEAL(root);
+        *ret_split = splits[i];
+        return NZ_OK;
+    }
+    NZ_AUTO(nz_text_done) nz_text there = {0};
+    for (size_t i = 0; i < NZ_COUNT(known); i++) {
+        NZ_AUTO_FREE char *root = NULL;
+        NZ_TRY(nz_path_join(&root, path, known[i]));
+        bool held = false;
+        NZ_TRY(holds_folders(&held, root));
+        if (held) nz_text_appendf(&there, "%s%s", there.length ? " and " : "", known[i]);
+    }
+    if (there.length || options->split != NZ_SPLIT_UNSTATED)
+        return nz_data_fail_split(path, options, there.data ? there.data : "");
+    return nz_strdup(ret_root, path);
 }
 
 /* A line names a folder as a whole, or by its first word ("n01440764 tench"). */
@@ -107,7 +117,7 @@ static nz_status folder_open(nz_source *source, const char *path, const nz_data_
     source->state = files;
     source->channels = 3;
     NZ_TRY(find_root(&root, &source->split, path, options));
-    files->root = strlen(root);
+    NZ_TRY(nz_strdup(&files->root, root));
     char **folders = NULL;
     size_t count = 0;
     NZ_TRY(folders_only(&folders, &count, root));

@@ -12,8 +12,9 @@
 #include "data/image.h"
 
 enum {
-    SCANS_MAX = 256,       /* of a progressive file: each costs a pass over all coefficients */
-    PIXELS_PER_BYTE = 4096 /* Huffman coding needs a bit per 64 pixels at least; arithmetic coding less */
+    SCANS_MAX = 256,        /* of a progressive file: each costs a pass over all coefficients */
+    PIXELS_PER_BYTE = 1024, /* Huffman coding needs a bit per 64 pixels at least */
+    PIXELS_PER_BYTE_ARITHMETIC = 65536
 };
 
 /* All that must survive a longjmp lives here, not in locals. */
@@ -66,7 +67,8 @@ static void cmyk_to_rgb(uint8_t *rgb, const uint8_t *cmyk, size_t width) {
 static nz_status start(decoder *d, const uint8_t *bytes, size_t count) {
     jpeg_mem_src(&d->info, bytes, (unsigned long)count);
     jpeg_read_header(&d->info, TRUE);
-    NZ_TRY(nz_image_check_size(d->name, d->info.image_width, d->info.image_height, count, PIXELS_PER_BYTE));
+    NZ_TRY(nz_image_check_size(d->name, d->info.image_width, d->info.image_height, count,
+                               d->info.arith_code ? PIXELS_PER_BYTE_ARITHMETIC : PIXELS_PER_BYTE));
     int components = d->info.num_components;
     if (components != 1 && components != 3 && components != 4)
         return nz_fail(NZ_E_UNSUPPORTED, "%s: a JPEG of %d components; 1, 3 and 4 are read", d->name, components);

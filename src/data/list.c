@@ -137,7 +137,7 @@ static nz_status read_table(nz_source *source, const nz_csv *table, const char *
     NZ_AUTO_FREE char *folder = NULL;
     NZ_TRY(nz_alloc(&numbers, table->rows, sizeof *numbers));
     NZ_TRY(nz_path_folder(&folder, path));
-    files->root = strlen(folder);
+    NZ_TRY(nz_strdup(&files->root, folder));
     NZ_TRY(read_labels(numbers, source, table, labels, path, options));
     if (split == table->columns) {
         if (options->split != NZ_SPLIT_UNSTATED)

@@ -11,8 +11,7 @@
 #include "core/text.h"
 #include "data/image.h"
 
-/* Deflate packs at most 1032 to 1, and a pixel takes at least one bit. */
-enum { PIXELS_PER_BYTE = 1032 * 8, CHUNK_BYTES_MAX = 8 << 20 };
+enum { DEFLATE_MOST = 1032 /* bytes out of one */, CHUNK_BYTES_MAX = 8 << 20 };
 
 /* All that must survive a longjmp lives here, not in locals. */
 typedef struct coder {
@@ -51,8 +50,9 @@ static nz_status prepare(coder *c) {
     png_set_read_fn(c->png, c, read_bytes);
     png_read_info(c->png, c->info);
     png_uint_32 width = png_get_image_width(c->png, c->info), height = png_get_image_height(c->png, c->info);
-    NZ_TRY(nz_image_check_size(c->name, width, height, c->count, PIXELS_PER_BYTE));
     int color = png_get_color_type(c->png, c->info), depth = png_get_bit_depth(c->png, c->info);
+    unsigned pixel_bits = (unsigned)depth * png_get_channels(c->png, c->info);
+    NZ_TRY(nz_image_check_size(c->name, width, height, c->count, DEFLATE_MOST * 8 / pixel_bits));
     if (depth == 16) png_set_strip_16(c->png);
     if (color == PNG_COLOR_TYPE_PALETTE) png_set_palette_to_rgb(c->png);
     if (color == PNG_COLOR_TYPE_GRAY && depth < 8) png_set_expand_gray_1_2_4_to_8(c->png);

@@ -114,6 +114,11 @@ static void imagefolder_orders_classes_and_files_by_name(void **state) {
     assert_string_equal(nz_data_class_name(val, 0), "ant");
     AUTO_DATA whole = open_good(spec_of("imagefolder", "folder/val", ""), NZ_DATA_TRAIN); /* no splits below */
     assert_int_equal(nz_data_count(whole), 1);
+    put_png("vehicles/train/a.png", 4, 4, 1, 1, 1); /* a class that is called so is no split */
+    put_png("vehicles/bus/a.png", 4, 4, 1, 1, 1);
+    AUTO_DATA vehicles = open_good(spec_of("imagefolder", "vehicles", ""), NZ_DATA_TRAIN);
+    assert_string_equal(labels_of(vehicles), "0 1");
+    assert_string_equal(nz_data_class_name(vehicles, 1), "train");
     nz_dataset *none = NULL;
     nz_assert_fails(nz_data_open(&none, spec_of("imagefolder", "folder", "split=test"), NULL, NZ_DATA_COMPARE, NULL),
                     NZ_E_IO, "no test samples here; there is train and val");
@@ -335,7 +340,9 @@ static void fingerprints_tell_sets_apart(void **state) {
     put_png("fpf2/a/x.png", 4, 4, 1, 2, 3);
     AUTO_DATA here = open_good(spec_of("imagefolder", "fpf1", ""), NZ_DATA_COMPARE);
     AUTO_DATA there = open_good(spec_of("imagefolder", "fpf2", ""), NZ_DATA_COMPARE);
+    AUTO_DATA slash = open_good(spec_of("imagefolder", "fpf1/", ""), NZ_DATA_COMPARE);
     assert_string_equal(nz_data_fingerprint(here), nz_data_fingerprint(there));
+    assert_string_equal(nz_data_fingerprint(here), nz_data_fingerprint(slash));
 }
 
 static void images_are_shown_before_arithmetic(void **state) {
