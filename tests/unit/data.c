@@ -3,6 +3,7 @@
 #include "data_files.h"
 
 #include "data/npz.h"
+#include "graph/build.h"
 
 static void cifar10_reads_records_in_file_order(void **state) {
     (void)state;
@@ -374,6 +375,46 @@ static void the_model_decides_what_the_command_line_leaves_open(void **state) {
     assert_string_equal(nz_data_preprocess(bare), "scale=1/255");
 }
 
+/* A model that is nothing but its one input. */
+static nz_graph *model_of(const nz_shape *shape, const char *preprocess) {
+    nz_graph *graph = NULL;
+    int value = -1;
+    nz_assert_ok(nz_graph_new(&graph));
+    nz_assert_ok(nz_graph_add_value(graph, &value, "input", NZ_F32, shape));
+    nz_assert_ok(nz_graph_add_input(graph, value));
+    if (preprocess) nz_assert_ok(nz_graph_set_meta(graph, "netzip.preprocess", preprocess));
+    return graph;
+}
+
+static void a_model_states_size_layout_and_preprocessing(void **state) {
+    (void)state;
+    put_cifar("formodel/test_batch.bin", 1, (const uint8_t[]){1}, 1, 0);
+    const char *spec = spec_of("cifar10", "formodel", "");
+    NZ_AUTO_GRAPH nz_graph *planes = model_of(&(nz_shape){4, {-1, 3, 32, 32}}, "scale=1,mean=1");
+    NZ_AUTO_GRAPH nz_graph *last = model_of(&(nz_shape){4, {1, 32, 32, 3}}, "scale=1");
+    NZ_AUTO_GRAPH nz_graph *larger = model_of(&(nz_shape){4, {1, 3, 224, 224}}, NULL);
+    NZ_AUTO_GRAPH nz_graph *open_size = model_of(&(nz_shape){4, {1, 3, -1, -1}}, NULL);
+    AUTO_DATA a = NULL;
+    AUTO_DATA b = NULL;
+    AUTO_DATA c = NULL;
+    AUTO_DATA d = NULL;
+    nz_shape shape;
+    float x[3072], y[3072];
+    int32_t label;
+    nz_assert_ok(nz_data_open_for_model(&a, spec, NZ_DATA_COMPARE, planes));
+    assert_string_equal(nz_data_preprocess(a), "scale=1,mean=1");
+    nz_assert_ok(nz_data_open_for_model(&b, spec, NZ_DATA_COMPARE, last));
+    nz_data_shape(b, &shape);
+    assert_true(nz_shape_equal(&shape, &(nz_shape){3, {32, 32, 3}}));
+    nz_assert_ok(nz_data_get(a, 0, x, &label));
+    nz_assert_ok(nz_data_get(b, 0, y, &label));
+    for (size_t i = 0; i < 1024; i++)
+        for (size_t ch = 0; ch < 3; ch++) assert_true(x[ch * 1024 + i] + 1 == y[i * 3 + ch]);
+    nz_assert_fails(nz_data_open_for_model(&c, spec, NZ_DATA_COMPARE, larger), NZ_E_SHAPE, "the model wants 224x224");
+    nz_assert_ok(nz_data_open_for_model(&d, spec, NZ_DATA_COMPARE, open_size));
+    assert_true(nz_data_default_preprocess(d));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cifar10_reads_records_in_file_order),
@@ -392,6 +433,7 @@ int main(void) {
         cmocka_unit_test(fingerprints_tell_sets_apart),
         cmocka_unit_test(images_are_shown_before_arithmetic),
         cmocka_unit_test(the_model_decides_what_the_command_line_leaves_open),
+        cmocka_unit_test(a_model_states_size_layout_and_preprocessing),
     };
     return cmocka_run_group_tests_name("data", tests, NULL, NULL);
 }
