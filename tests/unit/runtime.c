@@ -251,7 +251,8 @@ static void residuals_that_live_on(void **state) {
     int first = graph_node(g, "Add", conv3(g, x, 16, 16), x);
     int second = graph_node(g, "Add", conv3(g, first, 16, 16), first);
     int third = graph_node(g, "Add", conv3(g, second, 16, 16), first);
-    int twice = graph_node(g, "Add", third, third);
+    int block = graph_node(g, "Add", conv3(g, relu(g, conv3(g, third, 16, 16)), 16, 16), third);
+    int twice = graph_node(g, "Add", graph_node(g, "Add", third, third), block);
     nz_assert_ok(nz_graph_add_output(g, second));
     nz_assert_ok(nz_graph_add_output(g, x));
     graph_finish(g, twice);
