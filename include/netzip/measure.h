@@ -102,16 +102,19 @@ NZ_API void nz_hardware_get(nz_hardware *ret_hardware, const nz_roots *roots);
 
 enum { NZ_POWER_PARTS = 16 };
 
+/** A domain that is shown but never added: core, uncore, psys. */
+typedef struct nz_power_part {
+    char name[32];
+    double joules;
+} nz_power_part;
+
 /** One reading of an open source. */
 typedef struct nz_power_reading {
     bool counts;   /**< joules comes from energy counters; otherwise watts is a momentary sample */
     double joules; /**< since the source was opened, wrap-around of the counters undone */
     double watts;
-    size_t part_count; /**< domains that are shown but never added: core, uncore, psys */
-    struct nz_power_part {
-        char name[32];
-        double joules;
-    } parts[NZ_POWER_PARTS];
+    size_t part_count; /**< of parts */
+    nz_power_part parts[NZ_POWER_PARTS];
 } nz_power_reading;
 
 /** What a source is and whether it can be used here. */
@@ -150,7 +153,7 @@ typedef struct nz_energy {
     size_t samples;
     double interval_s; /**< mean time between samples */
     size_t part_count;
-    struct nz_power_part parts[NZ_POWER_PARTS];
+    nz_power_part parts[NZ_POWER_PARTS];
 } nz_energy;
 
 /** A window being measured: begin, sample again and again, end. Plain data; nothing to release. */

@@ -50,7 +50,7 @@ static nz_status rapl_read(void *state, nz_power_reading *ret_reading) {
         NZ_TRY(read_zone(r, z));
         if (z->added) ret_reading->joules += z->joules;
         if (z->added || ret_reading->part_count >= NZ_POWER_PARTS) continue;
-        struct nz_power_part *part = &ret_reading->parts[ret_reading->part_count++];
+        nz_power_part *part = &ret_reading->parts[ret_reading->part_count++];
         snprintf(part->name, sizeof part->name, "%.31s", z->name);
         part->joules = z->joules;
     }

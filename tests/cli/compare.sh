@@ -1,0 +1,74 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# netzip compare and doctor as scripts see them: exit statuses, what goes where, the files.
+. "$(dirname "$0")/lib.sh"
+
+nz doctor
+status_is "doctor ends well" 0
+for word in clock cpu memory power runtime libraries; do has "doctor has a line on $word" "$T/out" "$word"; done
+nz doctor --json
+status_is "doctor --json ends well" 0
+has "doctor --json names its schema" "$T/out" '"schema": "netzip.doctor/1"'
+is "doctor --json is one object" "$(head -c 1 "$T/out")$(tail -c 2 "$T/out")" "{}"
+is "doctor --json is silent otherwise" "$(cat "$T/err")" ""
+
+nz compare
+status_is "compare without a model is wrong usage" 2
+nz compare nothing.onnx --budgte 3
+status_is "an unknown option is wrong usage" 2
+has "it suggests the near one" "$T/err" "did you mean --budget?"
+nz compare nothing.onnx --metrics latncy_ms
+status_is "an unknown metric is wrong usage" 2
+has "it suggests the near metric" "$T/err" "did you mean 'latency_ms'?"
+nz compare nothing.onnx --data imagefolder:/nonexistent
+status_is "missing data is a wrong input" 3
+nz compare nothing.onnx --lambda 1,2
+status_is "--lambda takes four numbers" 2
+nz worker
+status_is "worker by hand is wrong usage" 2
+nz --help
+lacks "worker is not in the help" "$T/out" "worker"
+
+nz compare /nonexistent.onnx --metrics disk_bytes
+status_is "a model that is missing has failed" 1
+has "the table shows it" "$T/out" "nonexistent"
+has "and the notes say why" "$T/out" "failed: /nonexistent.onnx"
+
+models=${NETZIP_SHARED:-../shared/data}/models
+net=$models/mnist-8.onnx
+digits=idx:${NETZIP_SHARED:-../shared/data}/mnist,scale=1,limit=200
+if [ ! -r "$net" ]; then
+    skip "a comparison of a real model" "$net is absent"
+    exit 0
+fi
+head -c 5000 "$net" >"$T/cut.onnx"
+
+nz compare "$net" Copy="$net" --data "$digits" --budget 0.1 --out "$T/report" --fail-if 'top1.drop > 0.5 || macs.ratio < 1'
+status_is "two good models end well" 0
+has "the table has the name" "$T/out" "Copy"
+has "the summary compares" "$T/out" "Against the baseline:"
+has "the missing sensor or the energy shows" "$T/out" "energy"
+for file in results.json manifest.json; do good "$file is written" test -s "$T/report/$file"; done
+good "no parts are left" test ! -e "$T/report/.work"
+good "no temporary file is left" sh -c "! ls '$T/report' | grep tmp-"
+
+nz compare "$net" "$T/cut.onnx" --data "$digits" --budget 0.1 --json
+status_is "a broken model among good ones gives 1" 1
+is "standard output is one object" "$(head -c 1 "$T/out")$(tail -c 2 "$T/out")" "{}"
+has "the good one has its accuracy" "$T/out" '"status": "ok"'
+has "the broken one has its error" "$T/out" '"status": "failed"'
+has "which names the file" "$T/out" 'cut.onnx: '
+
+nz compare "$net" Copy="$net" --data "$digits" --metrics top1 --fail-if 'top1 > 1 && macs.delta == 0'
+status_is "a condition that holds gives 1" 1
+has "it names the model and the value" "$T/err" "Copy/native/t1/b1: top1 is "
+
+steady() { # what no clock and no neighbour decides
+    grep -vE '"(started|seconds|mhz|load1|busy_before_pct)":' "$T/out"
+}
+nz compare "$net" --data "$digits" --metrics top1 --json
+steady >"$T/first"
+nz compare "$net" --data "$digits" --metrics top1 --json
+steady >"$T/second"
+same "a comparison of accuracy alone gives the same bytes twice" "$T/first" "$T/second"
+has "the accuracy is that of these 200 digits" "$T/first" '"n": 200'
