@@ -29,7 +29,7 @@ static nz_status find_naming(const nz_csv *table, size_t column, const char *pat
         numbers = nz_parse_int(&number, nz_csv_cell(table, r, column), "sample") == NZ_OK;
         if (!numbers) break;
         if (r == 0) first = number;
-        consecutive = consecutive && number - first == (long long)r;
+        consecutive = consecutive && (unsigned long long)number - (unsigned long long)first == r;
         bool fits = number >= 0 && (unsigned long long)number < table->rows && !seen[number];
         if (rows && !fits) wrong = r;
         rows = rows && fits;
