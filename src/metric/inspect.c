@@ -113,7 +113,8 @@ static nz_status fill(nz_inspection *in, const char *path, const nz_inspect_opti
     NZ_TRY(choose_metrics(in, options->metrics));
     NZ_TRY(nz_strdup(&in->path, path));
     NZ_TRY(nz_path_stem(&in->name, path));
-    NZ_TRY(nz_model_load(&in->graph, path));
+    /* Counting reads the weights where they lie; a session needs them aligned. */
+    NZ_TRY(options->per_layer ? nz_model_load(&in->graph, path) : nz_model_load_in_place(&in->graph, path));
     NZ_TRY(nz_sha256_file(in->sha256, path));
     NZ_TRY(nz_graph_facts_get(&in->facts, in->graph, options->bindings, options->binding_count));
     NZ_TRY(evaluate(in));
