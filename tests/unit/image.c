@@ -90,8 +90,7 @@ static void resizes_as_pillow_does(void **state) {
     (void)state;
     for (size_t i = 0; i < NZ_COUNT(resizes); i++) {
         NZ_AUTO(nz_image_done)
-        nz_image from = pattern(resizes[i].width, resizes[i].height, resizes[i].channels),
-                 to = {0};
+        nz_image from = pattern(resizes[i].width, resizes[i].height, resizes[i].channels), to = {0};
         nz_assert_ok(nz_image_resize(&to, &from, resizes[i].to_width, resizes[i].to_height));
         if (image_crc(&to) != resizes[i].crc)
             fail_msg("%dx%dx%d to %dx%d: %08x instead of %08x", from.width, from.height, from.channels, to.width,
@@ -217,6 +216,27 @@ static void headers_that_lie_are_refused(void **state) {
     nz_assert_fails(nz_image_decode(&image, jpeg, count, "lie.jpg"), NZ_E_FORMAT, "32639x32639");
 }
 
+/* A progressive file may ask for a pass over the whole image by every few bytes. */
+static void endless_scans_are_refused(void **state) {
+    (void)state;
+    enum { SCANS = 300 };
+    NZ_AUTO_FREE char *jpeg = NULL, *many = NULL;
+    size_t count = 0, scan = 0;
+    nz_assert_ok(
+        nz_file_read(&jpeg, &count, nz_test_source("tests/fuzz/corpus/image/rgb444_progressive.jpg"), 1 << 20));
+    for (size_t i = 0; i + 1 < count; i++)
+        if ((uint8_t)jpeg[i] == 0xff && (uint8_t)jpeg[i + 1] == 0xda) scan = i; /* the last one */
+    assert_true(scan > 0);
+    size_t length = count - 2 - scan, at = scan;
+    many = malloc(scan + SCANS * length + 2);
+    memcpy(many, jpeg, scan);
+    for (int i = 0; i < SCANS; i++, at += length) memcpy(many + at, jpeg + scan, length);
+    memcpy(many + at, "\xff\xd9", 2);
+    nz_image image;
+    nz_assert_fails(nz_image_decode(&image, many, at + 2, "scans.jpg"), NZ_E_FORMAT,
+                    "scans.jpg: broken JPEG: more than 256 scans");
+}
+
 static void other_files_are_named_as_such(void **state) {
     (void)state;
     nz_image image;
@@ -237,12 +257,12 @@ static void impossible_sizes_are_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(decodes_as_pillow_does),       cmocka_unit_test(resizes_as_pillow_does),
-        cmocka_unit_test(resizes_to_known_values),      cmocka_unit_test(a_resized_part_equals_the_whole_cut),
-        cmocka_unit_test(gray_as_pillow_does),          cmocka_unit_test(planes_interleave),
-        cmocka_unit_test(png_written_is_read_again),    cmocka_unit_test(cut_files_are_broken),
-        cmocka_unit_test(headers_that_lie_are_refused), cmocka_unit_test(other_files_are_named_as_such),
-        cmocka_unit_test(impossible_sizes_are_refused),
+        cmocka_unit_test(decodes_as_pillow_does),        cmocka_unit_test(resizes_as_pillow_does),
+        cmocka_unit_test(resizes_to_known_values),       cmocka_unit_test(a_resized_part_equals_the_whole_cut),
+        cmocka_unit_test(gray_as_pillow_does),           cmocka_unit_test(planes_interleave),
+        cmocka_unit_test(png_written_is_read_again),     cmocka_unit_test(cut_files_are_broken),
+        cmocka_unit_test(headers_that_lie_are_refused),  cmocka_unit_test(endless_scans_are_refused),
+        cmocka_unit_test(other_files_are_named_as_such), cmocka_unit_test(impossible_sizes_are_refused),
     };
     return cmocka_run_group_tests_name("image", tests, NULL, NULL);
 }
