@@ -150,6 +150,15 @@ static json_t *notes_json(const nz_run *run, const nz_variant *v) {
     return notes;
 }
 
+/* How the data set was run: how many samples, at what rate. */
+static json_t *scoring_json(const nz_variant *v) {
+    const json_t *predict = json_object_get(v->raw, "predict");
+    static const char *const keys[] = {"count", "classes", "broken", "seconds"};
+    json_t *scoring = json_object();
+    for (size_t i = 0; i < NZ_COUNT(keys); i++) set_or_null(scoring, keys[i], json_object_get(predict, keys[i]));
+    return scoring;
+}
+
 static json_t *model_json(const nz_run *run, size_t v, const nz_cell *cells) {
     const nz_variant *variant = &run->variants[v];
     const nz_entry *entry = entry_of(run, variant);
@@ -173,6 +182,8 @@ static json_t *model_json(const nz_run *run, size_t v, const nz_cell *cells) {
     set_or_null(json, "inputs", json_object_get(entry->describe, "inputs"));
     set_or_null(json, "outputs", json_object_get(entry->describe, "outputs"));
     set_or_null(json, "preprocess", json_object_get(json_object_get(entry->describe, "data"), "preprocess"));
+    if (json_object_get(json_object_get(variant->raw, "predict"), "count"))
+        json_object_set_new(json, "scoring", scoring_json(variant));
     json_object_set_new(json, "layers", layers_json(variant));
     return json;
 }

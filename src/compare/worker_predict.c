@@ -72,7 +72,8 @@ static nz_status open_all(prediction *p, const nz_worker_model *model, const jso
     }
     NZ_TRY(count_classes(&p->classes, &p->ports));
     NZ_TRY(nz_alloc(&p->row, p->classes * (size_t)p->ports.batch, sizeof *p->row));
-    NZ_TRY(nz_loader_open(&p->loader, p->data, (size_t)p->ports.batch, NULL, 0, 1));
+    /* Decoding may cost more than inference: as many threads, and the samples' order is the same with any number. */
+    NZ_TRY(nz_loader_open(&p->loader, p->data, (size_t)p->ports.batch, NULL, 0, model->threads));
     p->total = nz_data_count(p->data);
     return nz_file_writer_open(&p->writer, out);
 }
