@@ -163,7 +163,11 @@ static nz_status describe(nz_dataset *d, const char *path) {
 static nz_status take_fingerprint(nz_dataset *d) {
     NZ_AUTO(nz_text_done) nz_text text = {0};
     nz_text_appendf(&text, "%s %s %zu\n", d->source.kind->name, d->source.split ? d->source.split : "", d->count);
-    for (size_t i = 0; i < d->count && text.status == NZ_OK; i++) {
+    if (d->source.kind->identify_all) {
+        d->source.kind->identify_all(&d->source, &text);
+        nz_text_appendf(&text, " from %zu%s\n", d->offset, d->order ? " shuffled" : "");
+    }
+    for (size_t i = 0; i < d->count && text.status == NZ_OK && d->source.kind->identify; i++) {
         size_t at = source_index(d, i);
         d->source.kind->identify(&d->source, at, &text);
         nz_text_appendf(&text, " %" PRId32 "\n", d->source.kind->label(&d->source, at));

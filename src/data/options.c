@@ -20,7 +20,7 @@ static const nz_option own[] = {
     {"labels", NZ_OPTION_TEXT, AT(labels), NULL, 0, 0, NULL,
      "file with one class name a line, in the order of the model's outputs (imagefolder, list)"},
     {"size", NZ_OPTION_INT, AT(size), "32", 16, 1024, NULL, "width and height of an image, pixels (synthetic); 32"},
-    {"count", NZ_OPTION_INT, AT(count), "0", 0, 1e9, NULL,
+    {"count", NZ_OPTION_INT, AT(count), "0", 0, 1e8, NULL,
      "samples to make (synthetic); 0: 20000 for train, 4000 for test and val"},
 };
 /* Keys that only some kinds take. */

@@ -67,6 +67,8 @@ typedef struct nz_source_kind {
     const char *(*path)(const nz_source *source, size_t i);
     /** Appends what tells sample i from another (its path and file size, or some of its bytes), for the fingerprint. */
     void (*identify)(const nz_source *source, size_t i, nz_text *text);
+    /** Instead of `identify` where a few words stand for all samples, in whatever range and order. */
+    void (*identify_all)(const nz_source *source, nz_text *text);
     void (*close)(nz_source *source); /**< also after a failed open; state may be NULL */
 } nz_source_kind;
 

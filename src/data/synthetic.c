@@ -52,9 +52,9 @@ static int32_t synthetic_label(const nz_source *source, size_t i) {
     return (int32_t)(i % NZ_SHAPES_CLASSES);
 }
 
-static void synthetic_identify(const nz_source *source, size_t i, nz_text *text) {
+static void synthetic_identify_all(const nz_source *source, nz_text *text) {
     const state *s = source->state;
-    nz_text_appendf(text, "shapes/1 %llu %u %d %zu", (unsigned long long)s->seed, s->split, source->width, i);
+    nz_text_appendf(text, "shapes/1 %llu %d", (unsigned long long)s->seed, source->width);
 }
 
 const nz_source_kind nz_source_synthetic = {
@@ -64,6 +64,6 @@ const nz_source_kind nz_source_synthetic = {
     .open = synthetic_open,
     .image = synthetic_image,
     .label = synthetic_label,
-    .identify = synthetic_identify,
+    .identify_all = synthetic_identify_all,
     .close = synthetic_close,
 };

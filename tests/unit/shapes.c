@@ -62,6 +62,14 @@ static void the_kind_counts_and_labels(void **state) {
     nz_data_shape(val, &shape);
     assert_true(nz_shape_equal(&shape, &(nz_shape){3, {3, 48, 48}}));
     assert_string_not_equal(nz_data_fingerprint(train), nz_data_fingerprint(test));
+    AUTO_DATA large = open_good("synthetic:shapes,count=100000000", NZ_DATA_TRAIN); /* costs nothing to open */
+    assert_int_equal(nz_data_count(large), 100000000);
+    AUTO_DATA part = open_good("synthetic:shapes,limit=4000,split=test", NZ_DATA_TRAIN);
+    AUTO_DATA later = open_good("synthetic:shapes,limit=4000,count=4010,offset=10,split=test", NZ_DATA_TRAIN);
+    AUTO_DATA mixed = open_good("synthetic:shapes,shuffle=1", NZ_DATA_COMPARE);
+    assert_string_equal(nz_data_fingerprint(test), nz_data_fingerprint(part));
+    assert_string_not_equal(nz_data_fingerprint(test), nz_data_fingerprint(later));
+    assert_string_not_equal(nz_data_fingerprint(test), nz_data_fingerprint(mixed));
     uint8_t drawn[3072];
     NZ_AUTO_FREE uint8_t *shown = NULL;
     int width = 0, height = 0;
