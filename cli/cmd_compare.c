@@ -139,7 +139,7 @@ static nz_status print(const nz_compare_result *result, const nz_cli_args *args)
     json_error_t error;
     NZ_AUTO_JSON json_t *document = json_loads(result->json, 0, &error);
     if (!document) return nz_fail(NZ_E_MEMORY, "out of memory: the results");
-    return nz_compare_text_print(document, stdout);
+    return nz_compare_text_print(document, nz_cli_has(args, "metrics"), stdout);
 }
 
 static nz_status compare(const nz_cli_args *args, int argc, char **argv, int *ret_exit) {

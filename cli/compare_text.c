@@ -63,6 +63,13 @@ static size_t choose_columns(const char *ids[MOST_COLUMNS], const char *headings
     return count;
 }
 
+static nz_status add_metric(nz_cli_table *table, const json_t *metric) {
+    char text[NZ_VALUE_TEXT];
+    bool integer = json_is_integer(json_object_get(metric, "value"));
+    if (isnan(number_at(metric, "value"))) return nz_cli_table_add(table, "\xe2\x80\x93");
+    return nz_cli_table_add(table, nz_number_text(text, number_at(metric, "value"), text_at(metric, "unit"), integer));
+}
+
 static nz_status print_figures(const json_t *models, FILE *stream) {
     const char *ids[MOST_COLUMNS], *headings[MOST_COLUMNS];
     size_t count = choose_columns(ids, headings, models);
@@ -71,17 +78,33 @@ static nz_status print_figures(const json_t *models, FILE *stream) {
     for (size_t c = 0; c < count; c++) NZ_TRY(nz_cli_table_add(&table, headings[c]));
     for (size_t i = 0; i < json_array_size(models); i++) {
         NZ_TRY(nz_cli_table_add(&table, label_of(models, i)));
-        for (size_t c = 0; c < count; c++) {
-            const json_t *metric = metric_at(json_array_get(models, i), ids[c]);
-            char text[NZ_VALUE_TEXT];
-            bool integer = json_is_integer(json_object_get(metric, "value"));
-            if (isnan(number_at(metric, "value")))
-                NZ_TRY(nz_cli_table_add(&table, "\xe2\x80\x93"));
-            else
-                NZ_TRY(nz_cli_table_add(
-                    &table, nz_number_text(text, number_at(metric, "value"), text_at(metric, "unit"), integer)));
-        }
+        for (size_t c = 0; c < count; c++) NZ_TRY(add_metric(&table, metric_at(json_array_get(models, i), ids[c])));
     }
+    nz_cli_table_print(&table, stream, 1);
+    return NZ_OK;
+}
+
+static bool is_main(const char *id) {
+    for (size_t i = 0; i < NZ_COUNT(main_columns); i++)
+        if (strcmp(main_columns[i].id, id) == 0) return true;
+    return false;
+}
+
+/* What the rows above have no room for: metrics as rows. */
+static nz_status print_others(const json_t *models, FILE *stream) {
+    const json_t *metrics = json_object_get(json_array_get(models, 0), "metrics");
+    if (json_object_size(metrics) <= NZ_COUNT(main_columns) + 2) return NZ_OK; /* all are above */
+    NZ_AUTO_CLI_TABLE nz_cli_table table = {.columns = json_array_size(models) + 1};
+    NZ_TRY(nz_cli_table_add(&table, "metric"));
+    for (size_t i = 0; i < json_array_size(models); i++) NZ_TRY(nz_cli_table_add(&table, label_of(models, i)));
+    for (void *at = json_object_iter((json_t *)(uintptr_t)metrics); at;
+         at = json_object_iter_next((json_t *)(uintptr_t)metrics, at)) {
+        if (is_main(json_object_iter_key(at))) continue;
+        NZ_TRY(nz_cli_table_add(&table, json_object_iter_key(at)));
+        for (size_t i = 0; i < json_array_size(models); i++)
+            NZ_TRY(add_metric(&table, metric_at(json_array_get(models, i), json_object_iter_key(at))));
+    }
+    fputc('\n', stream);
     nz_cli_table_print(&table, stream, 1);
     return NZ_OK;
 }
@@ -235,9 +258,10 @@ static void print_notes(const json_t *results, FILE *stream) {
         print_note(stream, &lead, "", json_string_value(json_array_get(warnings, n)));
 }
 
-nz_status nz_compare_text_print(const json_t *results, FILE *stream) {
+nz_status nz_compare_text_print(const json_t *results, bool everything, FILE *stream) {
     const json_t *models = json_object_get(results, "models");
     NZ_TRY(print_figures(models, stream));
+    if (everything) NZ_TRY(print_others(models, stream));
     NZ_TRY(print_ratios(models, stream));
     NZ_TRY(print_summary(models, stream));
     NZ_TRY(print_missing(models, stream));

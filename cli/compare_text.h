@@ -3,10 +3,12 @@
 #ifndef NZ_CLI_COMPARE_TEXT_H
 #define NZ_CLI_COMPARE_TEXT_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "core/json.h"
 
-NZ_CHECKED nz_status nz_compare_text_print(const json_t *results, FILE *stream);
+/** @param everything  also the metrics that the main table has no room for. */
+NZ_CHECKED nz_status nz_compare_text_print(const json_t *results, bool everything, FILE *stream);
 
 #endif
