@@ -62,6 +62,42 @@ static void weights_and_biases_of_layers_count(void **state) {
     assert_int_equal(params_of(g, graph_node(g, "MatMul", floats(g, SHAPE(2, 3)), x)), 6);
 }
 
+static void weights_of_recurrent_nodes_count(void **state) {
+    (void)state;
+    nz_graph *g = new_graph();
+    int x = graph_input(g, "x", NZ_F32, SHAPE(5, 2, 3)), w = floats(g, SHAPE(1, 16, 3)), r = floats(g, SHAPE(1, 16, 4));
+    for (int64_t i = 0; i < 48; i += 2) nz_tensor_set_real(&g->values[w].constant, i, 0);
+    int y = graph_node(g, "LSTM", x, w, r, floats(g, SHAPE(1, 32)));
+    nz_assert_ok(nz_node_set_int(graph_last(g), "hidden_size", 4));
+    nz_graph_facts f = count(g, y);
+    assert_int_equal(f.params, 48 + 64 + 32);
+    assert_int_equal(f.weights, 0); /* sparsity is of convolution and linear layers */
+    assert_int_equal(f.macs, 5 * 2 * (48 + 64));
+    assert_int_equal(f.macs_effective, 5 * 2 * (24 + 64));
+    nz_graph_facts_done(&f);
+}
+
+static void weights_of_quantised_operators_count(void **state) {
+    (void)state;
+    nz_graph *g = new_graph();
+    int in[9] = {graph_input(g, "x", NZ_U8, SHAPE(1, 4, 6, 6))};
+    for (int i = 1; i < 8; i++) {
+        if (i == 3) continue;
+        nz_dtype type = i == 1 || i == 4 || i == 6 ? NZ_F32 : i == 5 ? NZ_I8 : NZ_U8;
+        in[i] = graph_constant(g, type, SHAPE(1), 1, 0);
+        g->values[in[i]].shape.rank = g->values[in[i]].constant.shape.rank = 0;
+    }
+    in[3] = graph_constant(g, NZ_I8, SHAPE(8, 4, 3, 3), 1, 0);
+    for (int64_t i = 0; i < 10; i++) nz_tensor_set_int(&g->values[in[3]].constant, i, 0); /* the zero point is 1 */
+    in[8] = graph_constant(g, NZ_I32, SHAPE(8), 0, 1);
+    nz_graph_facts f = count(g, graph_node_of(g, "QLinearConv", in, 9, NZ_DTYPE_NONE));
+    assert_int_equal(f.params, 296);
+    assert_int_equal(f.params_nonzero, 10 + 7);
+    assert_int_equal(f.weights, 288);
+    assert_int_equal(f.flops, 0);
+    nz_graph_facts_done(&f);
+}
+
 static void scales_and_shifts_count_and_running_statistics_do_not(void **state) {
     (void)state;
     nz_graph *g = new_graph();
@@ -461,6 +497,8 @@ static void the_deeply_compressed_models_zeros_show(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(weights_and_biases_of_layers_count),
+        cmocka_unit_test(weights_of_recurrent_nodes_count),
+        cmocka_unit_test(weights_of_quantised_operators_count),
         cmocka_unit_test(scales_and_shifts_count_and_running_statistics_do_not),
         cmocka_unit_test(a_prelus_slope_counts),
         cmocka_unit_test(an_embeddings_table_counts_and_other_gathers_do_not),
