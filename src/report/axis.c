@@ -5,10 +5,14 @@
 
 #include "report/escape.h"
 
-/* Far enough from the ends of double that differences and margins stay finite. */
+/* Far enough from the ends of double that differences and margins stay finite and are not lost. */
 #define LARGEST 1e290
+#define SMALLEST 1e-290
 
-static double bounded(double value) { return isnan(value) ? 0 : fmax(-LARGEST, fmin(LARGEST, value)); }
+static double bounded(double value) {
+    if (isnan(value) || fabs(value) < SMALLEST) return 0;
+    return fmax(-LARGEST, fmin(LARGEST, value));
+}
 
 /* The round number (1, 2, 2.5 or 5 times a power of ten) at or above `step`. */
 static double round_step(double step) {
@@ -31,8 +35,8 @@ static void linear(nz_axis *axis, double least, double most, bool from_zero, siz
     }
     double step = round_step((most - least) / (double)(wanted > 1 ? wanted - 1 : 1));
     while (ceil(most / step) - floor(least / step) + 1 > NZ_AXIS_TICKS) step = round_step(step * 1.01);
-    axis->low = floor(least / step + 1e-9) * step;
-    axis->high = ceil(most / step - 1e-9) * step;
+    axis->low = fmin(least, floor(least / step + 1e-9) * step);
+    axis->high = fmax(most, ceil(most / step - 1e-9) * step);
     axis->count = 0;
     for (double k = nearbyint(axis->low / step); axis->count < NZ_AXIS_TICKS && k * step <= axis->high + step / 2; k++)
         axis->ticks[axis->count++] = k * step;
@@ -59,6 +63,7 @@ static void logarithmic(nz_axis *axis, double least, double most) {
             if (tick <= least * (1 + 1e-9)) below = tick;
             if (tick >= most * (1 - 1e-9) && tick < above) above = tick;
         }
+    if (above <= below) above = pow(10, last); /* a single value that is a tick */
     axis->low = below;
     axis->high = above;
     for (int p = first; p <= last; p += fine ? 1 : every)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/memory.h"
 #include "report/escape.h"
 
 #define EN_DASH "\xe2\x80\x93"
@@ -66,8 +67,12 @@ void nz_number_plan(nz_view *view, size_t c) {
         most =
             clamp(decimals_for(smallest / column->scale, 3), 0, clamp(decimals_for(largest / column->scale, 5), 0, 6));
     for (size_t r = 0; r < view->row_count; r++) {
-        double value = nz_view_at(view, r, c)->value / column->scale;
-        if (isfinite(value)) needed = needed > decimals_needed(value, most) ? needed : decimals_needed(value, most);
+        const nz_view_cell *cell = nz_view_at(view, r, c);
+        const double shown[] = {cell->value, cell->has_ci ? cell->ci95[0] : 0, cell->has_ci ? cell->ci95[1] : 0};
+        for (size_t i = 0; i < NZ_COUNT(shown); i++) {
+            int own = isfinite(shown[i]) ? decimals_needed(shown[i] / column->scale, most) : 0;
+            needed = own > needed ? own : needed;
+        }
     }
     /* Values of different sizes keep three digits each; decimals alike would give some none and others too many. */
     bool decades = !percent && largest > 100 * smallest;

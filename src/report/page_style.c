@@ -114,7 +114,11 @@ const char nz_page_style[] =
     "th,td{padding:2pt 3pt}\n"
     "tr,figure,article{break-inside:avoid}\n"
     "h2,h3{break-after:avoid}\n"
-    "h2{margin-top:1.4rem}\n"
+    "h1{font-size:17pt}\n"
+    "h2{margin-top:1.4rem;font-size:13pt}\n"
+    ".parts article{padding:.5rem .7rem}\n"
+    ".parts dl,.remark,.warn,.facts,.notes,.small{font-size:8pt}\n"
+    ".facts{row-gap:0}\n"
     ".plots{grid-template-columns:repeat(3,1fr);gap:.5rem}\n"
-    ".parts{grid-template-columns:repeat(3,1fr);gap:.5rem}\n"
+    ".parts{grid-template-columns:repeat(4,1fr);gap:.4rem}\n"
     "details::details-content{content-visibility:visible;display:block}}\n";

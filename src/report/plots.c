@@ -31,7 +31,8 @@ nz_colour nz_palette(size_t index) { return colours[index % NZ_COUNT(colours)]; 
 
 nz_colour nz_palette_dark(size_t index) {
     nz_colour colour = nz_palette(index), dark = 0;
-    for (unsigned shift = 0; shift < 24; shift += 8) dark |= (colour >> shift & 255) * 7 / 10 << shift;
+    unsigned sum = (colour >> 16) + (colour >> 8 & 255) + (colour & 255), part = sum > 500 ? 11 : 14; /* of 20 */
+    for (unsigned shift = 0; shift < 24; shift += 8) dark |= (colour >> shift & 255) * part / 20 << shift;
     return dark;
 }
 

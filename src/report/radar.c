@@ -10,7 +10,7 @@
 #include "report/plots.h"
 #include "report/table.h"
 
-enum { MOST_SHAPES = 6, RADIUS = 108, LEGEND_ROW = 21 };
+enum { MOST_SHAPES = 6, RADIUS = 100, LEGEND_ROW = 21 };
 static const double CENTRE_X = NZ_PLOT_WIDTH / 2.0, CENTRE_Y = 60 + 36 + RADIUS;
 static const nz_point directions[NZ_VIEW_RATIOS] = {{0, -1}, {1, 0}, {0, 1}, {-1, 0}};
 
