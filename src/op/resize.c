@@ -89,9 +89,8 @@ static nz_status use_scales(nz_resize *r, const nz_op_ctx *ctx, const nz_tensor 
             a->out = -1;
             continue;
         }
-        float part =
-            r->coordinates == NZ_RESIZE_CROP ? (float)(a->end - a->start) : 1; /* of the input that is wanted */
-        float extent = floorf((float)a->in * part * scale);
+        /* The operator's text would crop here too; its shape inference, its definition and every runtime do not. */
+        float extent = floorf((float)a->in * scale);
         if (!(extent >= 0 && extent <= (float)EXTENT_MOST))
             return nz_op_fail(ctx, NZ_E_SHAPE, "scale %g of extent %lld is out of range", (double)scale,
                               (long long)a->in);

@@ -8,21 +8,23 @@
 #include "core/error.h"
 #include "op/resize.h"
 
-/* The input coordinate of output position `at`. */
-static double coordinate_of(const nz_resize *r, const nz_resize_axis *a, int64_t at) {
-    double in = (double)a->in, x = (double)at,
-           length = a->scale * in; /* length: what the scale makes of the input, unrounded */
+/* The input coordinate of output position `at`. In float, as other runtimes have it: where a quotient is a whole number in
+ * float but not in double, nearest would choose another pixel. */
+static float coordinate_of(const nz_resize *r, const nz_resize_axis *a, int64_t at) {
+    float in = (float)a->in, x = (float)at, scale = (float)a->scale;
+    float length = (float)(a->scale * (double)a->in); /* what the scale makes of the input, unrounded */
+    float start = (float)a->start, end = (float)a->end;
     switch (r->coordinates) {
     case NZ_RESIZE_CORNERS: return length == 1 ? 0 : x * (in - 1) / (length - 1);
-    case NZ_RESIZE_ASYMMETRIC: return x / a->scale;
+    case NZ_RESIZE_ASYMMETRIC: return x / scale;
     case NZ_RESIZE_CROP:
-        if (a->out > 1) return a->start * (in - 1) + x * (a->end - a->start) * (in - 1) / ((double)a->out - 1);
-        return 0.5 * (a->start + a->end) * (in - 1);
-    case NZ_RESIZE_PYTORCH: return length == 1 ? -0.5 : (x + 0.5) / a->scale - 0.5;
-    case NZ_RESIZE_SYMMETRIC: return in / 2 * (1 - (double)a->out / length) + (x + 0.5) / a->scale - 0.5;
+        if (a->out > 1) return start * (in - 1) + x * (end - start) * (in - 1) / ((float)a->out - 1);
+        return 0.5F * (start + end) * (in - 1);
+    case NZ_RESIZE_PYTORCH: return a->out > 1 ? (x + 0.5F) / scale - 0.5F : 0;
+    case NZ_RESIZE_SYMMETRIC: return in / 2 * (1 - (float)a->out / length) + (x + 0.5F) / scale - 0.5F;
     case NZ_RESIZE_HALF_PIXEL: break;
     }
-    return (x + 0.5) / a->scale - 0.5;
+    return (x + 0.5F) / scale - 0.5F;
 }
 
 static double nearest_of(nz_resize_nearest nearest, double x) {
@@ -77,7 +79,7 @@ nz_status nz_resize_taps(nz_ref_taps *ret_taps, bool **ret_outside, const nz_res
     NZ_TRY(nz_arena_alloc(scratch, &taps.weight, total, sizeof *taps.weight));
     NZ_TRY(nz_arena_alloc(scratch, &outside, (size_t)axis->out, sizeof *outside));
     for (int64_t o = 0; o < axis->out; o++) {
-        double x = coordinate_of(resize, axis, o);
+        double x = (double)coordinate_of(resize, axis, o);
         outside[o] = resize->coordinates == NZ_RESIZE_CROP && (x < 0 || x > (double)(axis->in - 1));
         if (resize->mode == NZ_RESIZE_NEAREST) {
             taps.index[o] = bounded(nearest_of(resize->nearest, x), axis->in);
