@@ -207,8 +207,9 @@ static size_t compact(nz_loader *l, slot *s, size_t count) {
     return kept;
 }
 
-/* Waits for the next batch; the one handed out before goes back to the threads. NULL at the end or after a failure. */
-static slot *take_slot(nz_loader *l, size_t *ret_count) {
+/* Waits for the next batch; the one handed out before goes back to the threads. *ret_slot NULL at the end. */
+static nz_status take_slot(nz_loader *l, slot **ret_slot, size_t *ret_count) {
+    nz_status status = NZ_OK;
     slot *s = NULL;
     pthread_mutex_lock(&l->lock);
     if (l->given > l->released) {
@@ -222,19 +223,20 @@ static slot *take_slot(nz_loader *l, size_t *ret_count) {
         while (l->failure == NZ_OK && s->done < *ret_count) pthread_cond_wait(&l->ready, &l->lock);
         l->given++;
     }
-    if (l->failure != NZ_OK) s = NULL;
+    if (l->failure != NZ_OK)
+        status = nz_fail(l->failure, "%s",
+                         l->failure_message ? l->failure_message : "out of memory while samples were read");
     pthread_mutex_unlock(&l->lock);
-    return s;
+    NZ_TRY(status);
+    *ret_slot = s;
+    return NZ_OK;
 }
 
 nz_status nz_loader_next(nz_loader *l, nz_batch *ret_batch) {
     size_t count = 0, kept = 0;
-    slot *s;
+    slot *s = NULL;
     do {
-        s = take_slot(l, &count);
-        if (l->failure != NZ_OK)
-            return nz_fail(l->failure, "%s",
-                           l->failure_message ? l->failure_message : "out of memory while samples were read");
+        NZ_TRY(take_slot(l, &s, &count));
         if (s) kept = compact(l, s, count);
     } while (s && !kept);
     *ret_batch = s ? (nz_batch){.count = kept, .x = s->x, .labels = s->labels, .indices = s->indices} : (nz_batch){0};
