@@ -191,6 +191,7 @@ static int since_type(nz_dtype dtype) {
 }
 
 static int since_cast(const nz_graph *graph, const nz_node *node) {
+    if (nz_attr_get(node, "saturate")) return 19;
     int to = since_type((nz_dtype)nz_attr_int(node, "to", 0));
     int from = node->inputs[0] != NZ_NO_VALUE ? since_type(graph->values[node->inputs[0]].dtype) : 13;
     return to > from ? to : from;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pass/spelling.h"
 
+#include <string.h>
+
 #include "core/error.h"
 #include "op/op.h"
 
@@ -13,10 +15,85 @@ static int type_since(nz_dtype dtype) {
     return dtype >= NZ_F8E4M3FN && dtype <= NZ_F8E5M2FNUZ ? 19 : LEAST_OPSET;
 }
 
+/* Operators that took further types from a later opset on, in a spelling that stayed the same. */
+static const struct type_row {
+    uint32_t types;
+    int since;
+    const char *const *ops;
+} type_rows[] = {
+    {NZ_TYPE_BIT(NZ_U8) | NZ_TYPE_BIT(NZ_I8) | NZ_TYPE_BIT(NZ_U16) | NZ_TYPE_BIT(NZ_I16), 14,
+     (const char *const[]){"Add", "Sub", "Mul", "Div", NULL}},
+    {NZ_TYPES_INT, 14, (const char *const[]){"Relu", NULL}},
+    {NZ_TYPE_BIT(NZ_F16) | NZ_TYPE_BIT(NZ_BF16), 14, (const char *const[]){"CumSum", NULL}},
+    {NZ_TYPE_BIT(NZ_BF16), 15, (const char *const[]){"Pow", NULL}},
+    {NZ_TYPE_BIT(NZ_BF16), 16,
+     (const char *const[]){"Where", "LessOrEqual", "GreaterOrEqual", "PRelu", "LeakyRelu", NULL}},
+    {NZ_TYPE_BIT(NZ_F16) | NZ_TYPE_BIT(NZ_BF16), 20, (const char *const[]){"IsInf", NULL}},
+    {NZ_TYPE_BIT(NZ_BOOL), 20, (const char *const[]){"ReduceMax", "ReduceMin", NULL}},
+    {NZ_TYPE_BIT(NZ_BF16), 20, (const char *const[]){"ConstantOfShape", NULL}},
+    {NZ_TYPE_BIT(NZ_BF16), 22,
+     (const char *const[]){"Acos",
+                           "Acosh",
+                           "Asin",
+                           "Asinh",
+                           "Atan",
+                           "Atanh",
+                           "AveragePool",
+                           "Conv",
+                           "ConvTranspose",
+                           "Cos",
+                           "Cosh",
+                           "Elu",
+                           "GlobalAveragePool",
+                           "GlobalLpPool",
+                           "GlobalMaxPool",
+                           "GridSample",
+                           "GRU",
+                           "HardSigmoid",
+                           "HardSwish",
+                           "InstanceNormalization",
+                           "LpNormalization",
+                           "LpPool",
+                           "LSTM",
+                           "MaxPool",
+                           "MaxUnpool",
+                           "Mish",
+                           "RNN",
+                           "RoiAlign",
+                           "Round",
+                           "Selu",
+                           "Sin",
+                           "Sinh",
+                           "Softplus",
+                           "Softsign",
+                           "Tan",
+                           "ThresholdedRelu",
+                           NULL}},
+};
+
+static bool lists(const char *const *names, const char *name) {
+    while (*names && strcmp(*names, name) != 0) names++;
+    return *names;
+}
+
+/* By the type of the first input, or of the output where there is no typed input. */
+static int row_since(const nz_graph *graph, const nz_node *node) {
+    int since = LEAST_OPSET;
+    nz_dtype dtypes[2] = {NZ_DTYPE_NONE, NZ_DTYPE_NONE};
+    if (*node->domain) return since;
+    if (node->input_count && node->inputs[0] >= 0) dtypes[0] = graph->values[node->inputs[0]].dtype;
+    if (node->output_count && node->outputs[0] >= 0) dtypes[1] = graph->values[node->outputs[0]].dtype;
+    for (size_t r = 0; r < NZ_COUNT(type_rows); r++) {
+        if (!((NZ_TYPE_BIT(dtypes[0]) | NZ_TYPE_BIT(dtypes[1])) & type_rows[r].types)) continue;
+        if (lists(type_rows[r].ops, node->op_type)) since = most_of(since, type_rows[r].since);
+    }
+    return since;
+}
+
 static int node_since(const nz_graph *graph, const nz_node *node) {
     const nz_op *op = nz_op_of(node);
     if (!op) return LEAST_OPSET;
-    int since = op->since ? op->since(graph, node) : op->canonical_since;
+    int since = most_of(row_since(graph, node), op->since ? op->since(graph, node) : op->canonical_since);
     for (size_t i = 0; i < node->input_count; i++)
         if (node->inputs[i] >= 0) since = most_of(since, type_since(graph->values[node->inputs[i]].dtype));
     for (size_t i = 0; i < node->output_count; i++)
