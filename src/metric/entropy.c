@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the parameters of a model take once an entropy coder has seen them. */
+#include <stdatomic.h>
 #include <zstd.h>
 
 #include "core/error.h"
@@ -9,37 +10,46 @@
 enum { LEVEL = 19 };
 
 typedef struct job {
-    const nz_graph *graph;
-    const nz_params *params;
-    uint64_t *bytes; /* [params->count] 0: failed */
+    const nz_tensor **tensors; /* the largest first, so that no thread is left with one at the end */
+    size_t count;
+    atomic_size_t next;
+    atomic_uint_fast64_t total;
+    atomic_bool failed;
 } job;
 
+static int larger_first(const void *a, const void *b) {
+    size_t x = (*(const nz_tensor *const *)a)->bytes, y = (*(const nz_tensor *const *)b)->bytes;
+    return (x < y) - (x > y);
+}
+
+/* Takes tensor after tensor until none is left; the range that the loop offers says only that a thread is there. */
 static void compress_some(void *argument, size_t begin, size_t end) {
     job *j = argument;
+    (void)begin, (void)end;
     ZSTD_CCtx *context = ZSTD_createCCtx();
-    for (size_t i = begin; i < end; i++) {
-        const nz_tensor *t = &j->graph->values[j->params->items[i].value].constant;
+    for (size_t i; context && (i = atomic_fetch_add(&j->next, 1)) < j->count;) {
+        const nz_tensor *t = j->tensors[i];
         size_t room = ZSTD_compressBound(t->bytes);
-        void *out = context ? malloc(room) : NULL;
+        void *out = malloc(room);
         size_t written = out ? ZSTD_compressCCtx(context, out, room, t->data, t->bytes, LEVEL) : 0;
-        j->bytes[i] = out && !ZSTD_isError(written) ? written : 0; /* even an empty frame has bytes */
+        if (!out || ZSTD_isError(written)) atomic_store(&j->failed, true);
+        atomic_fetch_add(&j->total, written);
         free(out);
     }
+    if (!context) atomic_store(&j->failed, true);
     ZSTD_freeCCtx(context);
 }
 
 nz_status nz_entropy_bytes(uint64_t *ret_bytes, const nz_graph *counted) {
     NZ_AUTO(nz_params_done) nz_params params = {0};
-    NZ_AUTO_FREE uint64_t *bytes = NULL;
+    NZ_AUTO_FREE const nz_tensor **tensors = NULL;
     NZ_TRY(nz_params_init(&params, counted, false));
-    NZ_TRY(nz_alloc(&bytes, params.count, sizeof *bytes));
-    job j = {.graph = counted, .params = &params, .bytes = bytes};
+    NZ_TRY(nz_alloc(&tensors, params.count, sizeof *tensors));
+    for (size_t i = 0; i < params.count; i++) tensors[i] = &counted->values[params.items[i].value].constant;
+    qsort(tensors, params.count, sizeof *tensors, larger_first);
+    job j = {.tensors = tensors, .count = params.count};
     nz_parallel(params.count, 1, compress_some, &j);
-    uint64_t total = 0;
-    for (size_t i = 0; i < params.count; i++) {
-        if (bytes[i] == 0) return nz_fail(NZ_E_MEMORY, "out of memory: entropy coding the parameters");
-        total += bytes[i];
-    }
-    *ret_bytes = total;
+    if (atomic_load(&j.failed)) return nz_fail(NZ_E_MEMORY, "out of memory: entropy coding the parameters");
+    *ret_bytes = atomic_load(&j.total);
     return NZ_OK;
 }
