@@ -175,6 +175,7 @@ static json_t *model_json(const nz_run *run, size_t v, const nz_cell *cells) {
     if (variant->error) json_object_set_new(json, "error", nz_json_string(variant->error));
     if (*meta_of(entry, "netzip.method"))
         json_object_set_new(json, "method", nz_json_string(meta_of(entry, "netzip.method")));
+    json_object_set_new(json, "counting", json_string("netzip")); /* whose convention for operations */
     json_object_set_new(json, "metrics", metrics_json(run, row, run->variants[base].id));
     json_object_set_new(json, "ratios", nz_ratios_json(&combined, &run->combine));
     json_object_set_new(json, "ocs", nz_ocs_json(&combined, &run->combine));
