@@ -87,7 +87,8 @@ static nz_status recode_output(nz_graph *graph, int node, size_t i, int dq) {
     if (real == NZ_NO_VALUE) return NZ_OK;
     const nz_node *model = &graph->nodes[dq];
     nz_dtype dtype = graph->values[model->inputs[0]].dtype;
-    NZ_TRY(nz_graph_add_value(graph, &coded, graph->values[real].name, dtype, &graph->values[real].shape));
+    nz_shape shape = graph->values[real].shape; /* adding a value moves the others */
+    NZ_TRY(nz_graph_add_value(graph, &coded, graph->values[real].name, dtype, &shape));
     int inputs[3] = {coded, model->inputs[1], model->input_count > 2 ? model->inputs[2] : NZ_NO_VALUE};
     size_t count = model->input_count;
     graph->nodes[node].outputs[i] = coded;
