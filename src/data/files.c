@@ -58,7 +58,9 @@ nz_status nz_folder_names(char ***ret_names, size_t *ret_count, const char *fold
     char **names = NULL;
     size_t count = 0;
     DIR *dir = opendir(folder);
-    if (!dir) return nz_fail(NZ_E_IO, "%s: cannot be opened as a folder: %s", folder, strerror(errno));
+    if (!dir)
+        return nz_fail(errno == ENOMEM ? NZ_E_MEMORY : NZ_E_IO, "%s: cannot be opened as a folder: %s", folder,
+                       strerror(errno));
     nz_status status = read_names(&names, &count, dir, folder);
     closedir(dir);
     if (status != NZ_OK) {

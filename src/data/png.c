@@ -29,7 +29,10 @@ typedef struct coder {
 
 static void on_error(png_structp png, png_const_charp message) {
     coder *c = png_get_error_ptr(png);
-    if (c->status == NZ_OK) c->status = nz_fail(NZ_E_FORMAT, "%s: broken PNG: %s", c->name, message);
+    bool memory = strstr(message, "memory") != NULL; /* libpng has no codes, only words */
+    if (c->status == NZ_OK)
+        c->status = memory ? nz_fail(NZ_E_MEMORY, "%s: %s", c->name, message)
+                           : nz_fail(NZ_E_FORMAT, "%s: broken PNG: %s", c->name, message);
     png_longjmp(png, 1);
 }
 
