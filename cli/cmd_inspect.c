@@ -164,7 +164,9 @@ static nz_status add_layer(nz_cli_table *out, const nz_layer_facts *f, const nz_
         NZ_TRY(nz_cli_table_addf(out, "%.1f%%", 100.0 * (double)(f->params - f->params_nonzero) / (double)f->params));
     else
         NZ_TRY(nz_cli_table_add(out, ""));
-    if (f->weight_bits && f->activation_bits)
+    if (f->ops_known && f->ops == 0)
+        NZ_TRY(nz_cli_table_add(out, "")); /* nothing is computed */
+    else if (f->weight_bits && f->activation_bits)
         NZ_TRY(nz_cli_table_addf(out, "%d (w%d a%d)", f->bits, f->weight_bits, f->activation_bits));
     else if (f->bits)
         NZ_TRY(nz_cli_table_addf(out, "%d", f->bits));

@@ -171,7 +171,10 @@ static json_t *values_json(const nz_graph *graph, const int *values, size_t coun
 }
 
 static json_t *count_json(bool known, uint64_t count) { return known ? json_integer((json_int_t)count) : json_null(); }
-static json_t *bits_json(int bits) { return bits ? json_integer(bits) : json_null(); }
+/* A node that computes nothing has no width. */
+static json_t *bits_json(const nz_layer_facts *layer, int bits) {
+    return bits && !(layer->ops_known && layer->ops == 0) ? json_integer(bits) : json_null();
+}
 
 static json_t *layer_json(const nz_inspection *in, size_t i) {
     const nz_layer_facts *f = &in->facts.layers[i];
@@ -185,10 +188,10 @@ static json_t *layer_json(const nz_inspection *in, size_t i) {
     failed |= json_object_set_new(json, "macs_effective", count_json(f->ops_known, f->macs_effective));
     failed |= json_object_set_new(json, "params", count_json(true, f->params));
     failed |= json_object_set_new(json, "params_nonzero", count_json(true, f->params_nonzero));
-    failed |= json_object_set_new(json, "bits", bits_json(f->bits));
-    failed |= json_object_set_new(json, "bits_stored", bits_json(f->bits_stored));
-    failed |= json_object_set_new(json, "weight_bits", bits_json(f->weight_bits));
-    failed |= json_object_set_new(json, "activation_bits", bits_json(f->activation_bits));
+    failed |= json_object_set_new(json, "bits", bits_json(f, f->bits));
+    failed |= json_object_set_new(json, "bits_stored", bits_json(f, f->bits_stored));
+    failed |= json_object_set_new(json, "weight_bits", bits_json(f, f->weight_bits));
+    failed |= json_object_set_new(json, "activation_bits", bits_json(f, f->activation_bits));
     failed |= json_object_set_new(json, "kernel", nz_json_string(k->kernel));
     failed |= json_object_set_new(json, "compute", nz_json_string(k->compute));
     if (k->into) failed |= json_object_set_new(json, "fused_into", nz_json_string(k->into));
