@@ -2,6 +2,7 @@
 /** MatMul and Gemm. */
 #include "op/matmul.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "op/families.h"
@@ -117,12 +118,18 @@ static nz_status read_gemm(nz_ref_matmul *ret_matrix, const nz_op_ctx *ctx) {
     return NZ_OK;
 }
 
+/* Whether a factor of integers is one itself. */
+static bool is_whole(float value) { return fabsf(value) < 0x1p31f && value == truncf(value); }
+
 static nz_status infer_gemm(const nz_op_ctx *ctx) {
     nz_ref_matmul s;
     NZ_TRY(nz_op_check(ctx, 2, 3, 1));
     NZ_TRY(nz_op_same_type(ctx, 0, 1));
     NZ_TRY(nz_op_same_type(ctx, 0, 2));
     NZ_TRY(read_gemm(&s, ctx));
+    if (!nz_dtype_get(ctx->in[0]->dtype)->is_float &&
+        (!is_whole(nz_attr_float(ctx->node, "alpha", 1)) || !is_whole(nz_attr_float(ctx->node, "beta", 1))))
+        return nz_op_fail(ctx, NZ_E_UNSUPPORTED, "alpha and beta of integers must be whole numbers below 2^31");
     nz_shape shape = {2, {s.m, s.n}}, joined;
     const nz_tensor *c = nz_op_in(ctx, 2);
     if (c) {
@@ -149,12 +156,12 @@ static nz_status count_gemm(const nz_op_ctx *ctx, nz_op_cost *cost) {
     do {                                                                                                               \
         T *y = ctx->out[0].data;                                                                                       \
         const T *added = c ? c->data : NULL;                                                                           \
-        FACTOR scale = (FACTOR)alpha, weight = (FACTOR)beta;                                                           \
+        T scale = (T)(FACTOR)alpha, weight = (T)(FACTOR)beta;                                                          \
         for (int64_t i = 0; i < s.m; i++)                                                                              \
             for (int64_t j = 0; j < s.n; j++) {                                                                        \
                 T *at = &y[i * s.n + j];                                                                               \
-                *at = (T)(scale * (FACTOR)*at);                                                                        \
-                if (added) *at = (T)(*at + (T)(weight * (FACTOR)added[i * row + j * column]));                         \
+                *at = (T)(scale * *at);                                                                                \
+                if (added) *at = (T)(*at + (T)(weight * added[i * row + j * column]));                                 \
             }                                                                                                          \
     } while (0)
 
@@ -177,10 +184,10 @@ static nz_status run_gemm(const nz_op_ctx *ctx) {
         FINISH(double, double);
     } else if (dtype == NZ_I32 || dtype == NZ_U32) {
         nz_ref_matmul_i32(&s, a, b, ctx->out[0].data);
-        FINISH(uint32_t, uint32_t);
+        FINISH(uint32_t, int64_t);
     } else {
         nz_ref_matmul_i64(&s, a, b, ctx->out[0].data);
-        FINISH(uint64_t, uint64_t);
+        FINISH(uint64_t, int64_t);
     }
     return NZ_OK;
 }
