@@ -106,6 +106,35 @@ static void ranking_is_1_per_input_element(void **state) {
     op_done(&t);
 }
 
+static void suppression_is_1_per_input_element(void **state) {
+    op_case t = {0};
+    (void)state;
+    op_const(&t, NZ_F32, "1x3x4", OP_VALUES(0, 0, 1, 1, 0, 0, 1, 1, 5, 5, 6, 6));
+    op_const(&t, NZ_F32, "1x2x3", OP_VALUES(0.9, 0.8, 0.7, 0.1, 0.2, 0.3));
+    op_list(&t, 2);
+    op_const(&t, NZ_F32, "", OP_VALUES(0.5));
+    op_const(&t, NZ_F32, "", OP_VALUES(0.15));
+    op_node(&t, "NonMaxSuppression", 1);
+    assert_ops(op_count(&t), 12 + 6);
+    op_expect(&t, NZ_I64, "4x3", OP_VALUES(0, 0, 0, 0, 0, 2, 0, 1, 2, 0, 1, 1));
+}
+
+static void sampling_costs_its_taps(void **state) {
+    static const struct {
+        const char *mode;
+        uint64_t each;
+    } cases[] = {{"nearest", 0}, {"linear", 7}, {"cubic", 31}};
+    (void)state;
+    for (size_t i = 0; i < NZ_COUNT(cases); i++) {
+        op_case t = {0};
+        op_in(&t, NZ_F32, "1x3x8x8");
+        op_in(&t, NZ_F32, "1x2x5x2");
+        nz_assert_ok(nz_node_set_string(op_node(&t, "GridSample", 1), "mode", cases[i].mode));
+        assert_ops(op_count(&t), cases[i].each * 30);
+        op_done(&t);
+    }
+}
+
 static void data_movement_is_free(void **state) {
     op_case t = {0};
     (void)state;
@@ -166,6 +195,8 @@ int main(void) {
         cmocka_unit_test(where_is_1_per_output),
         cmocka_unit_test(reductions_cost_their_input),
         cmocka_unit_test(ranking_is_1_per_input_element),
+        cmocka_unit_test(suppression_is_1_per_input_element),
+        cmocka_unit_test(sampling_costs_its_taps),
         cmocka_unit_test(data_movement_is_free),
         cmocka_unit_test(einsum_is_2_per_mac),
         cmocka_unit_test(unknown_shapes_are_not_counted),

@@ -267,6 +267,19 @@ static void selu_of_opset_1_keeps_its_rounded_defaults(void **state) {
     op_done(&t);
 }
 
+static void grid_sample_of_opset_16_renames_its_mode(void **state) {
+    op_case t = {0};
+    (void)state;
+    op_in(&t, NZ_F32, "1x3x8x8");
+    op_in(&t, NZ_F32, "1x2x5x2");
+    nz_assert_ok(nz_node_set_string(op_node(&t, "GridSample", 1), "mode", "bicubic"));
+    nz_node *node = lift(&t, 16);
+    assert_lifted(node);
+    assert_string_equal(nz_attr_string(node, "mode", ""), "cubic");
+    assert_output(&t, "1x3x2x5");
+    op_done(&t);
+}
+
 static void newer_operators_are_refused_in_older_models(void **state) {
     op_case t = {0};
     (void)state;
@@ -295,6 +308,7 @@ int main(void) {
         cmocka_unit_test(hardmax_of_opset_11_takes_rows),
         cmocka_unit_test(scatter_becomes_scatter_elements),
         cmocka_unit_test(selu_of_opset_1_keeps_its_rounded_defaults),
+        cmocka_unit_test(grid_sample_of_opset_16_renames_its_mode),
         cmocka_unit_test(newer_operators_are_refused_in_older_models),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

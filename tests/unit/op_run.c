@@ -93,6 +93,46 @@ static void activations_stay_finite_far_out(void **state) {
     op_expect(&t, NZ_F32, "3", OP_VALUES(0, 0.5, 1));
 }
 
+static void swish_follows_its_alpha(void **state) {
+    op_case t = {0};
+    (void)state;
+    op_const(&t, NZ_F32, "3", OP_VALUES(-1, 0, 2));
+    nz_assert_ok(nz_node_set_float(op_node(&t, "Swish", 1), "alpha", 2));
+    op_expect(&t, NZ_F32, "3", OP_VALUES(-1 / (1 + exp(2)), 0, 2 / (1 + exp(-4))));
+}
+
+static void losses_ignore_and_weigh(void **state) {
+    op_case t = {0};
+    (void)state;
+    op_const(&t, NZ_F32, "3x2", OP_VALUES(-1, -2, -3, -4, -5, -6));
+    op_const(&t, NZ_I64, "3", OP_VALUES(0, 1, -7));
+    op_const(&t, NZ_F32, "2", OP_VALUES(1, 3));
+    nz_assert_ok(nz_node_set_int(op_node(&t, "NegativeLogLikelihoodLoss", 1), "ignore_index", -7));
+    op_expect(&t, NZ_F32, "", OP_VALUES((1.0 * 1 + 3 * 4) / 4));
+    op_const(&t, NZ_F32, "1x2", OP_VALUES(-1, -2));
+    op_const(&t, NZ_I64, "1", OP_VALUES(2));
+    op_node(&t, "NegativeLogLikelihoodLoss", 1);
+    nz_assert_fails(op_run(&t), NZ_E_SHAPE, "target 2 is none of 2 classes");
+    op_done(&t);
+}
+
+static void sampling_beyond_the_border(void **state) {
+    static const struct {
+        const char *padding;
+        double value;
+    } cases[] = {{"zeros", 0}, {"border", 3}, {"reflection", 2}};
+    (void)state;
+    for (size_t i = 0; i < NZ_COUNT(cases); i++) {
+        op_case t = {0};
+        op_const(&t, NZ_F32, "1x1x1x3", OP_VALUES(1, 2, 3));
+        op_const(&t, NZ_F32, "1x1x1x2", OP_VALUES(2, 0)); /* x: index 3 where corners are aligned */
+        nz_node *node = op_node(&t, "GridSample", 1);
+        nz_assert_ok(nz_node_set_string(node, "padding_mode", cases[i].padding));
+        nz_assert_ok(nz_node_set_int(node, "align_corners", 1));
+        op_expect(&t, NZ_F32, "1x1x1x1", &cases[i].value);
+    }
+}
+
 /* ---- against the plainest formula, at sizes where the fast paths and threads are in play ---- */
 
 static int64_t offset_of(const nz_shape *shape, const int64_t *index) {
@@ -343,6 +383,9 @@ int main(void) {
         cmocka_unit_test(shifts_beyond_the_width_give_nothing),
         cmocka_unit_test(clip_lets_nan_through_and_takes_one_bound),
         cmocka_unit_test(activations_stay_finite_far_out),
+        cmocka_unit_test(swish_follows_its_alpha),
+        cmocka_unit_test(losses_ignore_and_weigh),
+        cmocka_unit_test(sampling_beyond_the_border),
         cmocka_unit_test(strided_sums_agree_with_the_formula),
         cmocka_unit_test(transposing_agrees_with_the_formula),
         cmocka_unit_test(reductions_agree_whatever_the_axes),
