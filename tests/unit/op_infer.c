@@ -120,7 +120,7 @@ static void huge_extents_do_not_overflow(void **state) {
     op_in(&t, NZ_F32, "4611686018427387904");
     op_in(&t, NZ_F32, "4611686018427387904");
     nz_assert_ok(nz_node_set_int(op_node(&t, "Concat", 1), "axis", 0));
-    nz_assert_fails(op_infer(&t), NZ_E_SHAPE, "does not join");
+    nz_assert_fails(op_infer(&t), NZ_E_SHAPE, "which no memory holds");
     op_done(&t);
     op_in(&t, NZ_F32, "2");
     op_list(&t, 9e18);
