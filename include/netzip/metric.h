@@ -78,11 +78,10 @@ typedef struct nz_predictions {
 typedef struct nz_metric_input {
     const nz_graph_facts *facts;
     uint64_t disk_bytes, entropy_bytes;
-    const nz_predictions *predictions,
-        *baseline; /**< baseline: the uncompressed model's on the same samples; NULL for itself */
-    const char *
-        reason_baseline; /**< why there is nothing to compare with; NULL where `baseline` NULL means "this is the baseline" */
-    const double *latency_ms; /**< one per timed inference at batch 1, in order */
+    const nz_predictions *predictions;
+    const nz_predictions *baseline; /**< the uncompressed model's on the same samples; NULL for itself */
+    const char *reason_baseline; /**< why there is nothing to compare with; NULL where baseline NULL means "itself" */
+    const double *latency_ms;    /**< one per timed inference at batch 1, in order */
     size_t latency_count;
     double throughput;                                                         /**< samples/s; 0: not measured */
     uint64_t throughput_n;                                                     /**< samples behind it; 0: not stated */
@@ -92,8 +91,8 @@ typedef struct nz_metric_input {
     double energy_j, power_w, power_max_w, energy_estimated_j, idle_power_w; /**< NaN: not measured */
     uint64_t energy_n;                                                       /**< inferences in the energy window */
     /** Why a part is missing; NULL: "not measured". */
-    const char *reason_facts, *reason_disk, *reason_entropy, *reason_accuracy, *reason_speed, *reason_process,
-        *reason_gpu, *reason_energy;
+    const char *reason_facts, *reason_disk, *reason_entropy;
+    const char *reason_accuracy, *reason_speed, *reason_process, *reason_gpu, *reason_energy;
 } nz_metric_input;
 
 typedef struct nz_metric {

@@ -52,7 +52,7 @@ static uint64_t nonzero_integers(const nz_tensor *t, const nz_tensor *zero_point
     zero_index z = {.inner = 1};
     if (zeros > 1) {
         if (axis < 0) axis += t->shape.rank;
-        if (axis < 0 || axis >= t->shape.rank) return (uint64_t)elements;
+        if (axis < 0 || axis >= t->shape.rank || block < 0) return (uint64_t)elements;
         for (int d = (int)axis + 1; d < t->shape.rank; d++) z.inner *= t->shape.dim[d];
         z.extent = t->shape.dim[axis];
         z.block = block;

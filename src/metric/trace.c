@@ -44,6 +44,8 @@ nz_status nz_readers_init(nz_readers *ret_readers, const nz_graph *graph) {
             if (value == NZ_NO_VALUE) continue;
             if (readers.count[value]++ == 0) readers.first[value] = (int)n;
         }
+    for (size_t n = 0; n < graph->node_count; n++) /* what the branches of control flow read from outside */
+        for (size_t i = 0; i < graph->nodes[n].capture_count; i++) readers.count[graph->nodes[n].captures[i]]++;
     for (size_t i = 0; i < graph->output_count; i++) readers.count[graph->outputs[i]]++;
     *ret_readers = readers;
     readers = (nz_readers){0};

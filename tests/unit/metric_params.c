@@ -344,6 +344,7 @@ static void zero_points_that_do_not_fit_make_no_zeros(void **state) {
     static const double values[] = {5, 5, 5, 5};
     nz_tensor t = tensor_of(NZ_I8, SHAPE(4), values), zeros = tensor_of(NZ_I8, SHAPE(3), values);
     assert_int_equal(nz_count_nonzero(&t, &zeros, 0, 0), 4);
+    assert_int_equal(nz_count_nonzero(&t, &zeros, 0, -1), 4);
     assert_int_equal(nonzero(&t, &zeros, 7, 0), 4);
 }
 
