@@ -16,15 +16,15 @@ extern "C" {
 #define NZ_OPSET 21
 
 typedef enum nz_attr_kind { /* ONNX AttributeProto.AttributeType */
-    NZ_ATTR_FLOAT = 1,
-    NZ_ATTR_INT = 2,
-    NZ_ATTR_STRING = 3,
-    NZ_ATTR_TENSOR = 4,
-    NZ_ATTR_GRAPH = 5, /**< kept as bytes only */
-    NZ_ATTR_FLOATS = 6,
-    NZ_ATTR_INTS = 7,
-    NZ_ATTR_STRINGS = 8,
-    NZ_ATTR_OTHER = 99 /**< any other kind, kept as bytes only */
+                            NZ_ATTR_FLOAT = 1,
+                            NZ_ATTR_INT = 2,
+                            NZ_ATTR_STRING = 3,
+                            NZ_ATTR_TENSOR = 4,
+                            NZ_ATTR_GRAPH = 5, /**< kept as bytes only */
+                            NZ_ATTR_FLOATS = 6,
+                            NZ_ATTR_INTS = 7,
+                            NZ_ATTR_STRINGS = 8,
+                            NZ_ATTR_OTHER = 99 /**< any other kind, kept as bytes only */
 } nz_attr_kind;
 
 typedef struct nz_attr {
@@ -55,7 +55,7 @@ typedef struct nz_node {
     char *name;    /**< unique in the graph; made up ("Conv_12") where the file has none */
     char *op_type; /**< ONNX operator name */
     char *domain;  /**< "" for ai.onnx */
-    int opset;     /**< the domain's opset by which the node is written: NZ_OPSET once lifted, the file's where it could not be */
+    int opset; /**< the domain's opset by which the node is written: NZ_OPSET once lifted, the file's where it could not be */
     size_t attr_count;
     nz_attr *attrs;
     size_t input_count, output_count;
@@ -69,11 +69,11 @@ typedef struct nz_node {
 typedef struct nz_value {
     char *name; /**< unique in the graph */
     nz_dtype dtype;
-    nz_shape shape;              /**< -1 where symbolic or not yet inferred */
+    nz_shape shape;               /**< -1 where symbolic or not yet inferred */
     char *dim_names[NZ_MAX_RANK]; /**< symbolic names of graph inputs' and outputs' extents, NULL where none */
-    nz_tensor constant;          /**< data non-NULL: an initializer or folded constant */
-    int producer;                /**< node index, -1 for inputs and constants */
-    nz_unknown type;             /**< the encoded TypeProto of a value that is no tensor (sequence, map, optional); else empty */
+    nz_tensor constant;           /**< data non-NULL: an initializer or folded constant */
+    int producer;                 /**< node index, -1 for inputs and constants */
+    nz_unknown type; /**< the encoded TypeProto of a value that is no tensor (sequence, map, optional); else empty */
 } nz_value;
 
 typedef struct nz_meta {
@@ -90,13 +90,13 @@ typedef struct nz_graph {
     char *name;     /**< of the graph */
     char *producer; /**< producer_name and version of the file read */
     char *doc;
-    int64_t ir_version;     /**< of the file read */
-    int opset;              /**< ai.onnx opset of the file read */
-    size_t domain_count;    /**< other domains' imports */
+    int64_t ir_version;  /**< of the file read */
+    int opset;           /**< ai.onnx opset of the file read */
+    size_t domain_count; /**< other domains' imports */
     struct {
         char *domain;
         int64_t version;
-    } *domains;
+    } * domains;
     nz_unknown unknown_model, unknown_graph;
     bool sorted_on_read;          /**< the file's nodes were out of order and have been sorted */
     struct nz_graph_index *index; /**< the builder's own: capacities and names; NULL once finished */

@@ -25,8 +25,8 @@ typedef struct nz_binding {
  * @return NZ_E_SHAPE names the node and shapes; NZ_E_UNSUPPORTED names the first unsupported node unless `tolerant`, in
  *         which case its outputs stay unknown and everything that can be known is known.
  */
-NZ_API NZ_CHECKED nz_status nz_pass_specialise(nz_graph **ret_graph, const nz_graph *graph, int64_t batch, const nz_binding *bindings,
-                                               size_t binding_count, bool tolerant);
+NZ_API NZ_CHECKED nz_status nz_pass_specialise(nz_graph **ret_graph, const nz_graph *graph, int64_t batch,
+                                               const nz_binding *bindings, size_t binding_count, bool tolerant);
 
 /** Folds constants and removes dead nodes without fixing symbolic extents: what compression methods start from. */
 NZ_API NZ_CHECKED nz_status nz_pass_fold(nz_graph **ret_graph, const nz_graph *graph);
@@ -36,7 +36,8 @@ NZ_API NZ_CHECKED nz_status nz_pass_fold(nz_graph **ret_graph, const nz_graph *g
 NZ_API NZ_CHECKED nz_status nz_pass_fold_batchnorm(nz_graph **ret_graph, const nz_graph *graph);
 
 /** Adds values as graph outputs (calibration, layer comparisons). Indices refer to `graph`; the new outputs follow the old. */
-NZ_API NZ_CHECKED nz_status nz_pass_expose(nz_graph **ret_graph, const nz_graph *graph, const int *values, size_t count);
+NZ_API NZ_CHECKED nz_status nz_pass_expose(nz_graph **ret_graph, const nz_graph *graph, const int *values,
+                                           size_t count);
 
 #ifdef __cplusplus
 }
