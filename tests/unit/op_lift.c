@@ -280,6 +280,32 @@ static void grid_sample_of_opset_16_renames_its_mode(void **state) {
     op_done(&t);
 }
 
+static void einsum_of_matrices_becomes_their_product(void **state) {
+    static const struct {
+        const char *equation, *a, *b, *out, *last; /* last: what the node itself becomes */
+    } cases[] = {
+        {"ij,jk->ik", "2x3", "3x4", "2x4", "MatMul"},
+        {"BGHID, BGHJD -> BGHIJ", "2x3x4x5x6", "2x3x4x7x6", "2x3x4x5x7", "MatMul"},
+        {"bqhd,bkhd->bqhk", "2x3x4x5", "2x6x4x5", "2x3x4x6", "Transpose"},
+        {"bi,bj->bij", "2x3", "2x4", "2x3x4", "Einsum"},
+        {"bhwc,hkc->bhwk", "2x3x4x5", "3x6x5", "2x3x4x6", "Einsum"},
+        {"ij,jk->k", "2x3", "3x4", "4", "Einsum"},
+        {"ii,ik->ik", "2x2", "2x4", "2x4", "Einsum"},
+    };
+    (void)state;
+    for (size_t i = 0; i < NZ_COUNT(cases); i++) {
+        op_case t = {0};
+        op_in(&t, NZ_F32, cases[i].a);
+        op_in(&t, NZ_F32, cases[i].b);
+        nz_assert_ok(nz_node_set_string(op_node(&t, "Einsum", 1), "equation", cases[i].equation));
+        nz_node *node = lift(&t, 12);
+        assert_lifted(node);
+        assert_string_equal(node->op_type, cases[i].last);
+        assert_output(&t, cases[i].out);
+        op_done(&t);
+    }
+}
+
 static void newer_operators_are_refused_in_older_models(void **state) {
     op_case t = {0};
     (void)state;
@@ -309,6 +335,7 @@ int main(void) {
         cmocka_unit_test(scatter_becomes_scatter_elements),
         cmocka_unit_test(selu_of_opset_1_keeps_its_rounded_defaults),
         cmocka_unit_test(grid_sample_of_opset_16_renames_its_mode),
+        cmocka_unit_test(einsum_of_matrices_becomes_their_product),
         cmocka_unit_test(newer_operators_are_refused_in_older_models),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
