@@ -83,7 +83,7 @@ static nz_status use_scales(nz_resize *r, const nz_op_ctx *ctx, const nz_tensor 
     for (size_t i = 0; i < count; i++) {
         nz_resize_axis *a = &r->axis[axes[i]];
         float scale = (float)nz_tensor_real(scales, (int64_t)i);
-        if (!(scale > 0 && scale < 1e6F)) return nz_op_fail(ctx, NZ_E_SHAPE, "scale %g is out of range", (double)scale);
+        if (!(scale >= 1e-6F && scale < 1e6F)) return nz_op_fail(ctx, NZ_E_SHAPE, "scale %g is out of range", (double)scale);
         a->scale = (double)scale;
         if (a->in < 0) {
             a->out = -1;

@@ -69,7 +69,8 @@ static void fill_taps(const nz_resize *r, const nz_resize_axis *a, double x, int
 
 nz_status nz_resize_taps(nz_ref_taps *ret_taps, bool **ret_outside, const nz_resize *resize, const nz_resize_axis *axis,
                          nz_arena *scratch) {
-    double reach = resize->mode == NZ_RESIZE_CUBIC ? 2 : 1, shrink = resize->antialias ? fmin(axis->scale, 1) : 1;
+    double reach = resize->mode == NZ_RESIZE_CUBIC ? 2 : 1,
+           shrink = resize->antialias && axis->scale > 0 ? fmin(axis->scale, 1) : 1;
     int64_t first = (int64_t)floor(-reach / shrink) + 1, count = resize->mode == NZ_RESIZE_NEAREST ? 1 : 2 - 2 * first;
     nz_ref_taps taps = {.in = axis->in, .out = axis->out, .count = count};
     bool *outside;
