@@ -106,17 +106,57 @@ static void make_plan(reduce_plan *plan, const nz_shape *in, unsigned set) {
     }                                                                                                                  \
     break
 
+/* Neighbours in lanes of their own, which the compiler turns into vectors; always the same order, so the same bytes. */
+enum { LANES = 8 };
+#define LANE_ROW(update)                                                                                               \
+    for (; i + LANES <= n; i += LANES)                                                                                 \
+        for (int l = 0; l < LANES; l++) {                                                                              \
+            const double x = (double)at[i + l];                                                                        \
+            lane[l] = (update);                                                                                        \
+        }                                                                                                              \
+    break
+#define LARGER(x, y) ((x) > (y) || (x) != (x) ? (x) : (y))
+#define SMALLER(x, y) ((x) < (y) || (x) != (x) ? (x) : (y))
+
+/* Folds the values of a contiguous row that fill whole lanes; returns how many those are. */
+#define REAL_LANES(T)                                                                                                  \
+    static int64_t lanes_##T(reduce_kind kind, const T *at, int64_t n, double *sum) {                                  \
+        double lane[LANES];                                                                                            \
+        int64_t i = 0;                                                                                                 \
+        bool ordered = kind == REDUCE_MAX || kind == REDUCE_MIN;                                                       \
+        if (kind == REDUCE_PROD || kind == REDUCE_LOG_SUM_EXP || n < 2 * LANES) return 0;                              \
+        for (int l = 0; l < LANES; l++) lane[l] = ordered ? *sum : 0;                                                  \
+        switch (kind) {                                                                                                \
+        case REDUCE_L1: LANE_ROW(lane[l] + fabs(x));                                                                   \
+        case REDUCE_L2:                                                                                                \
+        case REDUCE_SUM_SQUARE: LANE_ROW(lane[l] + x * x);                                                             \
+        case REDUCE_MAX: LANE_ROW(LARGER(x, lane[l]));                                                                 \
+        case REDUCE_MIN: LANE_ROW(SMALLER(x, lane[l]));                                                                \
+        default: LANE_ROW(lane[l] + x);                                                                                \
+        }                                                                                                              \
+        for (int l = 0; l < LANES; l++)                                                                                \
+            *sum = kind == REDUCE_MAX   ? LARGER(lane[l], *sum)                                                        \
+                   : kind == REDUCE_MIN ? SMALLER(lane[l], *sum)                                                       \
+                                        : *sum + lane[l];                                                              \
+        return i;                                                                                                      \
+    }
+REAL_LANES(float)
+REAL_LANES(double)
+
 /* Folds n values into the accumulator; `shift` is subtracted in LogSumExp. */
 #define REAL_ROW(T)                                                                                                    \
     static double row_##T(reduce_kind kind, const T *at, int64_t stride, int64_t n, double sum, double shift) {        \
+        int64_t begin = stride == 1 ? lanes_##T(kind, at, n, &sum) : 0;                                                \
+        at += begin * stride;                                                                                          \
+        n -= begin;                                                                                                    \
         switch (kind) {                                                                                                \
         case REDUCE_L1: FOR_ROW(sum += fabs(x));                                                                       \
         case REDUCE_L2:                                                                                                \
         case REDUCE_SUM_SQUARE: FOR_ROW(sum += x * x);                                                                 \
         case REDUCE_LOG_SUM_EXP: FOR_ROW(sum += exp(x - shift));                                                       \
         case REDUCE_PROD: FOR_ROW(sum *= x);                                                                           \
-        case REDUCE_MAX: FOR_ROW(sum = x > sum || x != x ? x : sum);                                                   \
-        case REDUCE_MIN: FOR_ROW(sum = x < sum || x != x ? x : sum);                                                   \
+        case REDUCE_MAX: FOR_ROW(sum = LARGER(x, sum));                                                                \
+        case REDUCE_MIN: FOR_ROW(sum = SMALLER(x, sum));                                                               \
         default: FOR_ROW(sum += x);                                                                                    \
         }                                                                                                              \
         return sum;                                                                                                    \

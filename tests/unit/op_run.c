@@ -234,6 +234,26 @@ static void reductions_agree_whatever_the_axes(void **state) {
     }
 }
 
+static void long_rows_find_their_ends_and_keep_nan(void **state) {
+    double values[101];
+    (void)state;
+    for (int place = 0; place < 101; place += 5) {
+        for (int i = 0; i < 101; i++) values[i] = (double)((i * 37) % 101) - 50;
+        op_case t = {0};
+        op_const(&t, NZ_F32, "101", values);
+        op_node(&t, place % 2 ? "ReduceMax" : "ReduceMin", 1);
+        op_expect(&t, NZ_F32, "1", OP_VALUES(place % 2 ? 50 : -50));
+        values[place] = place % 2 ? 1000 : -1000;
+        op_const(&t, NZ_F64, "101", values);
+        op_node(&t, place % 2 ? "ReduceMax" : "ReduceMin", 1);
+        op_expect(&t, NZ_F64, "1", &values[place]);
+        values[place] = NAN;
+        op_const(&t, NZ_F32, "101", values);
+        op_node(&t, place % 2 ? "ReduceMax" : "ReduceMin", 1);
+        op_expect(&t, NZ_F32, "1", OP_VALUES(NAN));
+    }
+}
+
 static void reductions_of_nothing(void **state) {
     static const struct {
         const char *op_type;
@@ -389,6 +409,7 @@ int main(void) {
         cmocka_unit_test(strided_sums_agree_with_the_formula),
         cmocka_unit_test(transposing_agrees_with_the_formula),
         cmocka_unit_test(reductions_agree_whatever_the_axes),
+        cmocka_unit_test(long_rows_find_their_ends_and_keep_nan),
         cmocka_unit_test(reductions_of_nothing),
         cmocka_unit_test(log_sum_exp_does_not_overflow),
         cmocka_unit_test(pads_in_every_mode),
