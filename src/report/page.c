@@ -139,8 +139,8 @@ static size_t put_figures(nz_text *out, const nz_view *view, const nz_plots *plo
     size_t count = 0;
     for (size_t i = 0; i < plots->count; i++) {
         const nz_plot *plot = &plots->items[i];
-        bool of_main = kind != NZ_PLOT_BARS || nz_view_is_main(view, plot->column);
-        if (plot->kind != kind || of_main != main) continue;
+        if (plot->kind != kind) continue;
+        if ((kind != NZ_PLOT_BARS || nz_view_is_main(view, plot->column)) != main) continue;
         if (count++ == 0) nz_text_append(out, "<div class=plots>\n");
         put_figure(out, plot);
     }
@@ -163,7 +163,7 @@ static void put_plots(nz_text *out, const nz_view *view, const nz_plots *plots) 
                 put_figure(out, &plots->items[i]);
         nz_text_append(out, "</div>\n");
     }
-    nz_text_append(out, "<h2 id=bars>Metric by metric</h2>\n");
+    if (plots->count > scatters + layers) nz_text_append(out, "<h2 id=bars>Metric by metric</h2>\n");
     put_figures(out, view, plots, NZ_PLOT_BARS, true);
     if (others) {
         nz_text_appendf(out, "<details><summary>%zu more metrics</summary>\n", others);
