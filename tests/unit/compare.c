@@ -456,6 +456,9 @@ static size_t children_of(pid_t parent, pid_t *ret, size_t most) {
 
 static void a_worker_that_is_killed_fails_alone(void **state) {
     (void)state;
+    char list[64];
+    snprintf(list, sizeof list, "/proc/self/task/%d/children", (int)getpid());
+    if (access(list, R_OK) != 0) nz_test_skip("this kernel lists no children of a process");
     const char *first = save("first.onnx", (recipe){1, -1, false, NULL}),
                *second = save("second.onnx", (recipe){2, -1, false, NULL});
     const char *out = nz_test_file("killed.json");
