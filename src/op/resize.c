@@ -83,7 +83,8 @@ static nz_status use_scales(nz_resize *r, const nz_op_ctx *ctx, const nz_tensor 
     for (size_t i = 0; i < count; i++) {
         nz_resize_axis *a = &r->axis[axes[i]];
         float scale = (float)nz_tensor_real(scales, (int64_t)i);
-        if (!(scale >= 1e-6F && scale < 1e6F)) return nz_op_fail(ctx, NZ_E_SHAPE, "scale %g is out of range", (double)scale);
+        if (!(scale >= 1e-6F && scale < 1e6F))
+            return nz_op_fail(ctx, NZ_E_SHAPE, "scale %g is out of range", (double)scale);
         a->scale = (double)scale;
         if (a->in < 0) {
             a->out = -1;
@@ -242,10 +243,28 @@ static nz_status lift_old(nz_graph *graph, int node) {
     return nz_node_set_inputs(n, (int[]){n->inputs[0], NZ_NO_VALUE, n->inputs[1]}, 3);
 }
 
+/* Version 10 took the upper neighbour along an axis that shrinks (its own test vectors and ONNX Runtime say so). */
+static nz_status lift_resize_10(nz_graph *graph, int node) {
+    NZ_TRY(lift_old(graph, node));
+    nz_node *n = &graph->nodes[node];
+    int scales = n->inputs[2];
+    bool shrinks = false, grows = false;
+    if (strcmp(nz_attr_string(n, "mode", "nearest"), "nearest") != 0 || !nz_value_is_constant(graph, scales))
+        return NZ_OK;
+    const nz_tensor *list = &graph->values[scales].constant;
+    for (int64_t i = 0; i < nz_shape_elements(&list->shape); i++) {
+        shrinks |= nz_tensor_real(list, i) < 1;
+        grows |= nz_tensor_real(list, i) > 1;
+    }
+    if (shrinks && grows)
+        return nz_node_fail(n, NZ_E_UNSUPPORTED, "nearest of opset 10 along axes of which some shrink and some grow");
+    return shrinks ? nz_node_set_string(n, "nearest_mode", "ceil") : NZ_OK;
+}
+
 /* TensorFlow's half pixel for nearest with floor is the half pixel rounded up at ties; it left with version 13. */
 static nz_status lift_resize(nz_graph *graph, int node) {
     nz_node *n = &graph->nodes[node];
-    if (n->opset < 11) return lift_old(graph, node);
+    if (n->opset < 11) return lift_resize_10(graph, node);
     if (strcmp(nz_attr_string(n, "coordinate_transformation_mode", ""), "tf_half_pixel_for_nn") == 0) {
         if (strcmp(nz_attr_string(n, "mode", "nearest"), "nearest") != 0 ||
             strcmp(nz_attr_string(n, "nearest_mode", ""), "floor") != 0)

@@ -85,7 +85,7 @@ static nz_status infer_reverse(const nz_op_ctx *ctx) {
     NZ_TRY(nz_op_check(ctx, 2, 2, 1));
     const nz_shape *in = &ctx->in[0]->shape;
     int64_t batch = nz_attr_int(ctx->node, "batch_axis", 1), time = nz_attr_int(ctx->node, "time_axis", 0);
-    if (in->rank < 2 || batch + time != 1 || (batch != 0 && batch != 1))
+    if (in->rank < 2 || (batch != 0 && batch != 1) || time != 1 - batch)
         return nz_op_fail(ctx, NZ_E_SHAPE, "needs rank 2 or more, and axes 0 and 1 for batch and time");
     if (ctx->in[1]->dtype != NZ_I64 || ctx->in[1]->shape.rank != 1 ||
         (in->dim[batch] >= 0 && ctx->in[1]->shape.dim[0] >= 0 && ctx->in[1]->shape.dim[0] != in->dim[batch]))

@@ -306,6 +306,29 @@ static void einsum_of_matrices_becomes_their_product(void **state) {
     }
 }
 
+static void nearest_of_resize_10_looks_up_where_it_shrinks(void **state) {
+    static const struct {
+        double scale[2];
+        const char *mode; /* NULL: refused */
+    } cases[] = {{{2, 2}, "floor"}, {{0.5, 1}, "ceil"}, {{0.5, 2}, NULL}};
+    (void)state;
+    for (size_t i = 0; i < NZ_COUNT(cases); i++) {
+        op_case t = {0};
+        op_in(&t, NZ_F32, "1x3x8x8");
+        op_const(&t, NZ_F32, "4", OP_VALUES(1, 1, cases[i].scale[0], cases[i].scale[1]));
+        nz_assert_ok(nz_node_set_string(op_node(&t, "Resize", 1), "mode", "nearest"));
+        nz_node *node = lift(&t, 10);
+        if (cases[i].mode) {
+            assert_lifted(node);
+            assert_string_equal(nz_attr_string(node, "nearest_mode", ""), cases[i].mode);
+        } else {
+            assert_non_null(node->unsupported);
+            assert_non_null(strstr(node->unsupported, "some shrink and some grow"));
+        }
+        op_done(&t);
+    }
+}
+
 static void newer_operators_are_refused_in_older_models(void **state) {
     op_case t = {0};
     (void)state;
@@ -336,6 +359,7 @@ int main(void) {
         cmocka_unit_test(selu_of_opset_1_keeps_its_rounded_defaults),
         cmocka_unit_test(grid_sample_of_opset_16_renames_its_mode),
         cmocka_unit_test(einsum_of_matrices_becomes_their_product),
+        cmocka_unit_test(nearest_of_resize_10_looks_up_where_it_shrinks),
         cmocka_unit_test(newer_operators_are_refused_in_older_models),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
