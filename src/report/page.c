@@ -111,10 +111,10 @@ static bool has_words(const nz_view *view, const nz_summary_part *part) {
 }
 
 static void put_summary(nz_text *out, const nz_view *view, const nz_summary *summary) {
-    nz_text_append(out, "<h2 id=words>In plain words</h2>\n");
-    put_lines(out, "warn", &summary->warnings);
     size_t told = 0, all = 0;
     for (size_t i = 0; i < summary->count; i++) all += has_words(view, &summary->parts[i]);
+    if (all || summary->warnings.length) nz_text_append(out, "<h2 id=words>In plain words</h2>\n");
+    put_lines(out, "warn", &summary->warnings);
     nz_text_append(out, "<div class=parts>\n");
     for (size_t i = 0; i < summary->count; i++) {
         if (!has_words(view, &summary->parts[i])) continue;

@@ -11,6 +11,7 @@
 #include "report/page.h"
 #include "report/table.h"
 
+enum { WORD_MOST = 24 }; /* characters of a name that is never broken on a wide screen */
 enum { NAME_MOST = 60 }; /* characters of a name; the whole of it stands in the provenance and in its tooltip */
 
 /* Escapes a built text and empties it. */
@@ -35,11 +36,12 @@ void nz_page_put_name(nz_text *out, const char *name) {
 
 /* A model's name with the spot of its colour in the plots. */
 static void put_label(nz_text *out, const nz_view_row *row) {
-    nz_text_appendf(
-        out, "<svg class=sw viewBox=\"0 0 10 10\" aria-hidden=true><circle cx=5 cy=5 r=5 fill=\"#%06x\"/></svg><bdi>",
-        nz_palette(row->colour));
+    nz_text_appendf(out,
+                    "<span class=who><svg class=sw viewBox=\"0 0 10 10\" aria-hidden=true><circle cx=5 cy=5 r=5 "
+                    "fill=\"#%06x\"/></svg><bdi>",
+                    nz_palette(row->colour));
     nz_page_put_name(out, row->label);
-    nz_text_append(out, "</bdi>");
+    nz_text_append(out, "</bdi></span>");
 }
 
 static const char *column_id(const nz_view *view, nz_table_column column) {
@@ -123,7 +125,8 @@ static void put_cell(nz_text *out, const nz_view *view, size_t row, nz_table_col
     nz_text plain = {0};
     double value = nz_table_number(view, row, column);
     if (column.kind == NZ_COLUMN_LABEL) {
-        nz_text_append(out, "<th scope=row class=stick>");
+        bool is_long = nz_utf8_count(view->rows[row].label) > WORD_MOST;
+        nz_text_appendf(out, "<th scope=row class=\"stick%s\">", is_long ? " long" : "");
         put_label(out, &view->rows[row]);
         nz_text_append(out, "</th>");
         return;
@@ -241,7 +244,7 @@ static void put_metric_row(nz_text *out, const nz_view *view, size_t c, footnote
     nz_text_append(&plain, view->columns[c].title);
     put_escaped(out, &plain);
     if (*view->columns[c].shown_unit) {
-        nz_text_append(out, " <span class=ci>");
+        nz_text_append(out, " <span class=unit>");
         nz_put_html(out, view->columns[c].shown_unit);
         nz_text_append(out, "</span>");
     }

@@ -85,7 +85,7 @@ static void put_change(nz_text *out, const nz_view_column *column, double base, 
 static void put_item(nz_text *out, const nz_view_column *column, double base, double own, bool with_values) {
     if (out->length) nz_text_append(out, "\n");
     put_title(out, column->title);
-    nz_text_append(out, " ");
+    nz_text_append(out, ": ");
     put_change(out, column, base, own);
     if (!with_values) return;
     nz_text_append(out, " (");
@@ -227,8 +227,10 @@ static bool put_clause(nz_text *out, const nz_view *view, size_t row, int ratio,
     nz_change change = nz_summary_change(&view->columns[c], from, to);
     if (change == NZ_CHANGE_UNKNOWN) return false;
     nz_text_append(out, first ? "" : ", ");
-    put_title(out, view->columns[c].title);
-    nz_text_append(out, " ");
+    const char *title = view->columns[c].title;
+    bool number = *title && isdigit((unsigned char)title[strlen(title) - 1]); /* another number comes next */
+    put_title(out, title);
+    nz_text_append(out, number ? ": " : " ");
     if (change == NZ_CHANGE_SAME)
         nz_text_append(out, "unchanged");
     else

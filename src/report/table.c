@@ -23,7 +23,8 @@ nz_status nz_table_plan(nz_table_column **ret_columns, size_t *ret_count, const 
     bool any = false;
     for (size_t i = 0; i < NZ_VIEW_RATIOS; i++) {
         bool known = false; /* why a ratio is missing everywhere is told beside the table */
-        for (size_t r = 0; r < view->row_count; r++) known = known || !isnan(view->rows[r].ratios[i].value);
+        for (size_t r = 0; r < view->row_count; r++)
+            known = known || (!view->rows[r].is_baseline && !isnan(view->rows[r].ratios[i].value));
         if (known) columns[count++] = (nz_table_column){NZ_COLUMN_RATIO, i};
         any = any || known;
     }

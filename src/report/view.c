@@ -334,6 +334,7 @@ static nz_status read_document(nz_view *view) {
                        NZ_VIEW_ROWS_MOST);
     if (!read_object(&view->run, document, "run")) return nz_fail(NZ_E_FORMAT, "run is not an object");
     size_t column_capacity = 0, r;
+    bool named = true, alike = true; /* techniques: like the model's name, like each other */
     json_t *model;
     NZ_TRY(nz_alloc(&view->rows, json_array_size(models), sizeof *view->rows));
     json_array_foreach(models, r, model) {
@@ -341,9 +342,10 @@ static nz_status read_document(nz_view *view) {
         nz_status status = read_row(view, &view->rows[r], model, &column_capacity);
         if (status != NZ_OK) return nz_fail_context(status, "models[%zu]", r);
         view->failed += view->rows[r].failed;
-        view->has_technique = view->has_technique ||
-                              (*view->rows[r].technique && strcmp(view->rows[r].technique, view->rows[r].name) != 0);
+        named = named && (!*view->rows[r].technique || strcmp(view->rows[r].technique, view->rows[r].name) == 0);
+        alike = alike && strcmp(view->rows[r].technique, view->rows[0].technique) == 0;
     }
+    view->has_technique = !named && !alike;
     link_baselines(view);
     NZ_TRY(label_rows(view));
     NZ_TRY(read_cells(view));

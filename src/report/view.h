@@ -66,7 +66,7 @@ typedef struct nz_view {
     nz_view_column *columns;
     nz_view_cell *cells; /**< [row_count * column_count] */
     bool has_ratios;
-    bool has_technique; /**< some row's technique says more than its name */
+    bool has_technique; /**< techniques differ, and say more than the names */
     size_t failed;
     size_t names;                  /**< different names among the rows */
     double lambda[NZ_VIEW_RATIOS]; /**< of OCS; NaN: not stated */

@@ -54,7 +54,7 @@ lacks "the page allows no script by its place" "$D/report.html" "unsafe-inline"
 has "the page tells the uncertainty of a figure" "$D/report.html" '[69.20, 70.99] (95% interval); measured; n = 10000; ties 3'
 has "the page says what zeros do not do" "$D/report.html" 'The file is no smaller although 50% of the weights are zero'
 has "the page shows the run's warnings" "$D/report.html" 'the machine was &lt;b&gt;busy&lt;/b&gt;'
-has "the page says what is within noise" "$D/report.html" 'top-1 accuracy 0.20 points lower (within noise)'
+has "the page says what is within noise" "$D/report.html" 'top-1 accuracy: 0.20 points lower (70.10 against 70.30'
 
 # Once more, with fewer metrics and something of the user's own beside.
 touch "$D/plots/mine.svg" "$D/plots/bars-of-gold.txt"
