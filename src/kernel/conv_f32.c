@@ -53,7 +53,7 @@ static void conv_release(nz_kernel *kernel) {
 
 static const float *residual_at(const conv *self, int64_t n, int64_t h, int64_t w) {
     const float *base = self->in_place ? self->dst : self->other;
-    return base ? base + n * self->residual.n + h * self->residual.h + w * self->residual.w : NULL;
+    return self->residual.w ? base + n * self->residual.n + h * self->residual.h + w * self->residual.w : NULL;
 }
 
 /* -- 1x1 ------------------------------------------------------------------------------------------------------------------ */
@@ -357,7 +357,8 @@ static nz_status winograd_error(const conv *self, const nz_kernel_desc *desc, do
                 for (int64_t k = 0; k < 9; k++)
                     sum += (double)((const float *)desc->weights->data)[(o * self->channels + c) * 9 + k] *
                            (double)x[((h + k / 3) * side + w + k % 3) * self->channels + c];
-            error = fmax(error, fabs(sum - (double)y[at * self->outputs + o]));
+            double off = fabs(sum - (double)y[at * self->outputs + o]);
+            error = off <= error || isnan(error) ? error : off; /* a NaN stays */
             largest = fmax(largest, fabs(sum));
         }
     *ret_error = error / (largest + 1e-30);
@@ -389,16 +390,28 @@ static nz_status winograd_create(nz_kernel **ret_kernel, const nz_kernel_desc *d
     return NZ_OK;
 }
 
-/* Without measuring: Winograd where there are channels to make up for its transformations, the larger tile where the image
- * fills it; a product of our own where oneDNN cannot write (between the channels of a concatenation). */
+/* What a way of computing costs about, in nanoseconds on one core: products, weights that come from memory, and
+ * Winograd's transformations per tile and vector. Only the order among the ways matters. */
+static double cost(const nz_kernel_desc *desc, int64_t tile, double transform_ns) {
+    const nz_window *w = &desc->window;
+    int64_t side = tile > 1 ? tile + 2 : 3, in = desc->src.dim[1],
+            out = (desc->dst.dim[1] + NZ_LANES - 1) / NZ_LANES * NZ_LANES;
+    double tiles = (double)(desc->src.dim[0] * ((w->out[1] + tile - 1) / tile) * ((w->out[2] + tile - 1) / tile));
+    double products = (double)(side * side * in * out),
+           vectors = (double)((in + NZ_LANES - 1) / NZ_LANES + out / NZ_LANES);
+    return tiles * products / 100 + products * sizeof(float) / 25 + tiles * vectors * transform_ns;
+}
+
+/* Without measuring: a product of our own where oneDNN cannot write (between the channels of a concatenation), and of
+ * the ways of a 3x3 convolution the one that should be fastest. */
 static nz_algorithm usual_algorithm(const nz_kernel_desc *desc) {
     const nz_window *w = &desc->window;
     if (w->kernel[1] == 1 && w->kernel[2] == 1)
         return nz_mem_dense(&desc->dst) && nz_mem_dense(&desc->src) ? NZ_ALGORITHM_GENERAL : NZ_ALGORITHM_GEMM;
-    if (desc->src.dim[1] < 16 || desc->dst.dim[1] < 16) return NZ_ALGORITHM_GENERAL;
-    int64_t least_side = w->out[1] < w->out[2] ? w->out[1] : w->out[2];
-    if (least_side >= 12) return NZ_ALGORITHM_WINOGRAD_4;
-    return least_side >= 4 && desc->src.dim[1] <= 256 ? NZ_ALGORITHM_WINOGRAD_2 : NZ_ALGORITHM_GENERAL;
+    if (w->kernel[1] != 3 || w->kernel[2] != 3 || w->stride[1] != 1 || w->stride[2] != 1) return NZ_ALGORITHM_GENERAL;
+    double direct = cost(desc, 1, 0), small = cost(desc, 2, 19), large = cost(desc, 4, 54);
+    if (direct <= small && direct <= large) return NZ_ALGORITHM_GENERAL;
+    return large <= small ? NZ_ALGORITHM_WINOGRAD_4 : NZ_ALGORITHM_WINOGRAD_2;
 }
 
 nz_status nz_conv_f32_create(nz_kernel **ret_kernel, const nz_kernel_desc *desc) {

@@ -129,7 +129,18 @@ typedef struct affine {
     float gain, offset; /* stored = gain x real + offset */
 } affine;
 
+/* Two element-wise operations of one kind in a list get the parameters of one of them in the kernels of 2.6 (seen in
+ * brgconv): a second bound goes by another name, anything else is refused. */
 static nz_status append(creation *c, dnnl_alg_kind_t algorithm, float alpha, float beta) {
+    for (int i = 0; i < dnnl_post_ops_len(c->posts); i++) {
+        dnnl_alg_kind_t before = dnnl_alg_kind_undef;
+        float scale = 0, other_alpha = 0, other_beta = 0;
+        if (dnnl_post_ops_get_kind(c->posts, i) != dnnl_eltwise) continue;
+        DO(dnnl_post_ops_get_params_eltwise(c->posts, i, &scale, &before, &other_alpha, &other_beta));
+        if (before != algorithm || (other_alpha == alpha && other_beta == beta)) continue;
+        if (algorithm != dnnl_eltwise_clip) return NZ_E_UNSUPPORTED;
+        algorithm = dnnl_eltwise_clip_v2;
+    }
     DO(dnnl_post_ops_append_eltwise(c->posts, 1.0F, algorithm, alpha, beta));
     return NZ_OK;
 }
@@ -238,7 +249,9 @@ static affine first_state(const nz_kernel_desc *desc) {
             bound = !(post->act == NZ_ACT_LINEAR || post->act == NZ_ACT_CLIP ||
                       (post->act == NZ_ACT_RELU && post->alpha == 0));
         if (!bound) continue;
-        wanted = post->kind == NZ_POST_REQUANT ? (affine){1 / post->scale, (float)post->zero_point} : (affine){1, 0};
+        wanted = (affine){1, 0};
+        if (post->kind == NZ_POST_REQUANT) wanted = (affine){1 / post->scale, (float)post->zero_point};
+        if (post->kind == NZ_POST_ACT && post->act == NZ_ACT_HARDSIGMOID) wanted = (affine){post->alpha, post->beta};
         break;
     }
     while (at-- > 0) {
