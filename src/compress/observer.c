@@ -120,6 +120,9 @@ static nz_status entropy_range(double range[2], const nz_observer *o, int levels
     NZ_TRY(nz_alloc(&h, BINS, sizeof *h));
     double total = 0, width = bin_width(o);
     for (int i = 0; i < BINS; i++) h[i] = (double)(o->bins[BINS + i] + o->bins[BINS - 1 - i]), total += h[i];
+    /* Zeros, which ReLU makes plenty of, are exact at any range: counted, they would outvote the values that are not. */
+    total += h[1] - h[0];
+    h[0] = h[1];
     int steps = o->min < 0 ? levels / 2 : levels, best = BINS;
     double least = INFINITY, inside = 0;
     for (int edge = 1; edge <= BINS; edge++) {
