@@ -11,8 +11,8 @@
 #include "core/error.h"
 #include "core/progress.h"
 #include "core/text.h"
+#include "metric/trace.h"
 #include "netzip/pass.h"
-#include "op/op.h"
 
 typedef struct half_options {
     char *exclude;
@@ -25,30 +25,26 @@ static const nz_option half_table[] = {
      .help = "layers to leave alone: shell patterns of node names or operators, joined by '+'"},
 };
 
-/* true where input `i` of the node takes parameters by the rule of metrics.md, so that a Cast may stand before it. */
-static bool takes_parameters(const nz_node *node, size_t i) {
-    const nz_op *op = nz_op_of(node);
-    if (!op || (op->plan_inputs >> i & 1)) return false;
-    if (op->flags & (NZ_OP_HAS_MACS | NZ_OP_NORMALISES)) return i >= 1;
-    static const char *const others[] = {"Add", "Mul", "PRelu", "Gather"};
-    for (size_t k = 0; k < NZ_COUNT(others); k++)
-        if (strcmp(node->op_type, others[k]) == 0) return true;
-    return false;
+/* true where a node outside of what is excluded reads the constant, and nobody needs it while planning or inside a subgraph. */
+static bool may_be_cast(const nz_graph *graph, int value, const char *exclude) {
+    for (size_t n = 0; n < graph->node_count; n++) {
+        const nz_node *node = &graph->nodes[n];
+        const nz_op *op = nz_op_of(node);
+        for (size_t i = 0; i < node->input_count; i++)
+            if (node->inputs[i] == value &&
+                (!op || (i < 32 && op->plan_inputs >> i & 1u) || nz_node_matches(node, exclude)))
+                return false;
+        for (size_t i = 0; i < node->capture_count; i++)
+            if (node->captures[i] == value) return false;
+    }
+    return !nz_graph_is_output(graph, value);
 }
 
-/* A constant may be stored in half where every reader takes it as parameters; a shared one is converted once. */
-static bool convertible(const nz_graph *graph, int value, const char *exclude) {
-    const nz_value *v = &graph->values[value];
-    if (!v->constant.data || v->dtype != NZ_F32 || nz_shape_elements(&v->shape) < 2 || nz_graph_is_output(graph, value))
-        return false;
-    bool read = false;
-    for (size_t n = 0; n < graph->node_count; n++)
-        for (size_t i = 0; i < graph->nodes[n].input_count; i++) {
-            if (graph->nodes[n].inputs[i] != value) continue;
-            if (!takes_parameters(&graph->nodes[n], i) || nz_node_matches(&graph->nodes[n], exclude)) return false;
-            read = true;
-        }
-    return read;
+/* Parameters by the rule of metrics.md: running variances underflow in float16, and the grids and anchors of a detector lose
+ * whole pixels in bfloat16. */
+static bool convertible(const nz_graph *graph, const nz_param *param, const char *exclude) {
+    const nz_value *v = &graph->values[param->value];
+    return v->dtype == NZ_F32 && nz_shape_elements(&v->shape) >= 2 && may_be_cast(graph, param->value, exclude);
 }
 
 /* false where a finite value would overflow: that tensor stays as it is. */
@@ -73,20 +69,20 @@ static nz_status encode(nz_tensor *ret_half, bool *ret_fits, double *ret_sqnr_db
     return NZ_OK;
 }
 
-static nz_status store_one(nz_graph *graph, nz_compress_report *report, const nz_method_input *input, int value,
-                           nz_dtype dtype, size_t *stored) {
+static nz_status store_one(nz_graph *graph, nz_compress_report *report, const nz_method_input *input,
+                           const nz_param *param, nz_dtype dtype, size_t *stored) {
     NZ_AUTO_TENSOR nz_tensor half = {0};
     NZ_AUTO_FREE char *name = NULL;
     bool fits = false;
     double sqnr_db = 0;
+    int value = param->value;
     NZ_TRY(encode(&half, &fits, &sqnr_db, &graph->values[value].constant, dtype));
     if (!fits) {
         nz_progress_note(input->progress, "%s stays float: a value lies beyond the range of %s",
                          graph->values[value].name, nz_dtype_get(dtype)->name);
         return NZ_OK;
     }
-    int constant = 0, cast_value = 0, cast = 0, first = 0;
-    nz_graph_consumers(graph, value, &first);
+    int constant = 0, cast_value = 0, cast = 0;
     NZ_TRY(nz_format(&name, "%s_%s", graph->values[value].name, nz_dtype_get(dtype)->name));
     NZ_TRY(nz_graph_add_constant(graph, &constant, name, &half));
     NZ_TRY(nz_graph_add_value(graph, &cast_value, "", NZ_F32, &half.shape));
@@ -96,7 +92,7 @@ static nz_status store_one(nz_graph *graph, nz_compress_report *report, const nz
     char what[96];
     snprintf(what, sizeof what, "%lld values stored as %s", (long long)nz_shape_elements(&half.shape),
              nz_dtype_get(dtype)->name);
-    NZ_TRY(nz_compress_report_add(report, &graph->nodes[first], what, sqnr_db, NAN));
+    NZ_TRY(nz_compress_report_add(report, &graph->nodes[param->node], what, sqnr_db, NAN));
     ++*stored;
     return NZ_OK;
 }
@@ -104,10 +100,13 @@ static nz_status store_one(nz_graph *graph, nz_compress_report *report, const nz
 static nz_status store_half(nz_graph **ret_graph, nz_compress_report *report, const nz_method_input *input,
                             const half_options *o, nz_dtype dtype) {
     NZ_AUTO_GRAPH nz_graph *graph = NULL;
+    NZ_AUTO(nz_params_done) nz_params params = {0};
+    size_t stored = 0;
     NZ_TRY(nz_pass_fold(&graph, input->graph));
-    size_t before = graph->value_count, stored = 0;
-    for (size_t v = 0; v < before; v++)
-        if (convertible(graph, (int)v, o->exclude)) NZ_TRY(store_one(graph, report, input, (int)v, dtype, &stored));
+    NZ_TRY(nz_params_init(&params, graph, false));
+    for (size_t i = 0; i < params.count; i++)
+        if (convertible(graph, &params.items[i], o->exclude))
+            NZ_TRY(store_one(graph, report, input, &params.items[i], dtype, &stored));
     if (stored == 0)
         return nz_fail(NZ_E_UNSUPPORTED, "the model has no float parameters to store as %s", nz_dtype_get(dtype)->name);
     NZ_TRY(nz_graph_finish(graph));
