@@ -82,6 +82,15 @@ nz_status nz_buffer_alloc(nz_buffer **ret_buffer, size_t bytes) {
     return NZ_OK;
 }
 
+nz_status nz_buffer_copy(nz_buffer **ret_buffer, const void *data, size_t bytes) {
+    NZ_AUTO_FREE void *copy = NULL;
+    NZ_TRY(nz_alloc_aligned(&copy, bytes, 1));
+    if (bytes) memcpy(copy, data, bytes);
+    NZ_TRY(buffer_new(ret_buffer, copy, bytes, false));
+    copy = NULL;
+    return NZ_OK;
+}
+
 nz_status nz_buffer_map(nz_buffer **ret_buffer, const char *path) {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) return nz_fail(NZ_E_IO, "%s: cannot be opened: %s", path, strerror(errno));

@@ -170,11 +170,9 @@ static nz_status refer(const nz_reader *reader, nz_tensor *tensor, nz_buffer *bu
         tensor->data = (void *)(uintptr_t)data;
         return NZ_OK;
     }
-    nz_tensor copy = {0};
-    NZ_TRY(nz_tensor_init(&copy, tensor->dtype, &tensor->shape));
-    if (copy.bytes) memcpy(copy.data, data, copy.bytes);
-    nz_buffer_forget(buffer, data, copy.bytes);
-    *tensor = copy;
+    NZ_TRY(nz_buffer_copy(&tensor->owner, data, tensor->bytes));
+    tensor->data = nz_buffer_data(tensor->owner);
+    nz_buffer_forget(buffer, data, tensor->bytes);
     return NZ_OK;
 }
 

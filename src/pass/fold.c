@@ -61,14 +61,60 @@ static bool is_op(const nz_node *node, const char *op_type) {
 
 /* ---- nodes that pass their input on ---- */
 
-static bool is_inference_dropout(const nz_graph *graph, const nz_node *node) {
-    if (!is_op(node, "Dropout")) return false;
+/* The constant input `i`, NULL where it is left out or not constant. */
+static const nz_tensor *constant_input(const nz_graph *graph, const nz_node *node, size_t i) {
+    if (i >= node->input_count || !nz_value_is_constant(graph, node->inputs[i])) return NULL;
+    return &graph->values[node->inputs[i]].constant;
+}
+
+static bool is_left_out(const nz_node *node, size_t i) { return i >= node->input_count || node->inputs[i] < 0; }
+
+/* Whether all numbers of a constant lie within bounds. */
+static bool all_within(const nz_tensor *tensor, double least, double most) {
+    int64_t elements = nz_shape_elements(&tensor->shape);
+    for (int64_t i = 0; i < elements; i++) {
+        double number = nz_tensor_real(tensor, i);
+        if (!(number >= least && number <= most)) return false;
+    }
+    return elements >= 0;
+}
+
+/* Dropout outside training, or of nothing, as exporters leave it where a function forgot which of the two it was in. */
+static bool drops_nothing(const nz_graph *graph, const nz_node *node) {
     for (size_t i = 1; i < node->output_count; i++)
         if (node->outputs[i] >= 0) return false;
-    if (node->input_count < 3 || node->inputs[2] < 0) return true;
-    if (!nz_value_is_constant(graph, node->inputs[2])) return false;
-    const nz_tensor *training = &graph->values[node->inputs[2]].constant;
-    return nz_shape_elements(&training->shape) == 1 && nz_tensor_int(training, 0) == 0;
+    if (is_left_out(node, 2)) return true;
+    for (size_t i = 1; i <= 2; i++) {
+        const nz_tensor *zero = constant_input(graph, node, i);
+        if (zero && nz_shape_elements(&zero->shape) == 1 && all_within(zero, 0, 0)) return true;
+    }
+    return false;
+}
+
+static bool keeps_order(const nz_node *node) {
+    size_t count = 0;
+    const int64_t *perm = nz_attr_ints(node, "perm", &count);
+    for (size_t i = 0; i < count; i++)
+        if (perm[i] != (int64_t)i) return false;
+    return count > 0;
+}
+
+/* Moves of data that move nothing, once the shapes are known. */
+static bool moves_nothing(const nz_graph *graph, const nz_node *node) {
+    static const char *const reshaping[] = {"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Expand"};
+    static const char *const joining[] = {"Concat", "Sum", "Max", "Min", "Mean"};
+    const nz_shape *in = &graph->values[node->inputs[0]].shape, *out = &graph->values[node->outputs[0]].shape;
+    for (size_t i = 0; i < NZ_COUNT(joining); i++)
+        if (is_op(node, joining[i])) return node->input_count == 1;
+    if (is_op(node, "Transpose")) return keeps_order(node);
+    if (!nz_shape_known(in) || !nz_shape_equal(in, out)) return false;
+    for (size_t i = 0; i < NZ_COUNT(reshaping); i++)
+        if (is_op(node, reshaping[i])) return true;
+    /* A slice of the whole, unless it runs backwards. */
+    if (is_op(node, "Slice"))
+        return is_left_out(node, 4) ||
+               (constant_input(graph, node, 4) && all_within(constant_input(graph, node, 4), 1, 0x1p63));
+    return is_op(node, "Pad") && constant_input(graph, node, 1) && all_within(constant_input(graph, node, 1), 0, 0);
 }
 
 static bool passes_on(const nz_graph *graph, const nz_node *node) {
@@ -78,7 +124,7 @@ static bool passes_on(const nz_graph *graph, const nz_node *node) {
     nz_dtype dtype = graph->values[node->inputs[0]].dtype;
     if (is_op(node, "Identity")) return true;
     if (is_op(node, "Cast")) return dtype && dtype == (nz_dtype)nz_attr_int(node, "to", 0);
-    return is_inference_dropout(graph, node);
+    return is_op(node, "Dropout") ? drops_nothing(graph, node) : moves_nothing(graph, node);
 }
 
 /* Lets readers of the node's output read its input. An output of the model keeps its name: the input takes it over, except

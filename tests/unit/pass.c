@@ -106,6 +106,70 @@ static void identities_on_shared_weights_disappear(void **state) {
     assert_int_equal(folded->values[folded->inputs[0]].shape.dim[0], -1);
 }
 
+/* Each of these gives its input back, and each has a neighbour that does not. */
+static void moves_of_nothing_disappear(void **state) {
+    (void)state;
+    static const struct {
+        const char *op_type, *constants;
+        const char *left;
+    } cases[] = {
+        {"Reshape", "same", ""},
+        {"Reshape", "other", "Reshape"},
+        {"Expand", "ones", ""},
+        {"Expand", "wider", "Expand"},
+        {"Pad", "no_pads", ""},
+        {"Pad", "moved", "Pad"},
+        {"Slice", "zeros all axes", ""},
+        {"Slice", "zeros half axes", "Slice"},
+        {"Slice", "zeros all axes ones", ""},
+        {"Slice", "ends begins axes backwards", "Slice"},
+        {"Dropout", "none true", ""},
+        {"Dropout", "some false", ""},
+
+        {"Concat", "", ""},
+        {"Transpose", "", "Transpose"},
+    };
+    for (size_t i = 0; i < NZ_COUNT(cases); i++) {
+        make m = {0};
+        nz_put a = {0};
+        char inputs[64];
+        make_header(&m);
+        make_value(&m, GRAPH_INPUT, "x", NZ_F32, 2, (int64_t[]){2, 2});
+        make_ints(&m, "same", 2, (int64_t[]){2, -1});
+        make_ints(&m, "other", 2, (int64_t[]){4, 1});
+        make_ints(&m, "wider", 3, (int64_t[]){3, 2, 2});
+        make_ints(&m, "no_pads", 4, (int64_t[]){0, 0, 0, 0});
+        make_ints(&m, "moved", 4, (int64_t[]){1, 0, -1, 0});
+        make_ints(&m, "zeros", 2, (int64_t[]){0, 0});
+        make_ints(&m, "ones", 2, (int64_t[]){1, 1});
+        make_ints(&m, "all", 2, (int64_t[]){2, INT64_MAX});
+        make_ints(&m, "half", 2, (int64_t[]){2, 1});
+        make_ints(&m, "ends", 2, (int64_t[]){-1, -1});
+        make_ints(&m, "begins", 2, (int64_t[]){INT64_MIN, INT64_MIN});
+        make_ints(&m, "axes", 2, (int64_t[]){0, 1});
+        make_ints(&m, "backwards", 2, (int64_t[]){-1, -1});
+        floats(&m, "none", 0, NULL, (float[]){0});
+        floats(&m, "some", 0, NULL, (float[]){0.5f});
+        make_tensor(&m.graph, GRAPH_INITIALIZER, "true", NZ_BOOL, 0, NULL, 1);
+        nz_put f = {0};
+        nz_put_int(&f, TENSOR_DTYPE, NZ_BOOL);
+        nz_put_string(&f, TENSOR_NAME, "false");
+        nz_put_int(&f, TENSOR_INT32S, 0);
+        nz_put_message(&m.graph, GRAPH_INITIALIZER, &f);
+        if (strcmp(cases[i].op_type, "Concat") == 0) make_attr_int(&a, "axis", 0);
+        snprintf(inputs, sizeof inputs, "r %s", cases[i].constants);
+        make_node(&m, "Relu", "x", "r", NULL);
+        make_node(&m, cases[i].op_type, inputs, "y", &a);
+        make_output(&m, "y");
+        NZ_AUTO_GRAPH nz_graph *graph = load(&m), *fixed = specialise(graph, 1);
+        char expected[64];
+        snprintf(expected, sizeof expected, "Relu%s%s", *cases[i].left ? " " : "", cases[i].left);
+        if (strcmp(operators(fixed), expected))
+            fail_msg("%s with %s: %s", cases[i].op_type, cases[i].constants, operators(fixed));
+        assert_string_equal(fixed->values[fixed->outputs[0]].name, "y");
+    }
+}
+
 static void how_weights_are_stored_is_kept(void **state) {
     (void)state;
     make m = {0};
@@ -380,6 +444,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_chain_of_shapes_disappears),
         cmocka_unit_test(identities_on_shared_weights_disappear),
+        cmocka_unit_test(moves_of_nothing_disappear),
         cmocka_unit_test(how_weights_are_stored_is_kept),
         cmocka_unit_test(what_planning_needs_is_widened_for_it_alone),
         cmocka_unit_test(a_node_that_makes_an_output_stays),
