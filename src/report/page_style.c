@@ -122,8 +122,11 @@ const char nz_page_style[] =
     "h1{font-size:17pt}\n"
     "h2{margin-top:1.4rem;font-size:13pt}\n"
     ".parts article{padding:.5rem .7rem}\n"
-    ".parts dl,.remark,.warn,.facts,.notes,.small{font-size:8pt}\n"
+    ".parts dl,.parts .remark,.warn,.facts,.notes,.small{font-size:8pt}\n"
     ".facts{row-gap:0}\n"
     ".plots{grid-template-columns:repeat(3,1fr);gap:.5rem}\n"
-    ".parts{grid-template-columns:repeat(4,1fr);gap:.4rem}\n"
+    ".parts{display:block;columns:4;column-gap:.5rem}\n"
+    ".parts article{margin-bottom:.5rem}\n"
+    ".parts dt{font-size:7.5pt;margin-top:.3rem}\n"
+    ".parts dd{margin:0}\n"
     "details::details-content{content-visibility:visible;display:block}}\n";

@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/options.h"
+#include "metric/value_json.h"
 #include "report/escape.h"
 #include "report/number.h"
 #include "report/table.h"
@@ -239,6 +240,14 @@ static bool put_clause(nz_text *out, const nz_view *view, size_t row, int ratio,
     return true;
 }
 
+/* "4.74", "5.44 without efficiency". */
+static void put_score(nz_text *out, const nz_view_row *row) {
+    bool partial;
+    nz_put_ratio(out, nz_view_ocs(row, &partial));
+    for (int i = 0, listed = 0; i < NZ_VIEW_RATIOS && partial; i++)
+        if (row->without[i]) nz_text_appendf(out, "%s%s", listed++ ? " and " : " without ", nz_ratio_names[i]);
+}
+
 static void put_verdict(nz_text *out, const nz_view *view) {
     static const int order[] = {2, 1, 3, 0}; /* size, speed, energy; what it cost in accuracy last */
     size_t best = nz_view_best(view), compared = 0;
@@ -246,7 +255,9 @@ static void put_verdict(nz_text *out, const nz_view *view) {
     for (size_t r = 0; r < view->row_count; r++) compared += !view->rows[r].is_baseline && !view->rows[r].failed;
     if (best < view->row_count && nz_view_ocs(&view->rows[best], &partial) > 0.005) {
         put_name(out, view, best);
-        nz_text_append(out, compared > 1 ? " is the best trade: " : ": ");
+        nz_text_append(out, compared > 1 ? " is the best trade by OCS (" : " has an OCS of ");
+        put_score(out, &view->rows[best]);
+        nz_text_append(out, compared > 1 ? "): " : ": ");
         bool first = true;
         for (size_t i = 0; i < NZ_COUNT(order); i++)
             if (put_clause(out, view, best, order[i], first)) first = false;
@@ -260,7 +271,7 @@ static void put_verdict(nz_text *out, const nz_view *view) {
         nz_text_append(out, ": ");
         put_name(out, view, best);
         nz_text_append(out, " comes closest, with an OCS of ");
-        nz_put_ratio(out, nz_view_ocs(&view->rows[best], &partial));
+        put_score(out, &view->rows[best]);
         nz_text_append(out, ".");
     } else if (view->failed == view->row_count)
         nz_text_append(out, "No model could be measured.");
