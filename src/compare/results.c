@@ -180,6 +180,8 @@ static json_t *model_json(const nz_run *run, size_t v, const nz_cell *cells) {
     json_object_set_new(json, "ratios", nz_ratios_json(&combined, &run->combine));
     json_object_set_new(json, "ocs", nz_ocs_json(&combined, &run->combine));
     json_object_set_new(json, "notes", notes_json(run, variant));
+    if (*nz_text_at(entry->describe, "weights_sha256"))
+        set_or_null(json, "weights_sha256", json_object_get(entry->describe, "weights_sha256"));
     set_or_null(json, "inputs", json_object_get(entry->describe, "inputs"));
     set_or_null(json, "outputs", json_object_get(entry->describe, "outputs"));
     set_or_null(json, "preprocess", json_object_get(json_object_get(entry->describe, "data"), "preprocess"));
@@ -232,6 +234,8 @@ nz_status nz_manifest_json(json_t **ret_json, const nz_run *run) {
         json_t *model =
             json_pack("{s:o,s:o,s:o,s:o}", "name", nz_json_string(e->name), "path", nz_json_string(e->path), "sha256",
                       *e->sha256 ? json_string(e->sha256) : json_null(), "technique", nz_json_string(technique_of(e)));
+        if (*nz_text_at(e->describe, "weights_sha256")) /* they lie in files of their own */
+            set_or_null(model, "weights_sha256", json_object_get(e->describe, "weights_sha256"));
         set_or_null(model, "meta", json_object_get(e->describe, "meta"));
         set_or_null(model, "disk_bytes", json_object_get(e->describe, "disk_bytes"));
         set_or_null(model, "preprocess", json_object_get(data, "preprocess"));

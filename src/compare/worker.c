@@ -13,6 +13,7 @@
 
 #include "core/error.h"
 #include "core/file.h"
+#include "core/text.h"
 #include "netzip/compare.h"
 #include "netzip/onnx.h"
 
@@ -182,6 +183,26 @@ static nz_status describe_data(json_t *answer, const nz_graph *graph, const json
     return NZ_OK;
 }
 
+/* A model's file does not tell what the files beside it hold: where it has some, the weights are hashed too. */
+static nz_status hash_weights(json_t *answer, const nz_graph *graph, const char *path, uint64_t disk_bytes) {
+    struct stat info;
+    nz_text text = {0};
+    NZ_AUTO_FREE char *all = NULL;
+    char hex[65];
+    if (stat(path, &info) != 0 || (uint64_t)info.st_size >= disk_bytes) return NZ_OK;
+    for (size_t v = 0; v < graph->value_count; v++) {
+        const nz_tensor *constant = &graph->values[v].constant;
+        if (!constant->data) continue;
+        nz_sha256(hex, constant->data, constant->bytes);
+        nz_text_append(&text, hex);
+    }
+    NZ_TRY(nz_text_take(&text, &all));
+    nz_sha256(hex, all, strlen(all));
+    return json_object_set_new(answer, "weights_sha256", json_string(hex))
+               ? nz_fail(NZ_E_MEMORY, "out of memory: an answer of a worker")
+               : NZ_OK;
+}
+
 nz_status nz_worker_describe(nz_worker *worker, const json_t *request, json_t **ret_answer) {
     (void)worker;
     NZ_AUTO_GRAPH nz_graph *graph = NULL;
@@ -202,6 +223,7 @@ nz_status nz_worker_describe(nz_worker *worker, const json_t *request, json_t **
     uint64_t bytes;
     NZ_TRY(nz_model_disk_bytes(&bytes, path));
     json_object_set_new(answer, "disk_bytes", json_integer((json_int_t)bytes));
+    NZ_TRY(hash_weights(answer, graph, path, bytes));
     NZ_TRY(describe_data(answer, graph, request));
     *ret_answer = NZ_STEAL(answer);
     return NZ_OK;

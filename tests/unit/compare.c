@@ -16,6 +16,7 @@
 #include "netzip/measure.h"
 #include "netzip/metric.h"
 #include "netzip/onnx.h"
+#include "onnx/onnx.h"
 #include "test.h"
 
 /* ---- models ---- */
@@ -46,6 +47,7 @@ typedef struct recipe {
     int64_t batch;
     bool softmax;
     const char *technique;
+    int64_t channels; /* of the Conv; 0: 8 */
 } recipe;
 
 static const char *save(const char *name, recipe r) {
@@ -55,8 +57,9 @@ static const char *save(const char *name, recipe r) {
     nz_assert_ok(nz_graph_new(&g));
     nz_assert_ok(nz_graph_add_value(g, &x, "image", NZ_F32, &(nz_shape){.rank = 4, .dim = {r.batch, 3, 32, 32}}));
     nz_assert_ok(nz_graph_add_input(g, x));
-    int w1 = add_weights(g, "w1", (nz_shape){.rank = 4, .dim = {8, 3, 3, 3}}, r.seed);
-    int w2 = add_weights(g, "weights2", (nz_shape){.rank = 2, .dim = {8, 10}}, r.seed);
+    int64_t channels = r.channels ? r.channels : 8;
+    int w1 = add_weights(g, "w1", (nz_shape){.rank = 4, .dim = {channels, 3, 3, 3}}, r.seed);
+    int w2 = add_weights(g, "weights2", (nz_shape){.rank = 2, .dim = {channels, 10}}, r.seed);
     int c = add_node(g, "Conv", "conv", (int[]){x, w1}, 2);
     int a = add_node(g, "Relu", "relu", &c, 1);
     int p = add_node(g, "GlobalAveragePool", "pool", &a, 1);
@@ -190,9 +193,9 @@ static void check_document(const json_t *document) {
 
 static void a_whole_comparison_fills_the_document(void **state) {
     (void)state;
-    const char *base = save("base.onnx", (recipe){1, -1, false, NULL}),
-               *same = save("same.onnx", (recipe){1, 1, true, "PTQ"});
-    const char *other = save("other.onnx", (recipe){2, -1, false, NULL});
+    const char *base = save("base.onnx", (recipe){1, -1, false, NULL, 0}),
+               *same = save("same.onnx", (recipe){1, 1, true, "PTQ", 0});
+    const char *other = save("other.onnx", (recipe){2, -1, false, NULL, 0});
     const char *const models[] = {base, same, other};
     nz_compare_options o = options(models, 3, "synthetic:shapes,limit=70");
     nz_compare_result result;
@@ -238,8 +241,8 @@ static void a_whole_comparison_fills_the_document(void **state) {
 
 static void a_broken_model_ends_nothing(void **state) {
     (void)state;
-    const char *good = save("good.onnx", (recipe){1, -1, false, NULL}),
-               *other = save("fine.onnx", (recipe){2, -1, false, NULL});
+    const char *good = save("good.onnx", (recipe){1, -1, false, NULL, 0}),
+               *other = save("fine.onnx", (recipe){2, -1, false, NULL, 0});
     const char *broken = nz_test_file("broken.onnx");
     nz_assert_ok(nz_file_write(broken, "\x08\x07\x12garbage", 10));
     const char *const models[] = {good, broken, "/nonexistent.onnx", other};
@@ -261,7 +264,7 @@ static void a_broken_model_ends_nothing(void **state) {
 
 static void a_broken_baseline_leaves_the_others_their_own_figures(void **state) {
     (void)state;
-    const char *good = save("alone.onnx", (recipe){1, -1, false, NULL});
+    const char *good = save("alone.onnx", (recipe){1, -1, false, NULL, 0});
     const char *const models[] = {"/nonexistent.onnx", good};
     nz_compare_options o = options(models, 2, "synthetic:shapes,limit=20");
     nz_compare_result result;
@@ -277,9 +280,35 @@ static void a_broken_baseline_leaves_the_others_their_own_figures(void **state) 
     nz_compare_result_done(&result);
 }
 
+/* Two models whose files are the same byte for byte: what differs lies beside them. */
+static void weights_in_files_of_their_own_are_told_apart(void **state) {
+    (void)state;
+    static char paths[2][4096];
+    for (int i = 0; i < 2; i++) {
+        NZ_AUTO_GRAPH nz_graph *g = NULL;
+        const char *plain = save("inline.onnx", (recipe){.seed = (uint64_t)i + 1, .batch = -1, .channels = 32});
+        nz_assert_ok(nz_model_load(&g, plain));
+        snprintf(paths[i], sizeof paths[i], "%s", nz_test_file(i ? "second" : "first"));
+        nz_assert_ok(nz_dir_make(paths[i]));
+        strcat(paths[i], "/net.onnx");
+        nz_assert_ok(nz_onnx_write(g, paths[i], 13, 0));
+    }
+    const char *const models[] = {paths[0], paths[1]};
+    nz_compare_options o = options(models, 2, "synthetic:shapes,limit=40");
+    nz_compare_result result;
+    o.metrics = "top1,agreement";
+    json_t *document = run(&o, &result);
+    assert_int_equal(result.failed, 0);
+    assert_string_equal(text(model(document, 0), "sha256"), text(model(document, 1), "sha256"));
+    assert_string_not_equal(text(model(document, 0), "weights_sha256"), text(model(document, 1), "weights_sha256"));
+    assert_true(value(document, 1, "agreement") < 100);
+    json_decref(document);
+    nz_compare_result_done(&result);
+}
+
 static void names_come_from_the_line_the_file_and_a_number(void **state) {
     (void)state;
-    const char *path = save("net.onnx", (recipe){1, -1, false, NULL});
+    const char *path = save("net.onnx", (recipe){1, -1, false, NULL, 0});
     char named[4200];
     snprintf(named, sizeof named, "FP 32=%s", path);
     const char *const models[] = {named, path, path, path};
@@ -299,7 +328,7 @@ static void names_come_from_the_line_the_file_and_a_number(void **state) {
 
 static void without_data_the_rest_is_measured(void **state) {
     (void)state;
-    const char *const models[] = {save("nodata.onnx", (recipe){1, -1, false, NULL})};
+    const char *const models[] = {save("nodata.onnx", (recipe){1, -1, false, NULL, 0})};
     nz_compare_options o = options(models, 1, NULL);
     nz_compare_result result;
     json_t *document = run(&o, &result);
@@ -313,8 +342,8 @@ static void without_data_the_rest_is_measured(void **state) {
 
 static void threads_and_batches_are_variants(void **state) {
     (void)state;
-    const char *const models[] = {save("variants.onnx", (recipe){1, -1, false, NULL}),
-                                  save("fixed.onnx", (recipe){1, 1, false, NULL})};
+    const char *const models[] = {save("variants.onnx", (recipe){1, -1, false, NULL, 0}),
+                                  save("fixed.onnx", (recipe){1, 1, false, NULL, 0})};
     nz_compare_options o = options(models, 2, "synthetic:shapes,limit=10");
     nz_compare_result result;
     o.threads = (const int[]){1, 2};
@@ -342,7 +371,7 @@ static void threads_and_batches_are_variants(void **state) {
 
 static void data_that_does_not_fit_is_a_reason_not_a_failure(void **state) {
     (void)state;
-    const char *const models[] = {save("misfit.onnx", (recipe){1, -1, false, NULL})};
+    const char *const models[] = {save("misfit.onnx", (recipe){1, -1, false, NULL, 0})};
     nz_compare_options o = options(models, 1, "synthetic:shapes,limit=10,size=48");
     nz_compare_result result;
     o.metrics = "top1,latency_ms";
@@ -357,8 +386,8 @@ static void data_that_does_not_fit_is_a_reason_not_a_failure(void **state) {
 
 static void energy_is_measured_over_the_timed_inferences(void **state) {
     (void)state;
-    const char *const models[] = {save("e1.onnx", (recipe){1, -1, false, NULL}),
-                                  save("e2.onnx", (recipe){2, -1, false, NULL})};
+    const char *const models[] = {save("e1.onnx", (recipe){1, -1, false, NULL, 0}),
+                                  save("e2.onnx", (recipe){2, -1, false, NULL, 0})};
     nz_compare_options o = options(models, 2, "synthetic:shapes,limit=10");
     nz_roots gpus = {.nvml = getenv("NETZIP_FAKE_NVML")};
     nz_compare_result result;
@@ -388,7 +417,7 @@ static void energy_is_measured_over_the_timed_inferences(void **state) {
 
 static void wrong_options_are_refused_before_anything_runs(void **state) {
     (void)state;
-    const char *path = save("o.onnx", (recipe){1, -1, false, NULL});
+    const char *path = save("o.onnx", (recipe){1, -1, false, NULL, 0});
     const char *const models[] = {path}, *const runtimes[] = {"nativ"};
     nz_compare_options o = options(models, 1, NULL);
     nz_compare_result result;
@@ -459,8 +488,8 @@ static void a_worker_that_is_killed_fails_alone(void **state) {
     char list[64];
     snprintf(list, sizeof list, "/proc/self/task/%d/children", (int)getpid());
     if (access(list, R_OK) != 0) nz_test_skip("this kernel lists no children of a process");
-    const char *first = save("first.onnx", (recipe){1, -1, false, NULL}),
-               *second = save("second.onnx", (recipe){2, -1, false, NULL});
+    const char *first = save("first.onnx", (recipe){1, -1, false, NULL, 0}),
+               *second = save("second.onnx", (recipe){2, -1, false, NULL, 0});
     const char *out = nz_test_file("killed.json");
     const char *const arguments[] = {"netzip",   "compare", first,    second, "--data", "synthetic:shapes,limit=50",
                                      "--budget", "2",       "--json", NULL};
@@ -527,9 +556,9 @@ static int run_program(const char *const *arguments) {
 
 static void a_killed_run_resumes_to_the_same_results(void **state) {
     (void)state;
-    const char *first = save("r1.onnx", (recipe){1, -1, false, NULL}),
-               *second = save("r2.onnx", (recipe){2, -1, false, NULL});
-    const char *third = save("r3.onnx", (recipe){3, 1, false, NULL});
+    const char *first = save("r1.onnx", (recipe){1, -1, false, NULL, 0}),
+               *second = save("r2.onnx", (recipe){2, -1, false, NULL, 0});
+    const char *third = save("r3.onnx", (recipe){3, 1, false, NULL, 0});
     const char *whole = nz_test_file("uninterrupted"), *out = nz_test_file("interrupted"),
                *work = nz_test_file("interrupted/.work");
     const char *data = "synthetic:shapes,limit=500";
@@ -569,7 +598,7 @@ static int stop_at_once(void *user, const char *what, unsigned long long done, u
 
 static void the_user_can_stop_and_resume(void **state) {
     (void)state;
-    const char *const models[] = {save("stop.onnx", (recipe){1, -1, false, NULL})};
+    const char *const models[] = {save("stop.onnx", (recipe){1, -1, false, NULL, 0})};
     nz_compare_options o = options(models, 1, "synthetic:shapes,limit=20");
     nz_compare_result result;
     int calls = 0;
@@ -611,6 +640,7 @@ int main(void) {
         cmocka_unit_test(a_whole_comparison_fills_the_document),
         cmocka_unit_test(a_broken_model_ends_nothing),
         cmocka_unit_test(a_broken_baseline_leaves_the_others_their_own_figures),
+        cmocka_unit_test(weights_in_files_of_their_own_are_told_apart),
         cmocka_unit_test(names_come_from_the_line_the_file_and_a_number),
         cmocka_unit_test(without_data_the_rest_is_measured),
         cmocka_unit_test(threads_and_batches_are_variants),
