@@ -14,17 +14,18 @@ extern "C" {
 /** What a method did to one layer, for the report on the terminal and the layers of results. */
 typedef struct nz_layer_change {
     char *name, *op;
-    char *what;      /**< "int8 per-channel weights, u8 activations", "50.0% zeros" */
-    double sqnr_db;  /**< of the layer's output against the uncompressed layer's; NaN: not measured */
+    char *what;     /**< "int8 per-channel weights, u8 activations", "50.0% zeros" */
+    double sqnr_db; /**< ptq: of the layer's output against the uncompressed layer's; fp16, bf16: of the parameters as
+                         stored against before, infinite where nothing was lost; NaN: not measured */
     double sparsity_pct; /**< of its weights afterwards; NaN: not applicable */
 } nz_layer_change;
 
 typedef struct nz_compress_report {
     size_t count;
     nz_layer_change *layers;
-    char *summary;      /**< one paragraph in plain words */
-    size_t samples;     /**< calibration samples used */
-    size_t broken;      /**< samples that could not be read */
+    char *summary;  /**< one paragraph in plain words */
+    size_t samples; /**< calibration samples used */
+    size_t broken;  /**< samples that could not be read */
 } nz_compress_report;
 NZ_API void nz_compress_report_done(nz_compress_report *report);
 
@@ -37,8 +38,8 @@ NZ_API void nz_compress_report_done(nz_compress_report *report);
  *                         netzip.preprocess set. Owned: nz_graph_free.
  * @param[out] ret_report  May be NULL. Release with nz_compress_report_done.
  */
-NZ_API NZ_CHECKED nz_status nz_compress(nz_graph **ret_graph, nz_compress_report *ret_report, const nz_graph *graph, const char *method,
-                                        nz_dataset *data, int threads, const nz_progress *progress);
+NZ_API NZ_CHECKED nz_status nz_compress(nz_graph **ret_graph, nz_compress_report *ret_report, const nz_graph *graph,
+                                        const char *method, nz_dataset *data, int threads, const nz_progress *progress);
 
 /** true where the method named by the text needs samples. NZ_E_ARG for an unknown method or key. */
 NZ_API NZ_CHECKED nz_status nz_compress_needs_data(bool *ret_needs, const char *method);

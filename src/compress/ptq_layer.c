@@ -63,9 +63,10 @@ static double channel_scale(const view *v, size_t c, int most, bool least_square
     return best;
 }
 
-/* An int32 bias in steps of input scale x weight scale must hold the bias: a channel of tiny weights gets a coarser step. */
+/* An int32 bias in steps of input scale x weight scale must hold the bias, and the step must be a float above 0: a channel of
+ * tiny weights gets a coarser one. */
 static float usable_scale(double scale, double bias, float input_scale) {
-    double least = fabs(bias) / ((double)input_scale * 1073741824.0);
+    double least = fmax(fabs(bias) / 1073741824.0, 1e-37) / (double)input_scale;
     if (scale < least) scale = least;
     return scale >= 1e-30 ? (float)scale : 1;
 }
@@ -111,7 +112,11 @@ static nz_status read_bias(quantised *q, const nz_graph *graph, const nz_qlayer 
     *ret_usable = layer->bias < 0 && strcmp(graph->nodes[layer->node].op_type, "MatMul") != 0;
     if (layer->bias < 0 || !nz_value_is_constant(graph, layer->bias)) return NZ_OK;
     const nz_tensor *bias = &graph->values[layer->bias].constant;
-    if (nz_shape_elements(&bias->shape) != (int64_t)q->outputs) return NZ_OK;
+    int rank = bias->shape.rank;
+    /* Gemm adds a column [M, 1] to each row: as many numbers as outputs where M is N, and still no bias of channels. */
+    if (rank < 1 || bias->shape.dim[rank - 1] != (int64_t)q->outputs ||
+        nz_shape_elements(&bias->shape) != (int64_t)q->outputs)
+        return NZ_OK;
     for (size_t c = 0; c < q->outputs; c++) q->bias_values[c] = nz_tensor_real(bias, (int64_t)c);
     *ret_usable = true;
     return NZ_OK;
@@ -167,7 +172,9 @@ nz_status nz_ptq_quantize_layer(nz_graph *graph, const nz_qlayer *layer, float i
     NZ_TRY(make_view(&q.v, weight, layer->axis, per_channel));
     NZ_TRY(read_bias(&q, graph, layer, &bias_usable));
     NZ_TRY(quantise_weight(&q, weight, input_scale, options));
-    if (options->bias_correction && bias_usable && groups == 1) {
+    /* Channels of the input are on axis 1, which Gemm's transA makes the samples. */
+    bool channels_known = groups == 1 && nz_attr_int(node, "transA", 0) == 0;
+    if (options->bias_correction && bias_usable && channels_known) {
         NZ_TRY(nz_alloc(&error, q.outputs, sizeof *error));
         mean_error(error, &q.v, &q.integers, q.scales, observer, node, q.outputs, (size_t)layer->axis);
         for (size_t c = 0; c < q.outputs; c++) q.bias_values[c] -= error[c];

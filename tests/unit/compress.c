@@ -2,7 +2,7 @@
 /* Methods on a small residual network made here: exact sparsity, deterministic ties, Q/DQ where they belong. */
 #include "netzip/compress.h"
 #include "compress/method.h"
-#include "compress/qdq.h"
+#include "compress/ptq.h"
 #include "core/random.h"
 #include "graph/build.h"
 #include "netzip/pass.h"
@@ -169,6 +169,31 @@ static void half_storage_halves_the_bytes_and_casts_back(void **state) {
     assert_int_equal(nz_graph_find_value(half, "w2"), -1);
 }
 
+/* x - conv - BatchNormalization - Mul by a constant: what is no parameter must keep its digits. */
+static void statistics_and_anchors_stay_float(void **state) {
+    (void)state;
+    NZ_AUTO_GRAPH nz_graph *g = NULL;
+    int x = 0;
+    const nz_shape eight = {.rank = 1, .dim = {8}};
+    nz_assert_ok(nz_graph_new(&g));
+    nz_assert_ok(nz_graph_add_value(g, &x, "input", NZ_F32, &(nz_shape){.rank = 4, .dim = {-1, 3, 32, 32}}));
+    nz_assert_ok(nz_graph_add_input(g, x));
+    int c =
+        add_node(g, "Conv", "conv", (int[]){x, add_weights(g, "w", (nz_shape){.rank = 4, .dim = {8, 3, 3, 3}}, 1)}, 2);
+    int bn[5] = {c, add_weights(g, "gamma", eight, 2), add_weights(g, "beta", eight, 3),
+                 add_weights(g, "mean", eight, 4), add_weights(g, "variance", eight, 5)};
+    int b = add_node(g, "BatchNormalization", "bn", bn, 5);
+    int anchors = add_weights(g, "anchors", (nz_shape){.rank = 4, .dim = {1, 1, 32, 32}}, 6);
+    nz_assert_ok(nz_graph_add_output(g, add_node(g, "Mul", "decode", (int[]){b, anchors}, 2)));
+    nz_assert_ok(nz_graph_finish(g));
+    for (size_t n = 0; n < g->node_count; n++) g->nodes[n].opset = NZ_OPSET;
+    NZ_AUTO_GRAPH nz_graph *half = compress(g, "bf16", NULL);
+    const char *const kept[] = {"mean", "variance", "anchors"};
+    for (size_t i = 0; i < NZ_COUNT(kept); i++) assert_int_equal(constant(half, kept[i])->dtype, NZ_F32);
+    const char *const stored[] = {"w_bfloat16", "gamma_bfloat16", "beta_bfloat16"};
+    for (size_t i = 0; i < NZ_COUNT(stored); i++) assert_int_equal(constant(half, stored[i])->dtype, NZ_BF16);
+}
+
 static void a_weight_beyond_the_range_of_float16_stays_float(void **state) {
     (void)state;
     NZ_AUTO_GRAPH nz_graph *g = residual_network();
@@ -229,6 +254,59 @@ static void four_bit_weights_stay_within_seven(void **state) {
     const nz_tensor *w = constant(q, "w2_quantized");
     assert_int_equal(w->dtype, NZ_I4);
     for (int64_t k = 0; k < 576; k++) assert_in_range(nz_tensor_int(w, k) + 7, 0, 14);
+}
+
+/* A Gemm of x [4, 4] with weights of 4 outputs, quantised by itself; its input has a mean of 1 in every channel. */
+static nz_graph *quantised_gemm(nz_shape bias, bool transposed) {
+    nz_graph *g = NULL;
+    int x = 0;
+    const nz_shape square = {.rank = 2, .dim = {4, 4}};
+    nz_assert_ok(nz_graph_new(&g));
+    nz_assert_ok(nz_graph_add_value(g, &x, "input", NZ_F32, &square));
+    nz_assert_ok(nz_graph_add_input(g, x));
+    int inputs[3] = {x, add_weights(g, "w", square, 1), add_weights(g, "bias", bias, 2)};
+    nz_assert_ok(nz_graph_add_output(g, add_node(g, "Gemm", "gemm", inputs, 3)));
+    if (transposed) nz_assert_ok(nz_node_set_int(&g->nodes[0], "transA", 1));
+    NZ_AUTO(nz_qplan_done) nz_qplan plan = {0};
+    nz_assert_ok(nz_qplan_make(&plan, g, NULL));
+    assert_int_equal(plan.layer_count, 1);
+    NZ_AUTO(nz_observer_done) nz_observer observer = {0};
+    nz_assert_ok(nz_observer_init(&observer, 4));
+    nz_observer_add(&observer, (const float[]){1, 1, 1, 1}, 1, 1);
+    const nz_ptq_options o = {.wbits = 1, .per_channel = true, .bias_correction = true};
+    nz_assert_ok(nz_ptq_quantize_layer(g, &plan.layers[0], 0.01f, &observer, &o));
+    return g;
+}
+
+/* What the bias of a quantised Gemm says for output `c`. */
+static double bias_at(const nz_graph *g, int64_t c) {
+    return (double)nz_tensor_int(constant(g, "gemm_bias_quantized"), c) *
+           nz_tensor_real(constant(g, "gemm_bias_scale"), c);
+}
+
+static void biases_are_corrected_where_the_input_has_channels(void **state) {
+    (void)state;
+    const nz_shape row = {.rank = 1, .dim = {4}};
+    NZ_AUTO_GRAPH nz_graph *plain = quantised_gemm(row, false);
+    NZ_AUTO_GRAPH nz_graph *transposed = quantised_gemm(row, true);
+    double moved = 0;
+    for (int64_t c = 0; c < 4; c++) {
+        double bias = nz_tensor_real(constant(plain, "bias"), c), error = 0;
+        for (int64_t k = 0; k < 4; k++)
+            error += (double)nz_tensor_int(constant(plain, "w_quantized"), 4 * k + c) *
+                         nz_tensor_real(constant(plain, "w_scale"), c) -
+                     nz_tensor_real(constant(plain, "w"), 4 * k + c);
+        nz_assert_near(bias_at(plain, c), bias - error, 0, 1e-3);
+        nz_assert_near(bias_at(transposed, c), bias, 0, 1e-3);
+        moved = fmax(moved, fabs(error));
+    }
+    assert_true(moved > 2e-3); /* so that the two cases above differ */
+}
+
+static void a_column_added_to_each_row_is_no_bias_of_channels(void **state) {
+    (void)state;
+    NZ_AUTO_GRAPH nz_graph *g = quantised_gemm((nz_shape){.rank = 2, .dim = {4, 1}}, false);
+    assert_string_equal(g->values[g->nodes[0].inputs[2]].name, "bias");
 }
 
 static void run(const nz_graph *g, const float *x, float *y) {
@@ -324,11 +402,14 @@ int main(void) {
         cmocka_unit_test(equal_magnitudes_are_removed_in_file_order),
         cmocka_unit_test(random_pruning_repeats_for_a_seed_and_differs_between_seeds),
         cmocka_unit_test(half_storage_halves_the_bytes_and_casts_back),
+        cmocka_unit_test(statistics_and_anchors_stay_float),
         cmocka_unit_test(a_weight_beyond_the_range_of_float16_stays_float),
         cmocka_unit_test(the_residual_block_stays_in_integers),
         cmocka_unit_test(an_excluded_layer_stays_float),
         cmocka_unit_test(quantised_weights_are_within_half_a_step),
         cmocka_unit_test(four_bit_weights_stay_within_seven),
+        cmocka_unit_test(biases_are_corrected_where_the_input_has_channels),
+        cmocka_unit_test(a_column_added_to_each_row_is_no_bias_of_channels),
         cmocka_unit_test(every_calibration_and_type_keeps_the_outputs_close),
         cmocka_unit_test(bias_correction_brings_coarse_weights_closer),
         cmocka_unit_test(the_report_names_each_layer_with_its_sqnr),
