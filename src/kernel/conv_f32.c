@@ -402,6 +402,13 @@ static double cost(const nz_kernel_desc *desc, int64_t tile, double transform_ns
     return tiles * products / 100 + products * sizeof(float) / 25 + tiles * vectors * transform_ns;
 }
 
+bool nz_kernel_plausible(const nz_kernel_desc *desc) {
+    if (desc->algorithm != NZ_ALGORITHM_WINOGRAD_2 && desc->algorithm != NZ_ALGORITHM_WINOGRAD_4) return true;
+    double direct = cost(desc, 1, 0), small = cost(desc, 2, 19), large = cost(desc, 4, 54);
+    double own = desc->algorithm == NZ_ALGORITHM_WINOGRAD_2 ? small : large, best = direct < small ? direct : small;
+    return own <= 1.25 * (best < large ? best : large);
+}
+
 /* Without measuring: a product of our own where oneDNN cannot write (between the channels of a concatenation), and of
  * the ways of a 3x3 convolution the one that should be fastest. */
 static nz_algorithm usual_algorithm(const nz_kernel_desc *desc) {

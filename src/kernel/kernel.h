@@ -135,6 +135,8 @@ struct nz_kernel {
 NZ_CHECKED nz_status nz_kernel_new(nz_kernel **ret_kernel, const nz_kernel_desc *desc);
 /** As nz_kernel_new, but only by the algorithm that desc names, not by another in its place. */
 NZ_CHECKED nz_status nz_kernel_new_algorithm(nz_kernel **ret_kernel, const nz_kernel_desc *desc);
+/** false where the algorithm that desc names costs so much more than others by a rough count that trying it is waste. */
+bool nz_kernel_plausible(const nz_kernel_desc *desc);
 void nz_kernel_free(nz_kernel *kernel);
 
 /** A provider: NZ_E_UNSUPPORTED without a message where it has no kernel for this. */

@@ -77,7 +77,7 @@ static nz_status plan_all(nz_planner *planner) {
     NZ_TRY(nz_alloc(&planner->views, graph->value_count, sizeof(nz_view)));
     NZ_TRY(nz_alloc(&planner->forms, graph->value_count * NZ_FORMS * 2, sizeof(nz_view)));
     NZ_TRY(nz_alloc(&planner->slot_of, graph->value_count, sizeof(int)));
-    for (size_t v = 0; v < graph->value_count; v++) planner->tuner.weight_bytes += graph->values[v].constant.bytes;
+    planner->tuner.graph = graph;
     for (;;) { /* ends: every round refuses something that was not refused before, and a refused kernel is plain C */
         planner->again = -1;
         NZ_TRY(attempt(planner));

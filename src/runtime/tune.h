@@ -4,6 +4,7 @@
 #define NZ_RUNTIME_TUNE_H
 
 #include "kernel/kernel.h"
+#include "netzip/graph.h"
 
 typedef struct nz_tuned {
     nz_mem src, dst;
@@ -14,7 +15,7 @@ typedef struct nz_tuned {
 } nz_tuned;
 
 typedef struct nz_tuner {
-    size_t weight_bytes; /**< of the whole model: what passes through the caches between two runs of one layer */
+    const nz_graph *graph; /**< its weights are what passes through the caches between two runs of one layer */
     size_t count, capacity;
     nz_tuned *known; /**< owned */
 } nz_tuner;
