@@ -153,9 +153,11 @@ nz_status nz_view_need(nz_planner *planner, nz_view *ret_view, int value, nz_for
 /* The strides by which `shape` walks over the elements of `mem` in row-major order of their logical indices; false where no
  * strides do. Axes are taken together while their product on both sides is not yet the same. */
 bool nz_view_reshape(nz_mem *ret_mem, const nz_mem *mem, const nz_shape *shape) {
-    nz_mem from = {.dtype = mem->dtype}, to = {.dtype = mem->dtype, .rank = shape->rank};
+    nz_mem to = {.dtype = mem->dtype, .rank = shape->rank};
+    int64_t dim[NZ_MAX_RANK + 1] = {0}, stride[NZ_MAX_RANK + 1] = {0}; /* of axes longer than 1 */
+    int rank = 0;
     for (int i = 0; i < mem->rank; i++)
-        if (mem->dim[i] != 1) from.dim[from.rank] = mem->dim[i], from.stride[from.rank++] = mem->stride[i];
+        if (mem->dim[i] != 1) dim[rank] = mem->dim[i], stride[rank++] = mem->stride[i];
     int i = 0, k = 0;
     while (k < shape->rank) {
         if (shape->dim[k] == 1) {
@@ -163,28 +165,28 @@ bool nz_view_reshape(nz_mem *ret_mem, const nz_mem *mem, const nz_shape *shape) 
             to.stride[k++] = 1;
             continue;
         }
-        if (i >= from.rank) return false;
+        if (i >= rank) return false;
         int first_k = k, first_i = i;
-        int64_t have = from.dim[i++], want = shape->dim[k++];
+        int64_t have = dim[i++], want = shape->dim[k++];
         while (have != want) {
             if (have < want) {
-                if (i >= from.rank) return false;
-                have *= from.dim[i++];
+                if (i >= rank) return false;
+                have *= dim[i++];
             } else {
                 if (k >= shape->rank) return false;
                 want *= shape->dim[k++];
             }
         }
         for (int j = first_i; j + 1 < i; j++)
-            if (from.stride[j] != from.stride[j + 1] * from.dim[j + 1]) return false;
-        int64_t step = from.stride[i - 1];
+            if (stride[j] != stride[j + 1] * dim[j + 1]) return false;
+        int64_t step = stride[i - 1];
         for (int j = k - 1; j >= first_k; j--) {
             to.dim[j] = shape->dim[j];
             to.stride[j] = step;
             step *= shape->dim[j];
         }
     }
-    if (i != from.rank) return false;
+    if (i != rank) return false;
     *ret_mem = to;
     return true;
 }

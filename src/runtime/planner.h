@@ -100,6 +100,8 @@ NZ_CHECKED nz_status nz_plan_fast(nz_plan *plan, const nz_graph *graph, const nz
 /* qdq.c */
 /** DequantizeLinear moves behind operators that only move or select data; Q(DQ(x)) with the same parameters vanishes. */
 NZ_CHECKED nz_status nz_move_qdq(nz_graph **ret_graph, const nz_graph *graph);
+/** QLinearConv and QLinearMatMul become DQ, Conv or MatMul, Q; the nodes that are added come last. */
+NZ_CHECKED nz_status nz_expand_qlinear(nz_graph *graph);
 /** The scalar scale and zero point of a Q or DQ node on 8-bit data; false where it is not such a node. */
 bool nz_read_qdq(nz_quant *ret_quant, const nz_graph *graph, const nz_node *node);
 

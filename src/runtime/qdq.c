@@ -133,6 +133,7 @@ static void cancel(nz_graph *graph, int node) {
 nz_status nz_move_qdq(nz_graph **ret_graph, const nz_graph *graph) {
     NZ_AUTO_GRAPH nz_graph *moved = NULL;
     NZ_TRY(nz_graph_clone(&moved, graph));
+    NZ_TRY(nz_expand_qlinear(moved));
     size_t count = moved->node_count; /* those appended below need no visit: they are DequantizeLinear */
     for (size_t n = 0; n < count; n++) {
         nz_quant quant;

@@ -495,6 +495,31 @@ static void int8_and_float_side_by_side(void **state) {
     check(g, (expectation){0, 255, 5e-2, 0, NZ_COMPUTE_AUTO, "mixed"});
 }
 
+/* The older spelling of quantised layers becomes the same kernels. */
+static void qlinear_layers(void **state) {
+    (void)state;
+    for (size_t k = 0; k < NZ_COUNT(codings); k++) {
+        nz_graph *g = begin(k);
+        coding c = codings[k];
+        int x = graph_input(g, "x", NZ_F32, SHAPE(1, 8, 9, 9)), xs = scalar(g, NZ_F32, 0.01),
+            xz = scalar(g, c.type, c.zero);
+        int ws = graph_constant(g, NZ_F32, SHAPE(12), 0.002, 0.0001), wz = graph_constant(g, NZ_I8, SHAPE(12), 0, 0);
+        int ys = scalar(g, NZ_F32, 0.05), yz = scalar(g, c.type, c.zero),
+            w = graph_constant(g, NZ_I8, SHAPE(12, 8, 3, 3), -100, 0.23);
+        int q = graph_node(g, "QuantizeLinear", x, xs, xz);
+        int y =
+            graph_node(g, "QLinearConv", q, xs, xz, w, ws, wz, ys, yz, graph_constant(g, NZ_I32, SHAPE(12), -300, 50));
+        INTS(g, "pads", 1, 1, 1, 1);
+        int flat = graph_node(g, "Flatten", y), m = graph_constant(g, NZ_I8, SHAPE(12 * 81, 6), -50, 0.016);
+        int ms = scalar(g, NZ_F32, 0.001), mz = scalar(g, NZ_I8, 0), os = scalar(g, NZ_F32, 0.2),
+            oz = scalar(g, c.type, c.zero);
+        int z = graph_node(g, "QLinearMatMul", flat, ys, yz, m, ms, mz, os, oz);
+        nz_assert_ok(nz_graph_add_output(g, graph_node(g, "DequantizeLinear", y, ys, yz)));
+        graph_finish(g, graph_node(g, "DequantizeLinear", z, os, oz));
+        check(g, (expectation){-1, 1, 0, 0.2, NZ_COMPUTE_AUTO, "int8"});
+    }
+}
+
 static void fake_quantisation_runs_as_it_stands(void **state) {
     (void)state;
     nz_graph *g = begin(17);
@@ -576,6 +601,7 @@ int main(void) {
         cmocka_unit_test(int8_runs_of_layers),
         cmocka_unit_test(int8_gates),
         cmocka_unit_test(int8_and_float_side_by_side),
+        cmocka_unit_test(qlinear_layers),
         cmocka_unit_test(fake_quantisation_runs_as_it_stands),
         cmocka_unit_test(symbolic_batches_and_wrong_calls),
         cmocka_unit_test(layers_are_named),
