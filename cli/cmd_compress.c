@@ -37,7 +37,7 @@ static const nz_cli_usage usage = {
     .option_count = NZ_COUNT(options),
 };
 
-static int list_methods(void) {
+static void list_methods(void) {
     const char *help = NULL, *keys = NULL, *name = NULL;
     for (size_t i = 0; (name = nz_compress_method(i, &help, &keys)); i++) {
         printf("%s%s  %s\n", i ? "\n" : "", name, help);
@@ -47,7 +47,33 @@ static int list_methods(void) {
             line += length + (line[length] == '\n');
         }
     }
-    return NZ_EXIT_OK;
+}
+
+/* A line of keys is "name=default  help". */
+static json_t *key_json(const char *line, size_t length) {
+    size_t name = strcspn(line, "="), value = strcspn(line + name + 1, " \n"), help = name + 1 + value;
+    help += strspn(line + help, " ");
+    return json_pack("{s:s%, s:s%, s:s%}", "key", line, name, "default", line + name + 1, value, "help", line + help,
+                     length - help);
+}
+
+static nz_status list_methods_json(void) {
+    const char *help = NULL, *keys = NULL, *name = NULL;
+    NZ_AUTO_JSON json_t *methods = json_array();
+    NZ_AUTO_FREE char *text = NULL;
+    for (size_t i = 0; (name = nz_compress_method(i, &help, &keys)); i++) {
+        json_t *list = json_array();
+        for (const char *line = keys; *line;) {
+            size_t length = strcspn(line, "\n");
+            json_array_append_new(list, key_json(line, length));
+            line += length + (line[length] == '\n');
+        }
+        json_array_append_new(methods, json_pack("{s:s, s:s, s:o}", "name", name, "help", help, "keys", list));
+    }
+    NZ_AUTO_JSON json_t *all = json_pack("{s:O}", "methods", methods);
+    NZ_TRY(nz_json_text(&text, all, 0));
+    fputs(text, stdout);
+    return NZ_OK;
 }
 
 static void print_report(const nz_compress_report *report) {
@@ -61,7 +87,9 @@ static void print_report(const nz_compress_report *report) {
         printf("%*s %-14s %10s %10s  %s\n", (int)(strlen(row->name) < 32 ? 32 - strlen(row->name) : 0), "", row->op,
                sqnr, zeros, row->what);
     }
-    printf("\n%s\n", report->summary ? report->summary : "");
+    printf("\n");
+    nz_cli_put_printable(stdout, report->summary ? report->summary : ""); /* it names layers */
+    printf("\n");
 }
 
 static nz_status print_json(const nz_compress_report *report, const nz_graph *result, const char *path, uint64_t before,
@@ -87,11 +115,7 @@ static nz_status print_json(const nz_compress_report *report, const nz_graph *re
 }
 
 static nz_status open_data(nz_dataset **ret_data, const nz_cli_args *args, const nz_graph *graph) {
-    bool needed = false;
-    NZ_TRY(nz_compress_needs_data(&needed, nz_cli_get(args, "method", "")));
-    const char *spec = nz_cli_get(args, "data", NULL);
-    if (!needed || !spec) return NZ_OK; /* a method that needs samples says so itself */
-    NZ_TRY(nz_data_open_for_model(ret_data, spec, NZ_DATA_TRAIN, graph));
+    NZ_TRY(nz_data_open_for_model(ret_data, nz_cli_get(args, "data", NULL), NZ_DATA_TRAIN, graph));
     if (nz_data_default_preprocess(*ret_data))
         nz_cli_error(
             "warning: neither the model nor --data states a preprocessing; pixels are scaled to 0..1 and nothing else");
@@ -107,13 +131,17 @@ static nz_status compress(const nz_cli_args *args) {
     NZ_AUTO(nz_compress_report_done) nz_compress_report report = {0};
     const char *path = args->operands[0], *out = nz_cli_get(args, "out", NULL);
     long long threads = 0;
+    const char *method = nz_cli_get(args, "method", "");
+    bool needs_data = false;
     uint64_t before = 0, after = 0;
     NZ_TRY(nz_cli_need(args, "method"));
     NZ_TRY(nz_cli_need(args, "out"));
     NZ_TRY(nz_cli_get_int(&threads, args, "threads", 0, 0, 1024));
+    NZ_TRY(nz_compress_needs_data(&needs_data, method));
+    if (needs_data) NZ_TRY(nz_cli_need(args, "data"));
     NZ_TRY(nz_model_load(&graph, path));
-    NZ_TRY(open_data(&data, args, graph));
-    NZ_TRY(nz_compress(&result, &report, graph, nz_cli_get(args, "method", ""), data, (int)threads, nz_cli_progress()));
+    if (needs_data) NZ_TRY(open_data(&data, args, graph));
+    NZ_TRY(nz_compress(&result, &report, graph, method, data, (int)threads, nz_cli_progress()));
     NZ_TRY(nz_model_disk_bytes(&before, path));
     NZ_TRY(nz_model_save(result, out));
     NZ_TRY(nz_model_disk_bytes(&after, out));
@@ -129,7 +157,8 @@ int nz_cmd_compress(int argc, char **argv) {
     int exit_status = 0;
     if (!nz_cli_parse(&args, &exit_status, &usage, argc, argv)) return exit_status;
     if (nz_cli_has(&args, "list")) {
-        exit_status = list_methods();
+        if (!nz_cli_has(&args, "json")) list_methods();
+        exit_status = nz_cli_has(&args, "json") ? nz_cli_finish(list_methods_json()) : NZ_EXIT_OK;
     } else if (args.operand_count == 0) {
         nz_cli_error("compress: a MODEL is needed (netzip compress --help)");
         exit_status = NZ_EXIT_USAGE;

@@ -54,12 +54,12 @@ static json_t *cpu_json(const nz_hardware *h) {
     }
     bool limited =
         isnan(busy) || busy > 10 || *h->virtualised || (*h->governor && strcmp(h->governor, "performance") != 0);
-    char why[256];
+    char why[256], load[32] = "load unknown";
+    if (!isnan(busy)) snprintf(load, sizeof load, "%.0f%% busy now", busy);
     snprintf(why, sizeof why, "%s%.120s%s%s%.30s", *h->virtualised ? "; virtual machine: " : "", h->virtualised,
              *h->virtualised ? " (neighbours may show in times)" : "", *h->governor ? "; governor " : "", h->governor);
-    json_t *json =
-        verdict(limited ? "limited" : "ok", "%s, %d CPUs (%d usable), %.0f%% busy now%s",
-                *h->cpu_model ? h->cpu_model : "CPU", h->cpus, h->cpus_usable, isnan(busy) ? 0.0 : busy, why);
+    json_t *json = verdict(limited ? "limited" : "ok", "%s, %d CPUs (%d usable), %s%s",
+                           *h->cpu_model ? h->cpu_model : "CPU", h->cpus, h->cpus_usable, load, why);
     json_object_set_new(json, "busy_pct", nz_json_real(busy));
     json_object_set_new(json, "steal_pct", nz_json_real(steal));
     if (*h->governor && strcmp(h->governor, "performance") != 0)
@@ -67,19 +67,22 @@ static json_t *cpu_json(const nz_hardware *h) {
     return json;
 }
 
-static json_t *memory_json(const nz_hardware *h) {
+static json_t *memory_json(void) {
     nz_memory_process process;
     nz_memory_machine machine;
     bool peak = nz_memory_process_get(&process, 0, NULL) == NZ_OK,
          whole = nz_memory_machine_get(&machine, NULL) == NZ_OK;
     bool pss = peak && !isnan(process.pss_bytes);
+    char size[64] = "size unknown";
+    if (whole)
+        snprintf(size, sizeof size, "%.1f GB, %.1f GB available", (double)machine.total_bytes * 1e-9,
+                 (double)machine.available_bytes * 1e-9);
     json_t *json = verdict(peak && pss && whole ? "ok"
                            : peak               ? "limited"
                                                 : "unavailable",
-                           "%.1f GB, %.1f GB available; peak resident memory %s, proportional set size %s",
-                           (double)h->memory_bytes * 1e-9, whole ? (double)machine.available_bytes * 1e-9 : 0.0,
+                           "%s; peak resident memory %s, proportional set size %s", size,
                            peak ? "can be read" : "cannot be read", pss ? "can be read" : "cannot be read");
-    json_object_set_new(json, "total_bytes", json_integer((json_int_t)h->memory_bytes));
+    json_object_set_new(json, "total_bytes", whole ? json_integer((json_int_t)machine.total_bytes) : json_null());
     if (whole) json_object_set_new(json, "available_bytes", json_integer((json_int_t)machine.available_bytes));
     return json;
 }
@@ -130,11 +133,10 @@ static json_t *runtimes_json(void) {
 nz_status nz_doctor(char **ret_json) {
     nz_hardware hardware;
     nz_hardware_get(&hardware, NULL);
-    NZ_AUTO_JSON json_t *json =
-        json_pack("{s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "schema", "netzip.doctor/1", "version", NZ_VERSION,
-                  "host", nz_hardware_json(&hardware), "clock", clock_json(), "cpu", cpu_json(&hardware), "memory",
-                  memory_json(&hardware), "power", power_json(), "gpu", gpu_json(), "runtime", runtimes_json(),
-                  "libraries", nz_libraries_json());
+    NZ_AUTO_JSON json_t *json = json_pack(
+        "{s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "schema", "netzip.doctor/1", "version", NZ_VERSION, "host",
+        nz_hardware_json(&hardware), "clock", clock_json(), "cpu", cpu_json(&hardware), "memory", memory_json(),
+        "power", power_json(), "gpu", gpu_json(), "runtime", runtimes_json(), "libraries", nz_libraries_json());
     if (!json) return nz_fail(NZ_E_MEMORY, "out of memory: the report of this machine");
     return nz_json_text(ret_json, json, 0);
 }

@@ -8,11 +8,21 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "core/progress.h"
 #include "core/text.h"
 
 static const nz_method *const methods[] = {
     &nz_method_ptq, &nz_method_gup_l1, &nz_method_gup_r, &nz_method_fp16, &nz_method_bf16,
 };
+
+/* Whether the shell pattern of `length` bytes fits the node's name or operator; an empty one fits none. */
+static bool fits_pattern(const nz_node *node, const char *text, size_t length) {
+    char pattern[1024];
+    if (length == 0 || length >= sizeof pattern) return false;
+    memcpy(pattern, text, length);
+    pattern[length] = '\0';
+    return fnmatch(pattern, node->name, 0) == 0 || fnmatch(pattern, node->op_type, 0) == 0;
+}
 
 static nz_status find_method(const nz_method **ret_method, const char *name) {
     const char *names[NZ_COUNT(methods)];
@@ -63,6 +73,19 @@ static nz_status label_result(nz_graph *result, const nz_method *method, const n
     return NZ_OK;
 }
 
+/* A pattern that fits nothing is most likely misspelt, and the layer it meant would be compressed without a word. */
+static void note_idle_patterns(const nz_method_input *input, const nz_spec *spec) {
+    const char *list = nz_spec_get(spec, "exclude");
+    for (size_t length; list && *list; list += length + (list[length] == '+')) {
+        length = strcspn(list, "+");
+        bool fits = length == 0;
+        for (size_t n = 0; n < input->graph->node_count && !fits; n++)
+            fits = fits_pattern(&input->graph->nodes[n], list, length);
+        if (!fits)
+            nz_progress_note(input->progress, "exclude: no node's name or operator fits '%.*s'", (int)length, list);
+    }
+}
+
 static nz_status apply_method(nz_graph **ret_graph, nz_compress_report *report, const nz_method *method,
                               const nz_method_input *input, const nz_spec *spec) {
     NZ_AUTO_FREE void *options = NULL;
@@ -73,6 +96,7 @@ static nz_status apply_method(nz_graph **ret_graph, nz_compress_report *report, 
     nz_status status = nz_options_read(options, method->options, method->option_count, spec, what);
     if (status == NZ_OK && method->needs_data && !input->data)
         status = nz_fail(NZ_E_ARG, "method %s needs calibration samples: give --data", method->name);
+    if (status == NZ_OK) note_idle_patterns(input, spec);
     if (status == NZ_OK) status = method->apply(&result, report, input, options);
     nz_options_done(options, method->options, method->option_count);
     NZ_TRY(status);
@@ -157,15 +181,9 @@ void nz_compress_report_done(nz_compress_report *report) {
 }
 
 bool nz_node_matches(const nz_node *node, const char *list) {
-    while (list && *list) {
-        char pattern[256];
-        size_t length = strcspn(list, "+");
-        if (length > 0 && length < sizeof pattern) {
-            memcpy(pattern, list, length);
-            pattern[length] = '\0';
-            if (fnmatch(pattern, node->name, 0) == 0 || fnmatch(pattern, node->op_type, 0) == 0) return true;
-        }
-        list += length + (list[length] == '+');
+    for (size_t length; list && *list; list += length + (list[length] == '+')) {
+        length = strcspn(list, "+");
+        if (fits_pattern(node, list, length)) return true;
     }
     return false;
 }

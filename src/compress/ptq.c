@@ -123,6 +123,9 @@ static nz_status observe_all(nz_observer *observers, nz_tap *tap, size_t count, 
             return nz_fail(NZ_E_CANCELLED, "calibration was interrupted");
     }
     report->broken = nz_loader_broken(samples.loader);
+    if (report->broken)
+        nz_progress_note(input->progress, "%zu calibration samples could not be read and were left out; the first: %s",
+                         report->broken, nz_loader_broken_message(samples.loader, 0));
     if (report->samples == 0) return nz_fail(NZ_E_FORMAT, "calibration: the data has no readable sample");
     return NZ_OK;
 }

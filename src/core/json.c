@@ -146,6 +146,7 @@ static void put(nz_text *out, const json_t *json, int depth) {
 
 nz_status nz_json_text(char **ret_text, const json_t *json, int compact) {
     nz_text out = {0};
+    if (!json) return nz_fail(NZ_E_MEMORY, "out of memory: a document");
     put(&out, json, compact ? -1 : 0);
     nz_text_append(&out, "\n");
     return nz_text_take(&out, ret_text);

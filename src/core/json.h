@@ -17,7 +17,8 @@ json_t *nz_json_real(double value);
 json_t *nz_json_string(const char *text);
 /** Parses a whole file (at most 1 GiB); the error names file, line and column. The reference is the caller's. */
 NZ_CHECKED nz_status nz_json_read(json_t **ret_json, const char *path);
-/** Indented text with a final newline, written whole. */
+/** Indented text with a final newline, written whole. NULL, which is what jansson gives when memory is short, is NZ_E_MEMORY
+ * here and below. */
 NZ_CHECKED nz_status nz_json_write(const json_t *json, const char *path);
 /** The same text on the heap. Owned: free(). */
 NZ_CHECKED nz_status nz_json_text(char **ret_text, const json_t *json, int compact);
