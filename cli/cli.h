@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "core/json.h"
 #include "netzip/progress.h"
 #include "netzip/status.h"
 
@@ -77,6 +78,8 @@ NZ_CHECKED nz_status nz_cli_need(const nz_cli_args *args, const char *name);
 int nz_cli_finish(nz_status status);
 /** Prints `netzip: <message>` on standard error, as one printable line. */
 void nz_cli_error(const char *format, ...) NZ_PRINTF(1, 2);
+/** Prints a document, indented, on standard output. NULL is a document that memory was too short for. Borrowed. */
+NZ_CHECKED nz_status nz_cli_print_json(const json_t *json);
 /** Writes text with control characters as \xNN, so that a name in a hostile file cannot drive the terminal. */
 void nz_cli_put_printable(FILE *stream, const char *text);
 /** Flushes standard output; a full disk there is an error too. main calls it. */

@@ -21,7 +21,7 @@ static const nz_cli_option options[] = {
      "weights of performance, speedup, compression, efficiency in OCS; 0 removes a term; default 1,1,1,1"},
     {"better", "ID=lower",
      "which way is better (lower or higher) for a column that is no metric of netzip; may be repeated"},
-    {"out", "DIR", "write results.json, tables, plots and report.html there"},
+    {"out", "DIR", "write results.json, manifest.json, tables, plots and report.html there"},
     {"json", NULL, "print the results document on standard output, and nothing else"},
 };
 
@@ -153,11 +153,26 @@ static nz_status print_notes(const nz_table *table, const nz_combine_options *ch
     return NZ_OK;
 }
 
-static nz_status write_results(const json_t *document, const char *folder) {
-    NZ_AUTO_FREE char *path = NULL;
+/* What it takes to repeat the calculation: the command, the table as it was, the choices in force. */
+static json_t *manifest_json(const json_t *document, const nz_combine_options *chosen) {
+    const json_t *run = json_object_get(document, "run");
+    return json_pack("{s:s, s:O, s:O, s:O, s:O, s:{s:s, s:s, s:s, s:s, s:f, s:[f,f,f,f]}}", "schema",
+                     "netzip.manifest/1", "started", json_object_get(run, "started"), "command",
+                     json_object_get(run, "command"), "version", json_object_get(run, "version"), "table",
+                     json_object_get(run, "table"), "options", "performance", chosen->performance, "speedup",
+                     chosen->speedup, "compression", chosen->compression, "efficiency", chosen->efficiency, "zeta",
+                     chosen->zeta, "lambda", chosen->lambda[0], chosen->lambda[1], chosen->lambda[2],
+                     chosen->lambda[3]);
+}
+
+static nz_status write_results(const json_t *document, const nz_combine_options *chosen, const char *folder) {
+    NZ_AUTO_FREE char *results = NULL, *manifest = NULL;
+    NZ_AUTO_JSON json_t *how = manifest_json(document, chosen);
     NZ_TRY(nz_dir_make(folder));
-    NZ_TRY(nz_path_join(&path, folder, "results.json"));
-    return nz_json_write(document, path);
+    NZ_TRY(nz_path_join(&results, folder, "results.json"));
+    NZ_TRY(nz_path_join(&manifest, folder, "manifest.json"));
+    NZ_TRY(nz_json_write(how, manifest));
+    return nz_json_write(document, results);
 }
 
 static nz_status combine(const nz_cli_args *args, int argc, char **argv) {
@@ -173,15 +188,12 @@ static nz_status combine(const nz_cli_args *args, int argc, char **argv) {
     NZ_TRY(nz_table_options(&chosen, &table, &request));
     NZ_TRY(nz_table_json(&document, &table, &chosen, path, argc, argv));
     if (out) {
-        NZ_TRY(write_results(document, out));
+        NZ_TRY(write_results(document, &chosen, out));
         NZ_TRY(nz_report_write(out, nz_cli_progress()));
         nz_cli_progress_end();
     }
     if (nz_cli_has(args, "json")) {
-        NZ_AUTO_FREE char *text = NULL;
-        NZ_TRY(nz_json_text(&text, document, 0));
-        fputs(text, stdout);
-        return NZ_OK;
+        return nz_cli_print_json(document);
     }
     NZ_TRY(print_table(&table, &chosen));
     return print_notes(&table, &chosen);

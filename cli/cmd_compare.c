@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/json.h"
 #include "core/text.h"
+#include "metric/combine_table.h"
 #include "netzip/compare.h"
 #include "netzip/report.h"
 
@@ -99,15 +100,6 @@ static nz_status read_numbers(int numbers[MOST_NUMBERS], size_t *ret_count, cons
     return NZ_OK;
 }
 
-static nz_status read_lambda(double lambda[4], const nz_cli_args *args) {
-    NZ_AUTO(words_done) word_list list = {0};
-    NZ_TRY(split(&list, args, "lambda"));
-    if (!list.count) return NZ_OK;
-    if (list.count != 4) return nz_fail(NZ_E_ARG, "compare: --lambda needs four numbers, got %zu", list.count);
-    for (size_t i = 0; i < 4; i++) NZ_TRY(nz_parse_double(&lambda[i], list.words[i], "compare: --lambda"));
-    return NZ_OK;
-}
-
 static nz_status read_plain(nz_compare_options *o, const nz_cli_args *args) {
     long long seed;
     o->models = args->operands;
@@ -128,7 +120,8 @@ static nz_status read_plain(nz_compare_options *o, const nz_cli_args *args) {
     NZ_TRY(nz_cli_get_real(&o->timeout_s, args, "timeout", o->timeout_s));
     NZ_TRY(nz_cli_get_int(&seed, args, "seed", 0, 0, 1LL << 53));
     o->seed = (uint64_t)seed;
-    return read_lambda(o->lambda, args);
+    const char *lambda = nz_cli_get(args, "lambda", NULL);
+    return lambda ? nz_lambda_parse(o->lambda, lambda, "compare: --lambda") : NZ_OK;
 }
 
 static nz_status print(const nz_compare_result *result, const nz_cli_args *args) {

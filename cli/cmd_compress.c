@@ -60,7 +60,6 @@ static json_t *key_json(const char *line, size_t length) {
 static nz_status list_methods_json(void) {
     const char *help = NULL, *keys = NULL, *name = NULL;
     NZ_AUTO_JSON json_t *methods = json_array();
-    NZ_AUTO_FREE char *text = NULL;
     for (size_t i = 0; (name = nz_compress_method(i, &help, &keys)); i++) {
         json_t *list = json_array();
         for (const char *line = keys; *line;) {
@@ -71,9 +70,7 @@ static nz_status list_methods_json(void) {
         json_array_append_new(methods, json_pack("{s:s, s:s, s:o}", "name", name, "help", help, "keys", list));
     }
     NZ_AUTO_JSON json_t *all = json_pack("{s:O}", "methods", methods);
-    NZ_TRY(nz_json_text(&text, all, 0));
-    fputs(text, stdout);
-    return NZ_OK;
+    return nz_cli_print_json(all);
 }
 
 static void print_report(const nz_compress_report *report) {
@@ -108,10 +105,7 @@ static nz_status print_json(const nz_compress_report *report, const nz_graph *re
                   nz_json_string(nz_graph_meta(result, "netzip.method")), "summary", nz_json_string(report->summary),
                   "disk_bytes_before", (json_int_t)before, "disk_bytes", (json_int_t)after, "calibration_samples",
                   (json_int_t)report->samples, "broken_samples", (json_int_t)report->broken, "layers", layers);
-    NZ_AUTO_FREE char *text = NULL;
-    NZ_TRY(nz_json_text(&text, all, 0));
-    fputs(text, stdout);
-    return NZ_OK;
+    return nz_cli_print_json(all);
 }
 
 static nz_status open_data(nz_dataset **ret_data, const nz_cli_args *args, const nz_graph *graph) {

@@ -47,7 +47,6 @@ static void print_table(const nz_conformance *result, bool all) {
 
 static nz_status print_json(const nz_conformance *result, const char *runtime) {
     NZ_AUTO_JSON json_t *cases = json_array();
-    NZ_AUTO_FREE char *text = NULL;
     for (size_t i = 0; i < result->count; i++) {
         const nz_case *entry = &result->cases[i];
         json_array_append_new(cases,
@@ -57,9 +56,7 @@ static nz_status print_json(const nz_conformance *result, const char *runtime) {
     NZ_AUTO_JSON json_t *all =
         json_pack("{so sI sI sI sO}", "runtime", nz_json_string(runtime), "passed", (json_int_t)result->passed,
                   "failed", (json_int_t)result->failed, "unsupported", (json_int_t)result->unsupported, "cases", cases);
-    nz_status status = nz_json_text(&text, all, 0);
-    if (status == NZ_OK) fputs(text, stdout);
-    return status;
+    return nz_cli_print_json(all);
 }
 
 int nz_cmd_conformance(int argc, char **argv) {

@@ -49,6 +49,20 @@ static void print_tables(void) {
     for (size_t i = 0; (name = nz_data_preset(i, &help)); i++) printf("  %-12s %s\n", name, help);
 }
 
+static json_t *rows_json(const char *(*row)(size_t i, const char **ret_help)) {
+    const char *name, *help = NULL;
+    json_t *list = json_array();
+    for (size_t i = 0; (name = row(i, &help)); i++)
+        json_array_append_new(list, json_pack("{s:s, s:s}", "name", name, "help", help));
+    return list;
+}
+
+static nz_status print_tables_json(void) {
+    NZ_AUTO_JSON json_t *all = json_pack("{s:o, s:o, s:o}", "kinds", rows_json(nz_data_kind), "keys",
+                                         rows_json(nz_data_key), "presets", rows_json(nz_data_preset));
+    return nz_cli_print_json(all);
+}
+
 /* What reading every sample found. */
 typedef struct findings {
     bool checked;
@@ -104,7 +118,6 @@ static json_t *classes_json(const nz_dataset *data, const size_t *counts) {
 
 static nz_status print_json(const nz_dataset *data, const size_t *counts, const findings *found) {
     NZ_AUTO_JSON json_t *root = json_object();
-    NZ_AUTO_FREE char *text = NULL;
     nz_shape shape;
     nz_data_shape(data, &shape);
     json_t *extents = json_array(), *broken = json_array();
@@ -120,9 +133,7 @@ static nz_status print_json(const nz_dataset *data, const size_t *counts, const 
     json_object_set_new(root, "classes", classes_json(data, counts));
     json_object_set_new(root, "broken", found->checked ? json_integer((json_int_t)found->broken) : json_null());
     json_object_set_new(root, "broken_samples", broken);
-    NZ_TRY(nz_json_text(&text, root, 0));
-    fputs(text, stdout);
-    return NZ_OK;
+    return nz_cli_print_json(root);
 }
 
 static void print_text(const nz_dataset *data, const size_t *counts, const findings *found) {
@@ -187,7 +198,9 @@ int nz_cmd_data(int argc, char **argv) {
     bool broken = false;
     nz_status status = NZ_OK;
     const char *action = args.operand_count ? args.operands[0] : "";
-    if (nz_cli_has(&args, "list"))
+    if (nz_cli_has(&args, "list") && nz_cli_has(&args, "json"))
+        status = print_tables_json();
+    else if (nz_cli_has(&args, "list"))
         print_tables();
     else if (strcmp(action, "info") == 0 && args.operand_count == 2)
         status = info(&args, &broken);

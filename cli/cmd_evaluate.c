@@ -86,11 +86,8 @@ static nz_status evaluate(const nz_cli_args *args) {
                        nz_cli_get(args, "baseline", NULL), are));
     if (!nz_cli_has(args, "json")) return print_values(&e);
     NZ_AUTO_JSON json_t *json = NULL;
-    NZ_AUTO_FREE char *text = NULL;
     NZ_TRY(nz_evaluation_json(&json, &e));
-    NZ_TRY(nz_json_text(&text, json, 0));
-    fputs(text, stdout);
-    return NZ_OK;
+    return nz_cli_print_json(json);
 }
 
 int nz_cmd_evaluate(int argc, char **argv) {

@@ -204,11 +204,8 @@ static nz_status inspect(const nz_cli_args *args) {
     NZ_TRY(nz_inspect(&in, args->operands[0], &wanted));
     if (nz_cli_has(args, "json")) {
         NZ_AUTO_JSON json_t *json = NULL;
-        NZ_AUTO_FREE char *text = NULL;
         NZ_TRY(nz_inspection_json(&json, &in));
-        NZ_TRY(nz_json_text(&text, json, 0));
-        fputs(text, stdout);
-        return NZ_OK;
+        return nz_cli_print_json(json);
     }
     NZ_TRY(print_head(&in));
     NZ_TRY(print_metrics(&in));

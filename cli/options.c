@@ -224,6 +224,13 @@ void nz_cli_error(const char *format, ...) {
     fputc('\n', stderr);
 }
 
+nz_status nz_cli_print_json(const json_t *json) {
+    NZ_AUTO_FREE char *text = NULL;
+    NZ_TRY(nz_json_text(&text, json, 0));
+    fputs(text, stdout);
+    return NZ_OK;
+}
+
 void nz_cli_put_printable(FILE *stream, const char *text) {
     for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
         if (*p < 0x20 || *p == 0x7f)

@@ -24,6 +24,8 @@ is "the second table's scores" "$(awk 'NR > 1 && NR < 6 { print $NF }' "$T/out" 
 nz combine "$R/paper_resnet18.csv" --out "$T/results" --lambda 1,0,1,1 --zeta 0.5
 status_is "results are written" 0
 has "results.json has the schema" "$T/results/results.json" '"schema": "netzip.results/1"'
+has "manifest.json names the table by its hash" "$T/results/manifest.json" "$(sha256sum <"$R/paper_resnet18.csv" | cut -c 1-64)"
+has "and the choices in force" "$T/results/manifest.json" '"compression": "disk_bytes"'
 has "report.html is drawn" "$T/results/report.html" "GUP_L1"
 nz combine "$R/paper_resnet18.csv" --json --lambda 1,0,1,1 --zeta 0.5
 has "--json prints the document" "$T/out" '"schema": "netzip.results/1"'

@@ -6,6 +6,10 @@
 nz data --help
 status_is "--help succeeds" 0
 has "--help shows the usage" "$T/out" "usage: netzip data (info DATA | make synthetic:NAME[,key=value...] DIR)"
+nz data --list --json
+status_is "--list --json succeeds" 0
+is "it prints one object" "$(head -c 1 "$T/out")$(tail -c 2 "$T/out")" "{}"
+has "with the keys" "$T/out" '"name": "letterbox"'
 nz data --list
 status_is "--list succeeds" 0
 for word in idx cifar10 cifar100 imagefolder list npz synthetic limit offset letterbox preset yolov5; do

@@ -9,6 +9,8 @@ cp "$NETZIP_SOURCE/tests/cli/report/hostile.json" "$D/results.json"
 nz report "$D"
 status_is "report succeeds" 0
 is "it prints nothing" "$(cat "$T/out" "$T/err")" ""
+nz report "$D" --json
+is "--json prints one object" "$(tr -d ' \n' <"$T/out")" "{\"path\":\"$D\"}"
 for name in table.csv table.md table.tex report.html plots/ratios.svg plots/ratios.png plots/bars-top1.svg \
     plots/bars-latency_ms.png plots/scatter-latency_ms.svg plots/scatter-disk_bytes.png; do
     good "it writes $name" test -s "$D/$name"
