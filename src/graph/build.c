@@ -196,7 +196,7 @@ static bool is_input(const nz_graph *graph, int value) {
     return false;
 }
 
-static void swap_names(nz_graph *graph, int from, int to) {
+void nz_graph_swap_names(nz_graph *graph, int from, int to) {
     nz_value *a = &graph->values[from], *b = &graph->values[to];
     char *name = a->name;
     a->name = b->name;
@@ -223,7 +223,7 @@ void nz_graph_redirect(nz_graph *graph, int from, int to) {
         return;
     for (size_t i = 0; i < graph->output_count; i++)
         if (graph->outputs[i] == from) graph->outputs[i] = to;
-    swap_names(graph, from, to);
+    nz_graph_swap_names(graph, from, to);
 }
 
 void nz_graph_drop_node(nz_graph *graph, int node) {

@@ -59,6 +59,8 @@ void nz_graph_drop_node(nz_graph *graph, int node);
 NZ_CHECKED nz_status nz_graph_rename_value(nz_graph *graph, int value, const char *name);
 /** Whether every node comes after those it reads from and none is dropped. */
 bool nz_graph_in_order(const nz_graph *graph);
+/** Exchanges the names of two values, and those of their symbolic extents. */
+void nz_graph_swap_names(nz_graph *graph, int from, int to);
 /** Sorts the nodes topologically (stable) and recomputes producers; removes nothing but dropped nodes. What the reader
  * ends with, so that a file that is written back keeps what nobody reads. NZ_E_FORMAT names a node on a cycle. */
 NZ_CHECKED nz_status nz_graph_sort(nz_graph *graph);

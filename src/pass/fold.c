@@ -137,7 +137,10 @@ static void pass_on(folder *f, int index) {
     if (has_role(f, from, IS_CAPTURED) || has_role(f, to, IS_INPUT | IS_OUTPUT | IS_CAPTURED) ||
         nz_value_is_constant(f->graph, to))
         return;
-    nz_graph_redirect(f->graph, from, to);
+    /* Nodes that read `from` come later and find its alias; a redirection would look through all nodes for each output. */
+    for (size_t i = 0; i < f->graph->output_count; i++)
+        if (f->graph->outputs[i] == from) f->graph->outputs[i] = to;
+    nz_graph_swap_names(f->graph, from, to);
     f->roles[to] |= IS_OUTPUT;
     f->roles[from] = 0;
 }

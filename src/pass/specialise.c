@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "graph/names.h"
 #include "netzip/pass.h"
 #include "pass/fold.h"
 
@@ -36,20 +37,47 @@ static nz_status bind_shape(nz_value *v, const nz_shape *bound) {
     return NZ_OK;
 }
 
+/* The extents that inputs have under a name, found by name. */
+typedef struct extents {
+    nz_names names;
+    struct extent {
+        const char *name;
+        int64_t value;
+    } * list;
+    size_t count, capacity;
+} extents;
+
+static const char *extent_name(const void *holder, int index) { return ((const extents *)holder)->list[index].name; }
+
+static void extents_done(extents *e) {
+    nz_names_done(&e->names);
+    free(e->list);
+}
+
+static nz_status learn(extents *e, const nz_value *value) {
+    for (int d = 0; d < value->shape.rank; d++) {
+        const char *name = value->dim_names[d];
+        if (!name || value->shape.dim[d] < 0 || nz_names_find(&e->names, e, name) >= 0) continue;
+        NZ_TRY(nz_grow(&e->list, &e->capacity, e->count + 1, sizeof *e->list));
+        e->list[e->count] = (struct extent){.name = name, .value = value->shape.dim[d]};
+        NZ_TRY(nz_names_set(&e->names, e, name, (int)e->count++));
+    }
+    return NZ_OK;
+}
+
 /* Symbolic extents of one name are one extent: what is known of one is known of all. */
-static void unify_names(nz_graph *graph) {
+static nz_status unify_names(nz_graph *graph) {
+    NZ_AUTO(extents_done) extents e = {.names = {.get = extent_name}};
+    for (size_t i = 0; i < graph->input_count; i++) NZ_TRY(learn(&e, &graph->values[graph->inputs[i]]));
     for (size_t i = 0; i < graph->input_count; i++) {
-        const nz_value *from = &graph->values[graph->inputs[i]];
-        for (int d = 0; d < from->shape.rank; d++) {
-            if (!from->dim_names[d] || from->shape.dim[d] < 0) continue;
-            for (size_t k = 0; k < graph->input_count; k++) {
-                nz_value *to = &graph->values[graph->inputs[k]];
-                for (int e = 0; e < to->shape.rank; e++)
-                    if (to->shape.dim[e] < 0 && to->dim_names[e] && strcmp(to->dim_names[e], from->dim_names[d]) == 0)
-                        to->shape.dim[e] = from->shape.dim[d];
-            }
+        nz_value *value = &graph->values[graph->inputs[i]];
+        for (int d = 0; d < value->shape.rank; d++) {
+            if (value->shape.dim[d] >= 0 || !value->dim_names[d]) continue;
+            int known = nz_names_find(&e.names, &e, value->dim_names[d]);
+            if (known >= 0) value->shape.dim[d] = e.list[known].value;
         }
     }
+    return NZ_OK;
 }
 
 static nz_status bind_inputs(nz_graph *graph, const nz_binding *bindings, size_t count) {
@@ -80,12 +108,12 @@ static nz_status check_input(const nz_value *v) {
 /* Every input's shape from the bindings, else by names, else the batch; bound values become constants. */
 static nz_status fix_inputs(nz_graph *graph, int64_t batch, const nz_binding *bindings, size_t count) {
     NZ_TRY(bind_inputs(graph, bindings, count));
-    unify_names(graph);
+    NZ_TRY(unify_names(graph));
     for (size_t i = 0; i < graph->input_count; i++) {
         nz_value *v = &graph->values[graph->inputs[i]];
         if (v->shape.rank > 0 && v->shape.dim[0] < 0) v->shape.dim[0] = batch;
     }
-    unify_names(graph);
+    NZ_TRY(unify_names(graph));
     size_t kept = 0;
     for (size_t i = 0; i < graph->input_count; i++) {
         int value = graph->inputs[i];
