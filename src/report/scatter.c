@@ -113,8 +113,10 @@ static void gather(frame *f) {
         f->worths[f->count] = worth->value / f->worth->scale;
         double low = worth->has_ci ? fmin(worth->ci95[0], worth->value) : worth->value;
         double high = worth->has_ci ? fmax(worth->ci95[1], worth->value) : worth->value;
-        x_least = fmin(x_least, f->costs[f->count]);
-        x_most = fmax(x_most, f->costs[f->count]);
+        double left = cost->has_ci ? fmin(cost->ci95[0], cost->value) : cost->value;
+        double right = cost->has_ci ? fmax(cost->ci95[1], cost->value) : cost->value;
+        x_least = fmin(x_least, left / f->cost->scale);
+        x_most = fmax(x_most, right / f->cost->scale);
         y_least = fmin(y_least, low / f->worth->scale);
         y_most = fmax(y_most, high / f->worth->scale);
         f->count++;

@@ -405,7 +405,8 @@ const char *nz_view_ratio_of(const nz_view *view, size_t ratio) {
 }
 
 bool nz_view_is_constant(const nz_view *view, size_t column) {
-    return view->columns[column].distinct == 1 && view->columns[column].available > 1;
+    size_t available = view->columns[column].available;
+    return view->columns[column].distinct == 1 && available > 1 && available == view->row_count - view->failed;
 }
 
 bool nz_view_is_main(const nz_view *view, size_t column) {

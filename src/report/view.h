@@ -87,7 +87,7 @@ static inline const nz_view_cell *nz_view_at(const nz_view *view, size_t row, si
 size_t nz_view_column_find(const nz_view *view, const char *id);
 /** The metric that a ratio is made of; "" where the document does not say. All rows share it, but a failed one may lack it. */
 const char *nz_view_ratio_of(const nz_view *view, size_t ratio);
-/** Whether several rows have a value and all have the same. */
+/** Whether all rows that did not fail have the same value, and there are several. */
 bool nz_view_is_constant(const nz_view *view, size_t column);
 /** Whether the column belongs to the main table: all where there are few, else those that the ratios are made of and those
  * of the paper's tables that are not the same for all rows; never one without a single value. */
