@@ -163,7 +163,7 @@ static nz_status run_block(nz_run *run, timer *t) {
     if (cpu && nz_cpu_times_get(&after, run->options->roots) == NZ_OK) {
         t->busy += after.busy - before.busy;
         t->idle += after.idle > before.idle ? after.idle - before.idle : 0;
-        t->steal += after.steal - before.steal;
+        t->steal += after.steal > before.steal ? after.steal - before.steal : 0; /* it may run backwards */
     }
     NZ_TRY(take_times(t, answer));
     double width;

@@ -49,9 +49,6 @@ NZ_CHECKED nz_status nz_worker_model_get(nz_worker_model *ret_model, const json_
 /** Opens a session at `batch`; symbolic extents other than the batch are taken from the sample. */
 NZ_CHECKED nz_status nz_worker_session(nz_session **ret_session, const nz_graph *graph, const nz_worker_model *model,
                                        int64_t batch, bool tune, bool profile);
-/** The extents that specialising needs beyond the batch: *ret_count is 0 or 1. */
-NZ_CHECKED nz_status nz_worker_binding(nz_binding *ret_binding, size_t *ret_count, const nz_graph *graph,
-                                       const nz_shape *sample, int64_t batch);
 
 /** The requests: each answers with an object of its own, without "ok". */
 NZ_CHECKED nz_status nz_worker_describe(nz_worker *worker, const json_t *request, json_t **ret_answer);

@@ -4,6 +4,7 @@
 #include "compare/worker.h"
 #include "core/error.h"
 #include "netzip/onnx.h"
+#include "pass/bind.h"
 
 nz_status nz_worker_facts(nz_worker *worker, const json_t *request, json_t **ret_answer) {
     (void)worker;
@@ -13,7 +14,7 @@ nz_status nz_worker_facts(nz_worker *worker, const json_t *request, json_t **ret
     nz_binding binding;
     size_t count;
     NZ_TRY(nz_model_load(&graph, model.path));
-    NZ_TRY(nz_worker_binding(&binding, &count, graph, &model.sample, 1));
+    nz_sample_binding(&binding, &count, graph, &model.sample, 1);
     NZ_AUTO(nz_graph_facts_done) nz_graph_facts facts = {0};
     NZ_TRY(nz_graph_facts_get(&facts, graph, &binding, count));
     NZ_AUTO_JSON json_t *answer = NULL;

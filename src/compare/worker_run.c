@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "core/random.h"
 #include "netzip/onnx.h"
+#include "pass/bind.h"
 
 /* ---- ports ---- */
 
@@ -92,30 +93,12 @@ nz_status nz_worker_model_get(nz_worker_model *ret_model, const json_t *request)
     return NZ_OK;
 }
 
-nz_status nz_worker_binding(nz_binding *ret_binding, size_t *ret_count, const nz_graph *graph, const nz_shape *sample,
-                            int64_t batch) {
-    *ret_count = 0;
-    if (graph->input_count != 1 || sample->rank < 0) return NZ_OK;
-    const nz_value *input = &graph->values[graph->inputs[0]];
-    bool symbolic = input->shape.rank == sample->rank + 1 && sample->rank < NZ_MAX_RANK;
-    bool wanted = false;
-    for (int i = 1; symbolic && i < input->shape.rank; i++) wanted = wanted || input->shape.dim[i] < 0;
-    if (!wanted) return NZ_OK;
-    nz_binding binding = {.input = input->name, .shape = {.rank = input->shape.rank}};
-    binding.shape.dim[0] = input->shape.dim[0] > 0 ? input->shape.dim[0] : batch;
-    for (int i = 1; i < input->shape.rank; i++)
-        binding.shape.dim[i] = input->shape.dim[i] < 0 ? sample->dim[i - 1] : input->shape.dim[i];
-    *ret_binding = binding;
-    *ret_count = 1;
-    return NZ_OK;
-}
-
 nz_status nz_worker_session(nz_session **ret_session, const nz_graph *graph, const nz_worker_model *model,
                             int64_t batch, bool tune, bool profile) {
     nz_binding binding;
     nz_runtime_options options = {
         .threads = model->threads, .batch = batch, .profile = profile, .tune = tune, .bindings = &binding};
-    NZ_TRY(nz_worker_binding(&binding, &options.binding_count, graph, &model->sample, batch));
+    nz_sample_binding(&binding, &options.binding_count, graph, &model->sample, batch);
     return nz_session_open(ret_session, model->runtime, graph, model->path, &options);
 }
 

@@ -135,7 +135,7 @@ static nz_status calibrate(nz_observer *observers, const nz_graph *graph, const 
     NZ_AUTO_FREE const char **names = NULL;
     NZ_AUTO(nz_tap_free_ptr) nz_tap *tap = NULL;
     NZ_TRY(activation_names(&names, graph, plan));
-    NZ_TRY(nz_tap_open(&tap, graph, names, plan->activation_count, input->threads));
+    NZ_TRY(nz_tap_open(&tap, graph, names, plan->activation_count, input->data, input->threads));
     NZ_TRY(open_observers(observers, tap, plan->activation_count));
     NZ_TRY(observe_all(observers, tap, plan->activation_count, input, limit, report));
     for (size_t i = 0; i < plan->activation_count; i++)
@@ -183,8 +183,8 @@ static nz_status measure_sqnr(double *sqnr_db, const nz_graph *before, const nz_
     NZ_TRY(nz_alloc(&power, plan->layer_count, sizeof *power));
     for (size_t i = 0; i < plan->layer_count; i++)
         names[i] = before->values[before->nodes[plan->layers[i].node].outputs[0]].name;
-    NZ_TRY(nz_tap_open(&exact, before, names, plan->layer_count, input->threads));
-    NZ_TRY(nz_tap_open(&rounded, after, names, plan->layer_count, input->threads));
+    NZ_TRY(nz_tap_open(&exact, before, names, plan->layer_count, input->data, input->threads));
+    NZ_TRY(nz_tap_open(&rounded, after, names, plan->layer_count, input->data, input->threads));
     NZ_TRY(nz_samples_open(&samples, input->data, nz_tap_batch(exact), limit));
     for (size_t done = 0;;) {
         nz_batch batch;

@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "graph/build.h"
 #include "netzip/pass.h"
+#include "pass/bind.h"
 
 /* Every tapped value of a batch is in memory at once: a small batch keeps large models affordable. */
 enum { BATCH = 8 };
@@ -54,6 +55,14 @@ static nz_status allocate_tensors(nz_tap *tap) {
     return NZ_OK;
 }
 
+static nz_status check_samples(const nz_tap *tap, const nz_shape *sample) {
+    char mine[112], given[112];
+    int64_t elements = nz_shape_elements(sample);
+    if (elements >= 0 && (size_t)elements * tap->batch * sizeof(float) == tap->input.bytes) return NZ_OK;
+    return nz_fail(NZ_E_SHAPE, "calibration: the data's samples are %s, the model's input is %s for %zu of them",
+                   nz_shape_text(sample, given), nz_shape_text(&tap->input.shape, mine), tap->batch);
+}
+
 static nz_status find_places(nz_tap *tap, const char *const *names, size_t count) {
     NZ_TRY(nz_alloc(&tap->places, count, sizeof *tap->places));
     const char *name = NULL;
@@ -74,7 +83,8 @@ static nz_status find_places(nz_tap *tap, const char *const *names, size_t count
     return NZ_OK;
 }
 
-nz_status nz_tap_open(nz_tap **ret_tap, const nz_graph *graph, const char *const *names, size_t count, int threads) {
+nz_status nz_tap_open(nz_tap **ret_tap, const nz_graph *graph, const char *const *names, size_t count,
+                      const nz_dataset *data, int threads) {
     if (graph->input_count != 1 || graph->values[graph->inputs[0]].dtype != NZ_F32)
         return nz_fail(NZ_E_UNSUPPORTED, "calibration needs a model with one float input; this one has %zu inputs",
                        graph->input_count);
@@ -82,16 +92,20 @@ nz_status nz_tap_open(nz_tap **ret_tap, const nz_graph *graph, const char *const
     NZ_AUTO(nz_tap_free_ptr) nz_tap *tap = NULL;
     NZ_TRY(nz_alloc(&tap, 1, sizeof *tap));
     NZ_TRY(expose_names(&exposed, graph, names, count));
-    nz_runtime_options options = {.threads = threads, .batch = BATCH, .compute = NZ_COMPUTE_F32};
+    nz_shape sample;
+    nz_binding binding;
+    nz_data_shape(data, &sample);
+    nz_runtime_options options = {.threads = threads, .batch = BATCH, .compute = NZ_COMPUTE_F32, .bindings = &binding};
+    nz_sample_binding(&binding, &options.binding_count, graph, &sample, BATCH);
     NZ_TRY(nz_session_open(&tap->session, "native", exposed, NULL, &options));
     NZ_TRY(allocate_tensors(tap));
+    NZ_TRY(check_samples(tap, &sample));
     NZ_TRY(find_places(tap, names, count));
     *ret_tap = NZ_STEAL(tap);
     return NZ_OK;
 }
 
 size_t nz_tap_batch(const nz_tap *tap) { return tap->batch; }
-const nz_shape *nz_tap_input_shape(const nz_tap *tap) { return &tap->input.shape; }
 
 nz_status nz_tap_run(nz_tap *tap, const float *x, size_t count) {
     size_t each = tap->input.bytes / tap->batch;

@@ -10,19 +10,20 @@
 typedef struct nz_tap nz_tap;
 
 /**
- * Opens a session of `graph` in which the values named are outputs; runs in float, Q/DQ as they stand.
+ * Opens a session of `graph` in which the values named are outputs; runs in float, Q/DQ as they stand. Extents that the
+ * model leaves open are those of the data's samples.
  *
  * @param names  Values of type float that depend on the model's input. Borrowed during the call.
- * @return NZ_E_UNSUPPORTED where the model has not exactly one float input; what nz_session_open returns.
+ * @param data   What will be run. Borrowed during the call.
+ * @return NZ_E_UNSUPPORTED where the model has not exactly one float input; NZ_E_SHAPE where the samples do not fit it;
+ *         what nz_session_open returns.
  */
 NZ_CHECKED nz_status nz_tap_open(nz_tap **ret_tap, const nz_graph *graph, const char *const *names, size_t count,
-                                 int threads);
+                                 const nz_dataset *data, int threads);
 void nz_tap_free(nz_tap *tap); /**< NULL passes */
 static inline void nz_tap_free_ptr(nz_tap **tap) { nz_tap_free(*tap); }
 
 size_t nz_tap_batch(const nz_tap *tap); /**< samples that one run takes */
-/** Channels, height and width of the model's input as its file says (1, 28, 28), for nz_data_open. */
-const nz_shape *nz_tap_input_shape(const nz_tap *tap);
 /** Runs `count` <= nz_tap_batch samples, row-major one after the other. */
 NZ_CHECKED nz_status nz_tap_run(nz_tap *tap, const float *x, size_t count);
 /** Value `i` of the last run: `*ret_elements` floats per sample, samples one after the other. Borrowed until the next run. */

@@ -36,11 +36,11 @@ static int add_node(nz_graph *g, const char *op, const char *name, const int *in
 }
 
 /* input - conv1 - relu1 - conv2 - add(relu1) - relu2 - pool - flatten - gemm; conv1 without bias. 32x32, 10 classes. */
-static nz_graph *residual_network(void) {
+static nz_graph *residual_network_of(int64_t side) {
     nz_graph *g = NULL;
     int x = 0;
     nz_assert_ok(nz_graph_new(&g));
-    nz_assert_ok(nz_graph_add_value(g, &x, "input", NZ_F32, &(nz_shape){.rank = 4, .dim = {-1, 3, 32, 32}}));
+    nz_assert_ok(nz_graph_add_value(g, &x, "input", NZ_F32, &(nz_shape){.rank = 4, .dim = {-1, 3, side, side}}));
     nz_assert_ok(nz_graph_add_input(g, x));
     int w1 = add_weights(g, "w1", (nz_shape){.rank = 4, .dim = {8, 3, 3, 3}}, 1);
     int w2 = add_weights(g, "w2", (nz_shape){.rank = 4, .dim = {8, 8, 3, 3}}, 2);
@@ -60,6 +60,8 @@ static nz_graph *residual_network(void) {
     for (size_t n = 0; n < g->node_count; n++) g->nodes[n].opset = NZ_OPSET;
     return g;
 }
+
+static nz_graph *residual_network(void) { return residual_network_of(32); }
 
 static nz_dataset *shapes(void) {
     nz_dataset *data = NULL;
@@ -356,6 +358,34 @@ static void bias_correction_brings_coarse_weights_closer(void **state) {
     assert_true(output_sqnr_db(g, with) > output_sqnr_db(g, without));
 }
 
+static void open_extents_are_those_of_the_samples(void **state) {
+    (void)state;
+    NZ_AUTO_GRAPH nz_graph *fixed = residual_network();
+    NZ_AUTO_GRAPH nz_graph *open = residual_network_of(-1);
+    NZ_AUTO_GRAPH nz_graph *a = compress(fixed, "ptq", NULL);
+    NZ_AUTO_GRAPH nz_graph *b = compress(open, "ptq", NULL);
+    const char *const names[] = {"relu2_out_scale", "conv2_bias_quantized"};
+    for (size_t i = 0; i < NZ_COUNT(names); i++)
+        assert_memory_equal(constant(a, names[i])->data, constant(b, names[i])->data, constant(a, names[i])->bytes);
+}
+
+static void samples_of_another_size_are_refused(void **state) {
+    (void)state;
+    NZ_AUTO_GRAPH nz_graph *g = NULL;
+    nz_graph *result = NULL;
+    int x = 0;
+    nz_assert_ok(nz_graph_new(&g));
+    nz_assert_ok(nz_graph_add_value(g, &x, "input", NZ_F32, &(nz_shape){.rank = 2, .dim = {-1, 4000}}));
+    nz_assert_ok(nz_graph_add_input(g, x));
+    int w = add_weights(g, "w", (nz_shape){.rank = 2, .dim = {4000, 2}}, 1);
+    nz_assert_ok(nz_graph_add_output(g, add_node(g, "MatMul", "matmul", (int[]){x, w}, 2)));
+    nz_assert_ok(nz_graph_finish(g));
+    for (size_t n = 0; n < g->node_count; n++) g->nodes[n].opset = NZ_OPSET;
+    nz_dataset *data = shapes();
+    nz_assert_fails(nz_compress(&result, NULL, g, "ptq", data, 1, NULL), NZ_E_SHAPE, "3x32x32");
+    nz_data_free(data);
+}
+
 static void the_report_names_each_layer_with_its_sqnr(void **state) {
     (void)state;
     NZ_AUTO_GRAPH nz_graph *g = residual_network();
@@ -412,6 +442,8 @@ int main(void) {
         cmocka_unit_test(a_column_added_to_each_row_is_no_bias_of_channels),
         cmocka_unit_test(every_calibration_and_type_keeps_the_outputs_close),
         cmocka_unit_test(bias_correction_brings_coarse_weights_closer),
+        cmocka_unit_test(open_extents_are_those_of_the_samples),
+        cmocka_unit_test(samples_of_another_size_are_refused),
         cmocka_unit_test(the_report_names_each_layer_with_its_sqnr),
         cmocka_unit_test(results_carry_technique_and_method),
         cmocka_unit_test(wrong_requests_are_refused_by_name),
