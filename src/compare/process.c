@@ -25,15 +25,16 @@ static int describe_files(posix_spawn_file_actions_t *actions, int worker_end) {
     return code;
 }
 
-/* The environment with OpenMP's waiting policy, which is read before main and so cannot be set by the worker itself. What
- * the user has set stays. */
-static nz_status patient_environment(char ***ret_environment) {
-    static char policy[] = "OMP_WAIT_POLICY=PASSIVE";
+/* The environment with OpenMP's waiting policy, which is read before main and so cannot be set by the worker itself: a
+ * patient worker's threads sleep at once, others after about half a millisecond, which outlasts every gap inside a run
+ * but does not burn the time of the very thread that is waited for. What the user has set stays. */
+static nz_status waiting_environment(char ***ret_environment, bool patient) {
+    static char sleeping[] = "OMP_WAIT_POLICY=PASSIVE", spinning[] = "GOMP_SPINCOUNT=20000";
     size_t count = 0, at = 0;
     while (environ[count]) count++;
     char **copy = NULL;
     NZ_TRY(nz_alloc(&copy, count + 2, sizeof *copy));
-    if (!getenv("OMP_WAIT_POLICY")) copy[at++] = policy;
+    if (!getenv("OMP_WAIT_POLICY") && !getenv("GOMP_SPINCOUNT")) copy[at++] = patient ? sleeping : spinning;
     memcpy(copy + at, environ, count * sizeof *copy);
     *ret_environment = copy;
     return NZ_OK;
@@ -41,7 +42,7 @@ static nz_status patient_environment(char ***ret_environment) {
 
 nz_status nz_process_start(nz_process *ret_process, const char *program, bool patient) {
     NZ_AUTO_FREE char **environment = NULL;
-    if (patient) NZ_TRY(patient_environment(&environment));
+    NZ_TRY(waiting_environment(&environment, patient));
     int ends[2];
     pid_t pid = 0;
     static char name[] = "netzip", verb[] = "worker";
@@ -54,7 +55,7 @@ nz_status nz_process_start(nz_process *ret_process, const char *program, bool pa
     int code = worker_end < 0 ? errno : posix_spawn_file_actions_init(&actions);
     if (!code) {
         code = describe_files(&actions, worker_end);
-        if (!code) code = posix_spawn(&pid, program, &actions, NULL, arguments, patient ? environment : environ);
+        if (!code) code = posix_spawn(&pid, program, &actions, NULL, arguments, environment);
         posix_spawn_file_actions_destroy(&actions);
     }
     close(ends[1]);
