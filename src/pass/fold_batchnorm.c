@@ -106,7 +106,7 @@ static bool read_layer(layer *ret_layer, nz_graph *graph, nz_node *node) {
                .columns = (size_t)w->shape.dim[axis],
                .inner = 1};
     for (int d = axis + 1; d < w->shape.rank; d++) l.inner *= (size_t)w->shape.dim[d];
-    if (groups < 1 || (transposed && l.outer % groups)) return false;
+    if (groups < 1 || (transposed && (groups > l.outer || l.outer % groups))) return false;
     l.channels = transposed ? l.columns * groups : l.columns;
     l.outer_per_group = transposed ? l.outer / groups : l.outer;
     if (node->input_count > 2 && node->inputs[2] >= 0 && !float_constant(graph, node, 2, (int64_t)l.channels))
@@ -119,13 +119,13 @@ static nz_status scale_weight(nz_graph *graph, const layer *l, const affine *a) 
     NZ_AUTO_TENSOR nz_tensor w = {0};
     int value = 0;
     NZ_TRY(nz_tensor_init(&w, NZ_F32, &l->weight->shape));
-    const float *from = l->weight->data;
     float *to = w.data;
+    nz_tensor_to_f32(l->weight, to); /* which may lie in the file unaligned */
     for (size_t o = 0; o < l->outer; o++)
         for (size_t c = 0; c < l->columns; c++) {
             double k = a->k[o / l->outer_per_group * l->columns + c];
             for (size_t i = 0, at = (o * l->columns + c) * l->inner; i < l->inner; i++, at++)
-                to[at] = (float)((double)from[at] * k);
+                to[at] = (float)((double)to[at] * k);
         }
     NZ_TRY(nz_graph_add_constant(graph, &value, graph->values[l->node->inputs[1]].name, &w));
     l->node->inputs[1] = value;
@@ -148,42 +148,93 @@ static nz_status shift_bias(nz_graph *graph, const layer *l, const affine *a) {
     return nz_node_set_inputs(l->node, inputs, 3);
 }
 
-/* Folds node `n` into the layer before it, where that is possible. */
-static nz_status try_fold(bool *ret_folded, nz_graph *graph, size_t n) {
-    const nz_node *node = &graph->nodes[n];
-    bool batchnorm = node->op_type && strcmp(node->op_type, "BatchNormalization") == 0;
-    bool arithmetic = node->op_type && (strcmp(node->op_type, "Mul") == 0 || strcmp(node->op_type, "Add") == 0);
-    for (size_t i = 0; (batchnorm || arithmetic) && !node->unsupported && i < (batchnorm ? 1u : node->input_count);
-         i++) {
-        int input = node->inputs[i], producer = input >= 0 ? graph->values[input].producer : -1;
-        layer l;
-        bool fits = false;
-        NZ_AUTO(affine_done) affine a = {0};
-        if (producer < 0 || !graph->nodes[producer].op_type || !read_layer(&l, graph, &graph->nodes[producer]))
-            continue;
-        if (nz_graph_consumers(graph, input, NULL) != 1 || nz_graph_is_output(graph, input)) continue;
-        int rank = strcmp(l.node->op_type, "Gemm") == 0 ? 2 : l.weight->shape.rank;
-        NZ_TRY(batchnorm ? read_batchnorm(&a, &fits, graph, node, l.channels)
-                         : read_arithmetic(&a, &fits, graph, node, input, l.channels, rank));
-        if (!fits) continue;
-        NZ_TRY(scale_weight(graph, &l, &a));
-        NZ_TRY(shift_bias(graph, &l, &a));
-        int output = node->outputs[0];
-        nz_graph_drop_node(graph, (int)n);
-        nz_graph_redirect(graph, output, input);
-        *ret_folded = true;
-        return NZ_OK;
+/* A graph while its nodes are visited in order. */
+typedef struct merger {
+    nz_graph *graph;
+    int *alias;      /* by value: which one to read instead */
+    size_t *readers; /* by value: nodes that read it */
+    bool *kept;      /* by value: a model's output, or read by name from within an attribute */
+    size_t value_count;
+} merger;
+
+static void merger_done(merger *m) {
+    free(m->alias);
+    free(m->readers);
+    free(m->kept);
+}
+
+static nz_status merger_init(merger *m, nz_graph *graph) {
+    m->graph = graph;
+    m->value_count = graph->value_count;
+    NZ_TRY(nz_alloc(&m->alias, m->value_count, sizeof *m->alias));
+    NZ_TRY(nz_alloc(&m->readers, m->value_count, sizeof *m->readers));
+    NZ_TRY(nz_alloc(&m->kept, m->value_count, sizeof *m->kept));
+    for (size_t v = 0; v < m->value_count; v++) m->alias[v] = (int)v;
+    for (size_t n = 0; n < graph->node_count; n++) {
+        const nz_node *node = &graph->nodes[n];
+        for (size_t i = 0; i < node->input_count; i++)
+            if (node->inputs[i] >= 0) m->readers[node->inputs[i]]++;
+        for (size_t i = 0; i < node->capture_count; i++) m->kept[node->captures[i]] = true;
     }
+    return NZ_OK;
+}
+
+/* The node's output is now what the layer makes; a model's output keeps its name. */
+static void take_over(merger *m, size_t n, int input, int output) {
+    nz_graph *graph = m->graph;
+    nz_graph_drop_node(graph, (int)n);
+    m->alias[output] = input;
+    m->readers[input] = m->readers[output];
+    if (!nz_graph_is_output(graph, output)) return;
+    for (size_t i = 0; i < graph->output_count; i++)
+        if (graph->outputs[i] == output) graph->outputs[i] = input;
+    nz_graph_swap_names(graph, input, output);
+}
+
+/* Folds node `n` into the layer that makes its input `i`, where that is possible. */
+static nz_status try_input(merger *m, size_t n, size_t i, bool *ret_folded) {
+    nz_graph *graph = m->graph;
+    const nz_node *node = &graph->nodes[n];
+    bool batchnorm = strcmp(node->op_type, "BatchNormalization") == 0, fits = false;
+    int input = node->inputs[i], output = node->outputs[0], producer = input >= 0 ? graph->values[input].producer : -1;
+    layer l;
+    NZ_AUTO(affine_done) affine a = {0};
+    if (output < 0 || m->kept[output] || producer < 0 || !graph->nodes[producer].op_type ||
+        !read_layer(&l, graph, &graph->nodes[producer]))
+        return NZ_OK;
+    if (m->readers[input] != 1 || m->kept[input] || nz_graph_is_output(graph, input)) return NZ_OK;
+    int rank = strcmp(l.node->op_type, "Gemm") == 0 ? 2 : l.weight->shape.rank;
+    NZ_TRY(batchnorm ? read_batchnorm(&a, &fits, graph, node, l.channels)
+                     : read_arithmetic(&a, &fits, graph, node, input, l.channels, rank));
+    if (!fits) return NZ_OK;
+    NZ_TRY(scale_weight(graph, &l, &a));
+    NZ_TRY(shift_bias(graph, &l, &a));
+    take_over(m, n, input, output);
+    *ret_folded = true;
+    return NZ_OK;
+}
+
+static nz_status visit(merger *m, size_t n) {
+    nz_node *node = &m->graph->nodes[n];
+    for (size_t i = 0; i < node->input_count; i++)
+        if (node->inputs[i] >= 0 && (size_t)node->inputs[i] < m->value_count)
+            node->inputs[i] = m->alias[node->inputs[i]];
+    if (node->unsupported || *node->domain || node->output_count < 1) return NZ_OK;
+    bool batchnorm = strcmp(node->op_type, "BatchNormalization") == 0;
+    bool arithmetic = strcmp(node->op_type, "Mul") == 0 || strcmp(node->op_type, "Add") == 0;
+    size_t inputs = batchnorm && node->input_count ? 1 : arithmetic ? node->input_count : 0;
+    bool folded = false;
+    for (size_t i = 0; i < inputs && !folded; i++) NZ_TRY(try_input(m, n, i, &folded));
     return NZ_OK;
 }
 
 nz_status nz_pass_fold_batchnorm(nz_graph **ret_graph, const nz_graph *graph) {
     NZ_AUTO_GRAPH nz_graph *copy = NULL;
+    NZ_AUTO(merger_done) merger m = {0};
     NZ_TRY(nz_graph_clone(&copy, graph));
-    for (size_t n = 0; n < copy->node_count; n++) { /* topological: a chain folds into its layer link by link */
-        bool folded = false;
-        NZ_TRY(try_fold(&folded, copy, n));
-    }
+    NZ_TRY(merger_init(&m, copy));
+    /* In topological order: a chain folds into its layer link by link. */
+    for (size_t n = 0; n < copy->node_count; n++) NZ_TRY(visit(&m, n));
     NZ_TRY(nz_graph_finish(copy));
     *ret_graph = NZ_STEAL(copy);
     return NZ_OK;
