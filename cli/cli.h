@@ -97,11 +97,9 @@ int nz_cmd_compress(int argc, char **argv);
 int nz_cmd_compare(int argc, char **argv);
 int nz_cmd_combine(int argc, char **argv);
 int nz_cmd_evaluate(int argc, char **argv);
-int nz_cmd_energy(int argc, char **argv);
 int nz_cmd_conformance(int argc, char **argv);
 int nz_cmd_report(int argc, char **argv);
 int nz_cmd_data(int argc, char **argv);
-int nz_cmd_runtime(int argc, char **argv);
 int nz_cmd_doctor(int argc, char **argv);
 int nz_cmd_worker(int argc, char **argv);
 

@@ -20,7 +20,7 @@ static const nz_cli_option options[] = {
     {"out", "DIR", "write results.json, manifest.json, tables, plots and report.html there"},
     {"resume", NULL, "take over the finished parts of an interrupted run in --out"},
     {"baseline", "NAME", "the model that the others are compared with; default the first"},
-    {"runtime", "LIST", "runtimes by commas; default native (netzip runtime list)"},
+    {"runtime", "LIST", "runtimes by commas; default native (netzip doctor lists them)"},
     {"threads", "LIST", "thread counts by commas, each a variant; default 1"},
     {"batch", "LIST", "batch sizes of throughput by commas, each a variant; default 1"},
     {"performance", "ID", "metric of the performance ratio; default top1"},

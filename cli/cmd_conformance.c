@@ -9,7 +9,7 @@
 #include "netzip/conformance.h"
 
 static const nz_cli_option options[] = {
-    {"runtime", "R", "native (the default), another of netzip runtime list, or reference: plain C kernels alone"},
+    {"runtime", "R", "native (the default), another that netzip doctor lists, or reference: plain C kernels alone"},
     {"threads", "N", "threads to compute with (default: all)"},
     {"all", NULL, "also list the cases that passed"},
     {"json", NULL, "print one JSON document with every case"},

@@ -93,7 +93,7 @@ NZ_CHECKED nz_status nz_values_get(nz_cell **ret_cells,
 NZ_CHECKED nz_status nz_results_json(json_t **ret_json, const nz_run *run, const nz_cell *cells);
 NZ_CHECKED nz_status nz_manifest_json(json_t **ret_json, const nz_run *run);
 json_t *nz_hardware_json(const nz_hardware *hardware); /**< host.c */
-json_t *nz_libraries_json(void);                       /**< libraries.c */
+json_t *nz_libraries_json(void);                       /**< host.c */
 
 /** The baseline's variant that has the same runtime, threads and batch as variant v. */
 size_t nz_run_baseline_of(const nz_run *run, size_t v);

@@ -54,9 +54,9 @@ static inline bool nz_mul_size(size_t *ret, size_t a, size_t b) {
  */
 typedef struct nz_buffer nz_buffer;
 NZ_CHECKED nz_status nz_buffer_alloc(nz_buffer **ret_buffer, size_t bytes); /**< heap, zeroed, 64-byte aligned */
-/** Maps a whole file, read-only; an empty file has 0 bytes. */
 NZ_CHECKED nz_status nz_buffer_copy(nz_buffer **ret_buffer, const void *data,
                                     size_t bytes); /**< heap, a copy, 64-byte aligned */
+/** Maps a whole file, read-only; an empty file has 0 bytes. */
 NZ_CHECKED nz_status nz_buffer_map(nz_buffer **ret_buffer, const char *path);
 nz_buffer *nz_buffer_ref(nz_buffer *buffer); /**< NULL passes */
 void nz_buffer_unref(nz_buffer *buffer);     /**< NULL passes */
