@@ -67,8 +67,6 @@ typedef struct nz_memory_process {
 } nz_memory_process;
 /** @param pid 0: this process. */
 NZ_API NZ_CHECKED nz_status nz_memory_process_get(nz_memory_process *ret_memory, int pid, const nz_roots *roots);
-/** Makes this process's peak start anew from its present size. false where the kernel does not allow it. */
-NZ_API bool nz_memory_reset_peak(const nz_roots *roots);
 
 /** /proc/meminfo. */
 typedef struct nz_memory_machine {

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "core/error.h"
 #include "core/memory.h"
@@ -24,15 +22,6 @@ nz_status nz_memory_process_get(nz_memory_process *ret_memory, int pid, const nz
     *ret_memory = (nz_memory_process){
         .rss_bytes = rss * 1024, .peak_bytes = peak * 1024, .pss_bytes = has_pss ? (double)pss * 1024 : NAN};
     return NZ_OK;
-}
-
-bool nz_memory_reset_peak(const nz_roots *roots) {
-    char path[1024];
-    if ((size_t)snprintf(path, sizeof path, "%s/self/clear_refs", nz_root_proc(roots)) >= sizeof path) return false;
-    int fd = open(path, O_WRONLY | O_CLOEXEC);
-    if (fd < 0) return false;
-    bool done = write(fd, "5", 1) == 1; /* proc(5): 5 resets the peak resident set size */
-    return close(fd) == 0 && done;
 }
 
 nz_status nz_memory_machine_get(nz_memory_machine *ret_memory, const nz_roots *roots) {
