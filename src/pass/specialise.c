@@ -99,6 +99,9 @@ static nz_status check_input(const nz_value *v) {
     if (!nz_dtype_get(v->dtype)->bits)
         return nz_fail(NZ_E_UNSUPPORTED, "input %s has type %s, which is not supported", v->name,
                        nz_dtype_get(v->dtype)->name);
+    if (nz_shape_known(&v->shape) && nz_shape_elements(&v->shape) < 0)
+        return nz_fail(NZ_E_SHAPE, "input %s has shape %s, which no memory holds", v->name,
+                       nz_shape_text(&v->shape, text));
     if (nz_shape_elements(&v->shape) < 0)
         return nz_fail(NZ_E_SHAPE, "input %s has shape %s: give its extents (--input %s=...)", v->name,
                        nz_shape_text(&v->shape, text), v->name);
