@@ -164,7 +164,6 @@ nz_status nz_compare(nz_compare_result *ret_result, const nz_compare_options *op
     NZ_TRY(nz_run_plan(&run));
     begin(&run);
     NZ_TRY(open_power(&run));
-    NZ_TRY(nz_store_open(&run));
     NZ_TRY(nz_phase_describe(&run));
     NZ_TRY(nz_phase_timing(&run));
     NZ_TRY(nz_phase_scoring(&run));

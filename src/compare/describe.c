@@ -54,6 +54,7 @@ static nz_status describe_entry(nz_run *run, size_t index) {
 
 nz_status nz_phase_describe(nz_run *run) {
     NZ_TRY(describe_data(run));
+    NZ_TRY(nz_store_open(run)); /* only now: a wrong command line must not cost the parts of an interrupted run */
     for (size_t i = 0; i < run->entry_count; i++) NZ_TRY(describe_entry(run, i));
     for (size_t v = 0; v < run->variant_count; v++) {
         nz_variant *variant = &run->variants[v];

@@ -20,8 +20,12 @@ has "it suggests the near one" "$T/err" "did you mean --budget?"
 nz compare nothing.onnx --metrics latncy_ms
 status_is "an unknown metric is wrong usage" 2
 has "it suggests the near metric" "$T/err" "did you mean 'latency_ms'?"
-nz compare nothing.onnx --data imagefolder:/nonexistent
+mkdir -p "$T/kept/.work" && : >"$T/kept/.work/part.json"
+nz compare nothing.onnx --data imagefolder:/nonexistent --out "$T/kept"
 status_is "missing data is a wrong input" 3
+good "it does not cost the parts of an interrupted run" test -e "$T/kept/.work/part.json"
+nz compare nothing.onnx --data imagefolder:/nonexistent --out "$T/new"
+good "and makes no folder" test ! -e "$T/new"
 nz compare nothing.onnx --lambda 1,2
 status_is "--lambda takes four numbers" 2
 nz worker
