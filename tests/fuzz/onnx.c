@@ -46,6 +46,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count) {
     NZ_AUTO_GRAPH nz_graph *graph = NULL, *folded = NULL, *fixed = NULL, *merged = NULL;
     nz_fuzz_check(nz_buffer_alloc(&buffer, count) == NZ_OK);
     if (count) memcpy(nz_buffer_data(buffer), bytes, count);
+    nz_tensor tensor = {0};
+    if (nz_onnx_parse_tensor(&tensor, NULL, buffer, "/nonexistent/fuzz.pb") == NZ_OK) {
+        nz_fuzz_check(tensor.data && tensor.shape.rank <= NZ_MAX_RANK);
+        nz_tensor_done(&tensor);
+    }
     if (nz_onnx_parse(&graph, buffer, "/nonexistent/fuzz.onnx", count % 2) != NZ_OK) {
         nz_fuzz_check(*nz_last_error() && !strchr(nz_last_error(), '\n') && !graph);
         return 0;
