@@ -188,6 +188,12 @@ static nz_status find_activation(dnnl_alg_kind_t *ret_algorithm, const nz_post *
     return NZ_E_UNSUPPORTED;
 }
 
+/* Bounds in real units; what is stored may run the other way. */
+static nz_status append_bounds(creation *c, const affine *state, float least, float most) {
+    float a = state->gain * least + state->offset, b = state->gain * most + state->offset;
+    return append(c, dnnl_eltwise_clip, a < b ? a : b, a < b ? b : a);
+}
+
 static nz_status append_act(creation *c, affine *state, const nz_post *post, bool last) {
     const nz_quant *q = &c->desc->dst_quant;
     dnnl_alg_kind_t algorithm;
@@ -199,14 +205,14 @@ static nz_status append_act(creation *c, affine *state, const nz_post *post, boo
         return NZ_OK;
     case NZ_ACT_RELU:
         if (post->alpha != 0) break;
-        if (last && is_int8(c->desc->dst.dtype) && q->zero_point == (c->desc->dst.dtype == NZ_U8 ? 0 : -128))
+        if (last && is_int8(c->desc->dst.dtype) && q->zero_point == (c->desc->dst.dtype == NZ_U8 ? 0 : -128) &&
+            state->gain > 0)
             return NZ_OK; /* saturation does it */
-        if (state->offset == 0) return append(c, dnnl_eltwise_relu, 0, 0);
-        return append(c, dnnl_eltwise_clip, state->offset, INFINITY);
-    case NZ_ACT_CLIP:
-        return append(c, dnnl_eltwise_clip, state->gain * post->alpha + state->offset,
-                      state->gain * post->beta + state->offset);
+        if (state->offset == 0 && state->gain > 0) return append(c, dnnl_eltwise_relu, 0, 0);
+        return append_bounds(c, state, 0, INFINITY);
+    case NZ_ACT_CLIP: return append_bounds(c, state, post->alpha, post->beta);
     case NZ_ACT_HARDSIGMOID:
+        if (post->alpha == 0) return NZ_E_UNSUPPORTED;
         NZ_TRY(bring(c, state, (affine){post->alpha, post->beta}));
         *state = (affine){1, 0};
         return append(c, dnnl_eltwise_clip, 0, 1);

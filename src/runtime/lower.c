@@ -334,7 +334,7 @@ static nz_status need_dense(nz_planner *planner, nz_view *ret_view, int value, n
 static nz_status lower_act(nz_planner *planner, const nz_group *group) {
     const nz_node *node = root_of(planner, group);
     nz_dtype type = value_of(planner, group->src)->dtype;
-    if (type == NZ_F32) type = float_type(planner, group);
+    if (type == NZ_F32 && group->kind != NZ_GROUP_SOFTMAX) type = float_type(planner, group);
     nz_view src, dst;
     nz_kernel *kernel = NULL;
     NZ_TRY(need_dense(planner, &src, group->src, type));

@@ -417,10 +417,12 @@ static void codes_through_chains_of_post_operations(void **state) {
         {3, {ROUND_POST, SUM_POST, ACT_POST(NZ_ACT_CLIP, 0, 6)}},
         {2, {ACT_POST(NZ_ACT_SWISH, 1, 0), SUM_POST}},
         {3, {ACT_POST(NZ_ACT_LINEAR, 0.5F, 0.3F), SUM_POST, ACT_POST(NZ_ACT_RELU, 0, 0)}},
+        {2, {ACT_POST(NZ_ACT_RELU, 0, 0), ACT_POST(NZ_ACT_LINEAR, -0.5F, 4)}},
+        {3, {ACT_POST(NZ_ACT_LINEAR, -1.5F, 0.2F), SUM_POST, ACT_POST(NZ_ACT_CLIP, -1, 5)}},
         {2, {ACT_POST(NZ_ACT_HARDSIGMOID, 0.2F, 0.5F), ACT_POST(NZ_ACT_LINEAR, 2, -0.5F)}},
     };
     nz_random_init(&random_state, 15, 0);
-    for (int round = 0; round < 90; round++) {
+    for (int round = 0; round < 110; round++) {
         const chain *posts = &chains[(size_t)round % NZ_COUNT(chains)];
         int64_t in = between(1, 20), out = between(1, 20), h = 6, w = 5, k = round & 1 ? 3 : 1,
                 pad = k == 3 && (round & 2);

@@ -360,15 +360,51 @@ static void outputs_in_the_middle_and_dead_ends(void **state) {
     check(g, floats);
 }
 
-static void transposed_convolution(void **state) {
+static void transposed_convolutions(void **state) {
     (void)state;
-    nz_graph *g = begin(9);
-    int x = graph_input(g, "x", NZ_F32, SHAPE(1, 12, 6, 7));
-    int y = graph_node(g, "ConvTranspose", x, weights(g, SHAPE(12, 10, 3, 3), 0.2), weights(g, SHAPE(10), 1));
-    INTS(g, "strides", 2, 2);
-    INTS(g, "pads", 1, 1, 1, 1);
-    INTS(g, "output_padding", 1, 1);
-    graph_finish(g, relu(g, y));
+    for (int64_t group = 1; group <= 3; group++) {
+        nz_graph *g = begin(9);
+        int x = graph_input(g, "x", NZ_F32, SHAPE(1, 12, 6, 7));
+        int w = weights(g, SHAPE(12, 10, 3, 3), 0.2),
+            y = graph_node(g, "ConvTranspose", x, w, weights(g, SHAPE(10 * group), 1));
+        INTS(g, "strides", 2, 2);
+        INTS(g, "pads", 1, 1, 1, 1);
+        INTS(g, "output_padding", 1, 1);
+        nz_assert_ok(nz_node_set_int(graph_last(g), "group", group));
+        graph_finish(g, relu(g, y));
+        check(g, floats);
+    }
+}
+
+/* Signals and volumes instead of images. */
+static void one_and_three_dimensions(void **state) {
+    (void)state;
+    nz_graph *g = begin(20);
+    int x = graph_input(g, "x", NZ_F32, SHAPE(2, 6, 31));
+    int a = relu(g, graph_node(g, "Conv", x, weights(g, SHAPE(16, 6, 5), 0.2), weights(g, SHAPE(16), 1)));
+    int p = graph_node(g, "MaxPool", a);
+    INTS(g, "kernel_shape", 3);
+    INTS(g, "strides", 2);
+    graph_finish(g, graph_node(g, "GlobalAveragePool", p));
+    check(g, floats);
+    g = begin(21);
+    x = graph_input(g, "x", NZ_F32, SHAPE(1, 4, 7, 6, 5));
+    a = relu(g, graph_node(g, "Conv", x, weights(g, SHAPE(16, 4, 3, 3, 3), 0.1), weights(g, SHAPE(16), 1)));
+    graph_finish(g, graph_node(g, "Add", graph_node(g, "Conv", a, weights(g, SHAPE(16, 16, 1, 1, 1), 0.2)), a));
+    check(g, floats);
+}
+
+/* Numbers behind an activation join the kernel, also where they turn it round. */
+static void factors_and_offsets(void **state) {
+    (void)state;
+    nz_graph *g = begin(22);
+    int x = graph_input(g, "x", NZ_F32, SHAPE(1, 16, 8, 8)), c = conv3(g, x, 16, 16);
+    int a = graph_node(g, "Mul", relu(g, c), scalar(g, NZ_F32, -0.5));
+    int m = graph_node(g, "Mul", conv3(g, a, 16, 16), scalar(g, NZ_F32, -2));
+    int b = relu(g, graph_node(g, "Add", m, scalar(g, NZ_F32, 0.3)));
+    int shift = graph_node(g, "Add", conv3(g, b, 16, 16), weights(g, SHAPE(1, 16, 1, 1), 1));
+    int divided = graph_node(g, "Div", shift, graph_constant(g, NZ_F32, SHAPE(16, 1, 1), 1, 0.1));
+    graph_finish(g, graph_node(g, "Add", divided, scalar(g, NZ_F32, 1)));
     check(g, floats);
 }
 
@@ -593,7 +629,9 @@ int main(void) {
         cmocka_unit_test(resized),
         cmocka_unit_test(matrices),
         cmocka_unit_test(outputs_in_the_middle_and_dead_ends),
-        cmocka_unit_test(transposed_convolution),
+        cmocka_unit_test(transposed_convolutions),
+        cmocka_unit_test(one_and_three_dimensions),
+        cmocka_unit_test(factors_and_offsets),
         cmocka_unit_test(bf16_layers),
         cmocka_unit_test(stored_weights_compute_in_f32),
         cmocka_unit_test(int8_convolutions),
