@@ -16,7 +16,7 @@ enum { CLASSES_MAX = 1000, ROWS_MAX = 64 };
 
 typedef struct row {
     const char *model, *method, *calibration, *data;
-    long long top1, top5, tolerance; /* hits; top5 -1: not stated */
+    long long top1, top5, agreement, disk_bytes, tolerance; /* hits, samples, bytes; -1: not stated */
     bool is_long;
 } row;
 
@@ -36,35 +36,40 @@ static void expand(char *out, size_t capacity, const char *text) {
     snprintf(out, capacity, "%.*s%s%s", (int)(dollar - text), text, path, rest + length);
 }
 
-static nz_graph *compressed(nz_graph *graph, const row *r) {
+static nz_graph *compressed(const nz_graph *graph, const row *r) {
     nz_graph *result = NULL;
     nz_dataset *data = NULL;
     char spec[2048];
-    if (!*r->method) return graph;
     if (*r->calibration) {
         expand(spec, sizeof spec, r->calibration);
         nz_assert_ok(nz_data_open_for_model(&data, spec, NZ_DATA_TRAIN, graph));
     }
     nz_assert_ok(nz_compress(&result, NULL, graph, r->method, data, 0, NULL));
     nz_data_free(data);
-    nz_graph_free(graph);
     return result;
 }
 
+typedef struct outcome {
+    long long top1, top5;
+    int32_t *classes; /* predicted, sample by sample */
+    size_t count;
+} outcome;
+
 /* Runs the model over the data set in batches; a fixed batch is kept. */
-static void count_hits(long long hits[2], nz_graph *graph, const char *data_spec) {
+static outcome run_all(const nz_graph *graph, const char *data_spec) {
     nz_dataset *data = NULL;
     nz_loader *loader = NULL;
     nz_session *session = NULL;
     nz_assert_ok(nz_data_open_for_model(&data, data_spec, NZ_DATA_COMPARE, graph));
     nz_runtime_options options = {.batch = 16};
     nz_assert_ok(nz_session_open(&session, "native", graph, NULL, &options));
-    NZ_AUTO_TENSOR nz_tensor x = {0}, y = {0};
+    NZ_AUTO_TENSOR nz_tensor x = {0};
+    NZ_AUTO_TENSOR nz_tensor y = {0};
     const nz_tensor *in = nz_session_input(session, 0, NULL), *out = nz_session_output(session, 0, NULL);
     nz_assert_ok(nz_tensor_init(&x, in->dtype, &in->shape));
     nz_assert_ok(nz_tensor_init(&y, out->dtype, &out->shape));
     size_t batch = (size_t)in->shape.dim[0], classes = (size_t)nz_shape_elements(&out->shape) / batch;
-    hits[0] = hits[1] = 0;
+    outcome o = {.classes = calloc(nz_data_count(data), sizeof *o.classes)};
     nz_assert_ok(nz_loader_open(&loader, data, batch, NULL, 0, 1));
     for (;;) {
         nz_batch b;
@@ -77,13 +82,31 @@ static void count_hits(long long hits[2], nz_graph *graph, const char *data_spec
         size_t top1 = 0, top5 = 0;
         nz_assert_ok(nz_topk_hits(&top1, &scores, b.labels, 1));
         nz_assert_ok(nz_topk_hits(&top5, &scores, b.labels, 5));
-        hits[0] += (long long)top1;
-        hits[1] += (long long)top5;
+        o.top1 += (long long)top1;
+        o.top5 += (long long)top5;
+        for (size_t i = 0; i < b.count; i++)
+            o.classes[o.count++] = nz_top1_class((const float *)y.data + i * classes, classes);
     }
     assert_int_equal(nz_loader_broken(loader), 0);
     nz_loader_free(loader);
     nz_session_free(session);
     nz_data_free(data);
+    return o;
+}
+
+static long long saved_bytes(const nz_graph *graph) {
+    uint64_t bytes = 0;
+    const char *path = nz_test_file("saved.onnx");
+    nz_assert_ok(nz_model_save(graph, path));
+    nz_assert_ok(nz_model_disk_bytes(&bytes, path));
+    return (long long)bytes;
+}
+
+static void expect(const row *r, const char *what, long long got, long long expected, long long tolerance) {
+    if (getenv("NETZIP_REGRESSION_PRINT"))
+        print_message("# %s,%s: %s %lld (expected %lld)\n", r->model, r->method, what, got, expected);
+    if (expected >= 0 && llabs(got - expected) > tolerance)
+        fail_msg("%s %s: %s is %lld, expected %lld within %lld", r->model, r->method, what, got, expected, tolerance);
 }
 
 static void row_holds(void **state) {
@@ -92,18 +115,22 @@ static void row_holds(void **state) {
     if (r->is_long && !nz_test_long()) nz_test_skip("%s %s: only with --long", r->model, r->method);
     expand(model, sizeof model, r->model);
     expand(data, sizeof data, r->data);
-    nz_graph *graph = NULL;
-    nz_assert_ok(nz_model_load(&graph, model));
-    graph = compressed(graph, r);
-    long long hits[2];
-    count_hits(hits, graph, data);
-    nz_graph_free(graph);
-    if (getenv("NETZIP_REGRESSION_PRINT"))
-        print_message("# %s,%s: %lld,%lld (expected %lld,%lld)\n", r->model, r->method, hits[0], hits[1], r->top1,
-                      r->top5);
-    if (llabs(hits[0] - r->top1) > r->tolerance || (r->top5 >= 0 && llabs(hits[1] - r->top5) > r->tolerance))
-        fail_msg("%s %s: %lld and %lld hits, expected %lld and %lld within %lld", r->model, r->method, hits[0], hits[1],
-                 r->top1, r->top5, r->tolerance);
+    NZ_AUTO_GRAPH nz_graph *original = NULL;
+    NZ_AUTO_GRAPH nz_graph *graph = NULL;
+    nz_assert_ok(nz_model_load(&original, model));
+    if (*r->method) graph = compressed(original, r);
+    outcome o = run_all(graph ? graph : original, data);
+    expect(r, "top-1 hits", o.top1, r->top1, r->tolerance);
+    expect(r, "top-5 hits", o.top5, r->top5, r->tolerance);
+    if (graph) expect(r, "bytes on disk", saved_bytes(graph), r->disk_bytes, 0);
+    if (r->agreement >= 0) {
+        outcome exact = run_all(original, data);
+        long long same = 0;
+        for (size_t i = 0; i < o.count; i++) same += o.classes[i] == exact.classes[i];
+        expect(r, "samples classified as before", same, r->agreement, r->tolerance);
+        free(exact.classes);
+    }
+    free(o.classes);
 }
 
 static const char *cell(const nz_csv *csv, size_t line, const char *name) {
@@ -132,6 +159,8 @@ int main(void) {
                         .data = cell(&csv, i, "data"),
                         .top1 = number(&csv, i, "top1_hits"),
                         .top5 = number(&csv, i, "top5_hits"),
+                        .agreement = number(&csv, i, "agreement"),
+                        .disk_bytes = number(&csv, i, "disk_bytes"),
                         .tolerance = number(&csv, i, "tolerance"),
                         .is_long = strcmp(cell(&csv, i, "when"), "long") == 0};
         snprintf(names[i], sizeof names[i], "%s %s", strrchr(rows[i].model, '/') + 1,

@@ -79,7 +79,7 @@ static inline void nz_assert_floats(const float *got, const float *expected, siz
 
 /* The path folder/name where it exists; skips the test otherwise. One of eight static buffers: no need to free it. */
 static inline const char *nz_test_path(const char *folder, const char *name) {
-    static char paths[8][4096];
+    static char paths[8][8192];
     static unsigned next;
     char *path = paths[next++ % 8];
     snprintf(path, sizeof paths[0], "%s/%s", folder, name);
