@@ -47,8 +47,8 @@ cifar=mean=0.485:0.456:0.406,std=0.229:0.224:0.225
 
 # ---- latency, in turns ----
 median_of() { sed -n 's/.*"median_ms": *\([0-9.eE+-]*\).*/\1/p'; }
-# Threads that wait longer than about half a millisecond sleep, so that other work on the machine costs them less.
-GOMP_SPINCOUNT=${GOMP_SPINCOUNT:-20000}
+# Threads that wait longer than about a fifth of a millisecond sleep, so that other work on the machine costs them less.
+GOMP_SPINCOUNT=${GOMP_SPINCOUNT:-2000}
 export GOMP_SPINCOUNT
 ours() { $native "$1" --threads "$2" --runs "$runs" ${3:+--compute "$3"} | median_of; }
 theirs() { node bench/ort.mjs "$peers" "$1" "$2" "$runs" | median_of; }

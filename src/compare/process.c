@@ -19,6 +19,8 @@ extern char **environ;
 
 static int describe_files(posix_spawn_file_actions_t *actions, int worker_end) {
     int code = posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    if (!code && fcntl(STDERR_FILENO, F_GETFD) < 0)
+        code = posix_spawn_file_actions_addopen(actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
     /* Standard output belongs to the parent's document: whatever a library prints goes to standard error. */
     if (!code) code = posix_spawn_file_actions_adddup2(actions, STDERR_FILENO, STDOUT_FILENO);
     if (!code) code = posix_spawn_file_actions_adddup2(actions, worker_end, NZ_WORKER_FD);
@@ -26,10 +28,10 @@ static int describe_files(posix_spawn_file_actions_t *actions, int worker_end) {
 }
 
 /* The environment with OpenMP's waiting policy, which is read before main and so cannot be set by the worker itself: a
- * patient worker's threads sleep at once, others after about half a millisecond, which outlasts every gap inside a run
+ * patient worker's threads sleep at once, others after about a fifth of a millisecond, which outlasts the gaps inside a run
  * but does not burn the time of the very thread that is waited for. What the user has set stays. */
 static nz_status waiting_environment(char ***ret_environment, bool patient) {
-    static char sleeping[] = "OMP_WAIT_POLICY=PASSIVE", spinning[] = "GOMP_SPINCOUNT=20000";
+    static char sleeping[] = "OMP_WAIT_POLICY=PASSIVE", spinning[] = "GOMP_SPINCOUNT=2000";
     size_t count = 0, at = 0;
     while (environ[count]) count++;
     char **copy = NULL;
@@ -40,26 +42,39 @@ static nz_status waiting_environment(char ***ret_environment, bool patient) {
     return NZ_OK;
 }
 
+/* Two connected sockets above the descriptors of the worker: where the parent's standard streams are closed they would land
+ * on those, and dup2 of a descriptor onto itself would keep its close-on-exec flag. Returns 0 or an errno. */
+static int connect_ends(int ends[2]) {
+    int got[2], code = 0;
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, got) != 0) return errno;
+    for (int i = 0; i < 2; i++) {
+        ends[i] = got[i] > NZ_WORKER_FD ? got[i] : fcntl(got[i], F_DUPFD_CLOEXEC, NZ_WORKER_FD + 1);
+        if (ends[i] < 0) code = errno;
+    }
+    for (int i = 0; i < 2; i++) {
+        if (got[i] != ends[i]) close(got[i]);
+        if (code && ends[i] >= 0) close(ends[i]);
+    }
+    return code;
+}
+
 nz_status nz_process_start(nz_process *ret_process, const char *program, bool patient) {
     NZ_AUTO_FREE char **environment = NULL;
     NZ_TRY(waiting_environment(&environment, patient));
-    int ends[2];
+    int ends[2] = {-1, -1};
     pid_t pid = 0;
     static char name[] = "netzip", verb[] = "worker";
     char *arguments[] = {name, verb, NULL};
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
-        return nz_fail(NZ_E_RESOURCE, "no socket for a worker: %s", strerror(errno));
-    /* dup2 of a descriptor onto itself would keep its close-on-exec flag. */
-    int worker_end = ends[1] == NZ_WORKER_FD ? fcntl(ends[1], F_DUPFD_CLOEXEC, NZ_WORKER_FD + 1) : ends[1];
+    int code = connect_ends(ends);
+    if (code) return nz_fail(NZ_E_RESOURCE, "no socket for a worker: %s", strerror(code));
     posix_spawn_file_actions_t actions;
-    int code = worker_end < 0 ? errno : posix_spawn_file_actions_init(&actions);
+    code = posix_spawn_file_actions_init(&actions);
     if (!code) {
-        code = describe_files(&actions, worker_end);
+        code = describe_files(&actions, ends[1]);
         if (!code) code = posix_spawn(&pid, program, &actions, NULL, arguments, environment);
         posix_spawn_file_actions_destroy(&actions);
     }
     close(ends[1]);
-    if (worker_end >= 0 && worker_end != ends[1]) close(worker_end);
     if (code) {
         close(ends[0]);
         return nz_fail(NZ_E_RESOURCE, "%s: cannot be started as a worker: %s", program, strerror(code));
