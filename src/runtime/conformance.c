@@ -101,7 +101,7 @@ static nz_status check_runtime(const char *runtime) {
         if (strcmp(name, runtime) == 0)
             return version ? NZ_OK
                            : nz_fail(NZ_E_UNAVAILABLE, "the runtime '%s' is not usable on this machine", runtime);
-    return nz_fail(NZ_E_ARG, "unknown runtime '%s': see netzip runtime list", runtime);
+    return nz_fail(NZ_E_ARG, "unknown runtime '%s': see netzip doctor", runtime);
 }
 
 nz_status nz_conformance_run(nz_conformance *ret, const char *const *folders, size_t folder_count, const char *runtime,

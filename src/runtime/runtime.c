@@ -52,7 +52,7 @@ nz_status nz_session_open(nz_session **ret_session, const char *runtime, const n
     static const nz_runtime_options defaults = {0};
     if (!options) options = &defaults;
     const nz_runtime *found = find(runtime);
-    if (!found) return nz_fail(NZ_E_ARG, "unknown runtime '%s': see netzip runtime list", runtime);
+    if (!found) return nz_fail(NZ_E_ARG, "unknown runtime '%s': see netzip doctor", runtime);
     if (!found->version()) return nz_fail(NZ_E_UNAVAILABLE, "the runtime '%s' is not usable on this machine", runtime);
     if (options->threads < 0 || options->batch < 0)
         return nz_fail(NZ_E_ARG, "threads and batch must not be negative (%d, %lld)", options->threads,
