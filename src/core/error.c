@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/error.h"
 
+#include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -30,6 +32,13 @@ nz_status nz_fail(nz_status status, const char *format, ...) {
     va_end(args);
     copy_printable(message, sizeof message, raw);
     return status;
+}
+
+nz_status nz_fail_errno(const char *path, const char *what) {
+    int code = errno;
+    bool full = code == ENOSPC || code == EDQUOT || code == EFBIG || code == EMFILE || code == ENFILE;
+    nz_status status = code == ENOMEM ? NZ_E_MEMORY : full ? NZ_E_RESOURCE : NZ_E_IO;
+    return nz_fail(status, "%s: %s: %s", path, what, strerror(code));
 }
 
 nz_status nz_fail_context(nz_status status, const char *format, ...) {

@@ -14,6 +14,10 @@ nz_status nz_fail(nz_status status, const char *format, ...) NZ_PRINTF(2, 3);
 /** Puts "context: " in front of the calling thread's message, keeping it; returns `status`. NZ_OK passes unchanged. */
 nz_status nz_fail_context(nz_status status, const char *format, ...) NZ_PRINTF(2, 3);
 
+/** The failure of a call on a file, "path: what: reason", from errno: NZ_E_MEMORY and NZ_E_RESOURCE where memory, the disk
+ * or the process's descriptors ran out, NZ_E_IO for what is about this file. */
+nz_status nz_fail_errno(const char *path, const char *what);
+
 /** Returns from the enclosing function where `expr` is not NZ_OK. */
 #define NZ_TRY(expr)                                                                                                   \
     do {                                                                                                               \

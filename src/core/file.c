@@ -14,14 +14,6 @@
 #include "core/memory.h"
 #include "core/text.h"
 
-/* A full disk is a resource that ran out; everything else is about this file. */
-static nz_status fail_errno(const char *path, const char *what) {
-    int code = errno;
-    bool full = code == ENOSPC || code == EDQUOT || code == EFBIG || code == EMFILE || code == ENFILE;
-    nz_status status = code == ENOMEM ? NZ_E_MEMORY : full ? NZ_E_RESOURCE : NZ_E_IO;
-    return nz_fail(status, "%s: %s: %s", path, what, strerror(code));
-}
-
 struct nz_file_writer {
     FILE *stream;
     char *path, *temporary;
@@ -48,7 +40,7 @@ static nz_status resolve_target(char **ret_target, const char *path) {
     if (S_ISDIR(info.st_mode)) return nz_fail(NZ_E_IO, "%s: is a folder; a file name is needed", path);
     if (!S_ISREG(info.st_mode)) return nz_fail(NZ_E_IO, "%s: is not a regular file", path);
     char *real = realpath(path, NULL);
-    if (!real) return fail_errno(path, "cannot be resolved");
+    if (!real) return nz_fail_errno(path, "cannot be resolved");
     *ret_target = real;
     return NZ_OK;
 }
@@ -66,10 +58,10 @@ static nz_status open_temporary(nz_file_writer *writer) {
         fd = open(writer->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (fd < 0 && errno != EEXIST) break;
     }
-    if (fd < 0) return fail_errno(writer->path, "cannot be written");
+    if (fd < 0) return nz_fail_errno(writer->path, "cannot be written");
     writer->stream = fdopen(fd, "wb");
     if (writer->stream) return NZ_OK;
-    nz_status status = fail_errno(writer->path, "cannot be written");
+    nz_status status = nz_fail_errno(writer->path, "cannot be written");
     close(fd);
     unlink(writer->temporary);
     return status;
@@ -89,18 +81,19 @@ nz_status nz_file_writer_open(nz_file_writer **ret_writer, const char *path) {
 }
 
 nz_status nz_file_writer_append(nz_file_writer *writer, const void *bytes, size_t count) {
-    if (count && fwrite(bytes, 1, count, writer->stream) != count) return fail_errno(writer->path, "cannot be written");
+    if (count && fwrite(bytes, 1, count, writer->stream) != count)
+        return nz_fail_errno(writer->path, "cannot be written");
     return NZ_OK;
 }
 
 nz_status nz_file_writer_commit(nz_file_writer *writer) {
     nz_status status = NZ_OK;
     if (fflush(writer->stream) != 0 || fsync(fileno(writer->stream)) != 0)
-        status = fail_errno(writer->path, "cannot be written");
+        status = nz_fail_errno(writer->path, "cannot be written");
     if (fclose(NZ_STEAL(writer->stream)) != 0 && status == NZ_OK)
-        status = fail_errno(writer->path, "cannot be written");
+        status = nz_fail_errno(writer->path, "cannot be written");
     if (status == NZ_OK && rename(writer->temporary, writer->path) != 0)
-        status = fail_errno(writer->path, "cannot be put in place");
+        status = nz_fail_errno(writer->path, "cannot be put in place");
     if (status != NZ_OK) unlink(writer->temporary);
     writer_free(writer);
     return status;
@@ -122,7 +115,7 @@ static nz_status read_all(nz_text *text, int fd, const char *path, size_t limit)
         NZ_TRY(nz_grow(&text->data, &text->capacity, text->length + CHUNK + 1, 1));
         ssize_t got = read(fd, text->data + text->length, CHUNK);
         if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return fail_errno(path, "cannot be read");
+        if (got < 0) return nz_fail_errno(path, "cannot be read");
         if (got == 0) break;
         text->length += (size_t)got;
         if (text->length > limit)
@@ -134,11 +127,11 @@ static nz_status read_all(nz_text *text, int fd, const char *path, size_t limit)
 
 nz_status nz_file_read(char **ret_bytes, size_t *ret_count, const char *path, size_t limit) {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return fail_errno(path, "cannot be opened");
+    if (fd < 0) return nz_fail_errno(path, "cannot be opened");
     struct stat info;
     nz_status status = NZ_OK;
     if (fstat(fd, &info) != 0)
-        status = fail_errno(path, "cannot be examined");
+        status = nz_fail_errno(path, "cannot be examined");
     else if (S_ISDIR(info.st_mode))
         status = nz_fail(NZ_E_IO, "%s: is a folder, not a file", path);
     else if (S_ISREG(info.st_mode) && info.st_size > 0 && (size_t)info.st_size > limit)
@@ -164,7 +157,7 @@ nz_status nz_dir_make(const char *path) {
         char kept = *p;
         *p = '\0';
         if (mkdir(part, 0777) != 0 && errno != EEXIST && !nz_dir_exists(part))
-            return fail_errno(part, "cannot be made a folder");
+            return nz_fail_errno(part, "cannot be made a folder");
         *p = kept;
     }
     if (!nz_dir_exists(path)) return nz_fail(NZ_E_IO, "%s: exists, but is not a folder", path);

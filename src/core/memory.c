@@ -93,17 +93,17 @@ nz_status nz_buffer_copy(nz_buffer **ret_buffer, const void *data, size_t bytes)
 
 nz_status nz_buffer_map(nz_buffer **ret_buffer, const char *path) {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return nz_fail(NZ_E_IO, "%s: cannot be opened: %s", path, strerror(errno));
+    if (fd < 0) return nz_fail_errno(path, "cannot be opened");
     struct stat info;
     nz_status status = NZ_OK;
     void *data = NULL;
     if (fstat(fd, &info) != 0)
-        status = nz_fail(NZ_E_IO, "%s: cannot be examined: %s", path, strerror(errno));
+        status = nz_fail_errno(path, "cannot be examined");
     else if (!S_ISREG(info.st_mode))
         status = nz_fail(NZ_E_IO, "%s: is not a regular file", path);
     else if (info.st_size > 0) {
         data = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-        if (data == MAP_FAILED) status = nz_fail(NZ_E_IO, "%s: cannot be mapped: %s", path, strerror(errno));
+        if (data == MAP_FAILED) status = nz_fail_errno(path, "cannot be mapped");
     }
     close(fd);
     if (status != NZ_OK) return status;

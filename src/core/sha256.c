@@ -107,7 +107,7 @@ nz_status nz_sha256_file(char ret_hex[65], const char *path) {
     NZ_AUTO_FREE unsigned char *buffer = NULL;
     NZ_TRY(nz_alloc(&buffer, CHUNK, 1));
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return nz_fail(NZ_E_IO, "%s: cannot be opened: %s", path, strerror(errno));
+    if (fd < 0) return nz_fail_errno(path, "cannot be opened");
     sha256 s;
     start(&s);
     ssize_t got;
@@ -115,7 +115,7 @@ nz_status nz_sha256_file(char ret_hex[65], const char *path) {
         if (got > 0) {
             take(&s, buffer, (size_t)got);
         } else if (errno != EINTR) {
-            nz_status status = nz_fail(NZ_E_IO, "%s: cannot be read: %s", path, strerror(errno));
+            nz_status status = nz_fail_errno(path, "cannot be read");
             close(fd);
             return status;
         }

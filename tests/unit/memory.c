@@ -2,7 +2,9 @@
 #include "core/memory.h"
 
 #include <pthread.h>
+#include <sys/resource.h>
 
+#include "core/file.h"
 #include "test.h"
 
 static void allocation_is_zeroed_and_an_empty_one_is_valid(void **state) {
@@ -163,6 +165,24 @@ static void an_arena_reuses_its_blocks(void **state) {
     nz_arena_done(&arena);
 }
 
+static void a_lack_of_descriptors_is_a_lack_of_resources(void **state) {
+    (void)state;
+    const char *path = nz_test_file("bytes");
+    char hex[65];
+    nz_buffer *buffer = NULL;
+    nz_assert_ok(nz_file_write(path, "abc", 3));
+    struct rlimit kept, none;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &kept), 0);
+    none = kept;
+    none.rlim_cur = 0;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    nz_status mapped = nz_buffer_map(&buffer, path), hashed = nz_sha256_file(hex, path);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &kept), 0);
+    assert_int_equal(mapped, NZ_E_RESOURCE);
+    assert_int_equal(hashed, NZ_E_RESOURCE);
+    assert_null(buffer);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(allocation_is_zeroed_and_an_empty_one_is_valid),
@@ -175,6 +195,7 @@ int main(void) {
         cmocka_unit_test(what_is_no_file_is_not_mapped),
         cmocka_unit_test(an_arena_gives_separate_zeroed_aligned_memory),
         cmocka_unit_test(an_arena_reuses_its_blocks),
+        cmocka_unit_test(a_lack_of_descriptors_is_a_lack_of_resources),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
