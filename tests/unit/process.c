@@ -3,6 +3,7 @@
  * shell scripts that speak the protocol on descriptor 3. */
 #include "compare/process.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -156,6 +157,31 @@ static void a_patient_worker_sleeps_where_it_waits(void **state) {
     }
 }
 
+static void closed_standard_streams_do_no_harm(void **state) {
+    (void)state;
+    const char *path = write_worker("closed", "echo noise; echo noise >&2; echo '{\"ok\":true,\"n\":7}' >&3");
+    NZ_AUTO_JSON json_t *message = request(), *answer = NULL;
+    nz_process process;
+    int kept[3];
+    fflush(NULL);
+    for (int fd = 0; fd < 3; fd++) {
+        kept[fd] = fcntl(fd, F_DUPFD_CLOEXEC, 10);
+        close(fd);
+    }
+    nz_status started = nz_process_start(&process, path, false);
+    bool untouched = fcntl(0, F_GETFD) < 0 && fcntl(1, F_GETFD) < 0 && fcntl(2, F_GETFD) < 0;
+    nz_status asked = started == NZ_OK ? nz_process_ask(&process, &answer, message, &patient) : started;
+    if (started == NZ_OK) nz_process_end(&process);
+    for (int fd = 0; fd < 3; fd++) {
+        if (kept[fd] < 0) continue;
+        dup2(kept[fd], fd);
+        close(kept[fd]);
+    }
+    nz_assert_ok(asked);
+    assert_true(untouched);
+    assert_int_equal(json_integer_value(json_object_get(answer, "n")), 7);
+}
+
 static void a_program_that_does_not_exist_is_named(void **state) {
     (void)state;
     nz_process process;
@@ -175,6 +201,7 @@ int main(void) {
         cmocka_unit_test(ticks_come_while_waiting),
         cmocka_unit_test(two_requests_to_one_that_died_fail_and_do_not_hang),
         cmocka_unit_test(a_patient_worker_sleeps_where_it_waits),
+        cmocka_unit_test(closed_standard_streams_do_no_harm),
         cmocka_unit_test(a_program_that_does_not_exist_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
