@@ -288,7 +288,7 @@ static nz_status apply(nz_graph **ret_graph, nz_compress_report *report, const n
         NZ_TRY(nz_ptq_quantize_layer(w.result, &w.plan.layers[i], w.scales[at], &w.observers[at], o));
     }
     for (size_t i = 0; i < w.plan.activation_count; i++)
-        NZ_TRY(nz_qdq_insert(w.result, w.plan.activations[i], &w.params[i]));
+        NZ_TRY(nz_qdq_insert(w.result, w.plan.activations[i], &w.params[i], o->exclude));
     NZ_TRY(nz_graph_finish(w.result));
     if (o->sqnr_samples > 0)
         NZ_TRY(measure_sqnr(w.sqnr_db, w.folded, w.result, &w.plan, input, (size_t)o->sqnr_samples));

@@ -187,7 +187,7 @@ static nz_status add_converter(nz_graph *graph, int *ret_value, const char *op, 
     return p->count > 1 ? nz_node_set_int(&graph->nodes[node], "axis", p->axis) : NZ_OK;
 }
 
-nz_status nz_qdq_insert(nz_graph *graph, int value, const nz_qparams *params) {
+nz_status nz_qdq_insert(nz_graph *graph, int value, const nz_qparams *params, const char *exclude) {
     NZ_AUTO_FREE char *base = NULL;
     NZ_TRY(nz_strdup(&base, graph->values[value].name));
     nz_shape shape = graph->values[value].shape;
@@ -198,9 +198,12 @@ nz_status nz_qdq_insert(nz_graph *graph, int value, const nz_qparams *params) {
                          params->dtype, &shape));
     NZ_TRY(add_converter(graph, &back, "DequantizeLinear", base, "dequantized", quantised, constants, params, NZ_F32,
                          &shape));
-    for (size_t n = 0; n < readers; n++)
-        for (size_t i = 0; i < graph->nodes[n].input_count; i++)
-            if (graph->nodes[n].inputs[i] == value) graph->nodes[n].inputs[i] = back;
+    for (size_t n = 0; n < readers; n++) {
+        nz_node *reader = &graph->nodes[n];
+        if (nz_node_matches(reader, exclude)) continue;
+        for (size_t i = 0; i < reader->input_count; i++)
+            if (reader->inputs[i] == value) reader->inputs[i] = back;
+    }
     return NZ_OK;
 }
 

@@ -42,8 +42,9 @@ typedef struct nz_qparams {
     int axis;
 } nz_qparams;
 
-/** Puts a Q/DQ pair behind `value`; every node that reads it reads the pair's output. Graph outputs keep reading `value`. */
-NZ_CHECKED nz_status nz_qdq_insert(nz_graph *graph, int value, const nz_qparams *params);
+/** Puts a Q/DQ pair behind `value`; every node that reads it reads the pair's output. Graph outputs, and the nodes that
+ * fit `exclude` (nz_node_matches; NULL: none), keep reading `value`. */
+NZ_CHECKED nz_status nz_qdq_insert(nz_graph *graph, int value, const nz_qparams *params, const char *exclude);
 /** A constant of integers with its DequantizeLinear; *ret_value is the DequantizeLinear's output. */
 NZ_CHECKED nz_status nz_qdq_constant(nz_graph *graph, int *ret_value, const char *name, const nz_tensor *integers,
                                      const nz_qparams *params);

@@ -8,22 +8,21 @@
 #include "core/error.h"
 #include "op/op.h"
 
-/* The constant that a weight input comes from, NZ_NO_VALUE where it is computed from the model's input. */
-static nz_status find_origin(int *ret_value, const nz_graph *graph, const nz_node *user, int value) {
+/* The constant that a weight input comes from, NZ_NO_VALUE where it is computed from the model's input or is stored as an
+ * integer, which *ret_quantised tells. */
+static int find_origin(bool *ret_quantised, const nz_graph *graph, int value) {
+    *ret_quantised = false;
     while (value >= 0 && !nz_value_is_constant(graph, value)) {
         int producer = graph->values[value].producer;
-        if (producer < 0) break;
+        if (producer < 0) return NZ_NO_VALUE;
         const nz_node *node = &graph->nodes[producer];
         const nz_op *op = nz_op_of(node);
-        if (strcmp(node->op_type, "DequantizeLinear") == 0 && nz_value_is_constant(graph, node->inputs[0]))
-            return nz_fail(NZ_E_UNSUPPORTED,
-                           "node %s: its weights are quantised already; compress the float model instead", user->name);
+        *ret_quantised = strcmp(node->op_type, "DequantizeLinear") == 0 && nz_value_is_constant(graph, node->inputs[0]);
         bool passes = op && ((op->flags & NZ_OP_MOVES_DATA) || strcmp(node->op_type, "Cast") == 0);
-        if (!passes || node->input_count < 1) break;
+        if (*ret_quantised || !passes || node->input_count < 1) return NZ_NO_VALUE;
         value = node->inputs[0];
     }
-    *ret_value = value >= 0 && nz_value_is_constant(graph, value) ? value : NZ_NO_VALUE;
-    return NZ_OK;
+    return value >= 0 ? value : NZ_NO_VALUE;
 }
 
 static bool is_layer(const nz_node *node, bool linear) {
@@ -39,11 +38,20 @@ nz_status nz_weights_list(nz_weight_list *ret_list, const nz_graph *graph, bool 
     NZ_TRY(nz_alloc(&items, graph->node_count, sizeof *items));
     NZ_TRY(nz_alloc(&seen, graph->value_count, sizeof *seen));
     size_t count = 0;
+    bool quantised;
+    for (size_t n = 0; n < graph->node_count; n++) { /* what an excluded layer shares with another is left alone too */
+        const nz_node *node = &graph->nodes[n];
+        if (!is_layer(node, true) || !nz_node_matches(node, exclude)) continue;
+        int value = find_origin(&quantised, graph, node->inputs[1]);
+        if (value >= 0) seen[value] = true;
+    }
     for (size_t n = 0; n < graph->node_count; n++) {
         const nz_node *node = &graph->nodes[n];
         if (!is_layer(node, linear) || nz_node_matches(node, exclude)) continue;
-        int value = NZ_NO_VALUE;
-        NZ_TRY(find_origin(&value, graph, node, node->inputs[1]));
+        int value = find_origin(&quantised, graph, node->inputs[1]);
+        if (quantised)
+            return nz_fail(NZ_E_UNSUPPORTED,
+                           "node %s: its weights are quantised already; compress the float model instead", node->name);
         if (value < 0 || seen[value] || !nz_dtype_get(graph->values[value].dtype)->is_float) continue;
         seen[value] = true;
         items[count++] = (nz_weight){.node = (int)n, .value = value};

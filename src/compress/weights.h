@@ -18,7 +18,7 @@ typedef struct nz_weight_list {
 
 /**
  * Lists the weights of convolutions, and of Gemm and MatMul too where `linear`, leaving out nodes that fit `exclude`
- * (nz_node_matches; NULL: none). Looks back from the node's second input through Identity, Cast, Reshape and Transpose.
+ * (nz_node_matches; NULL: none) and the weights that such a node shares with others. Looks back from the node's second input through Identity, Cast, Reshape and Transpose.
  * The list's items are the caller's: free().
  *
  * @return NZ_E_UNSUPPORTED where a weight is stored as an integer behind a DequantizeLinear: compress the float model.

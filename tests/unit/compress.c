@@ -237,6 +237,47 @@ static void an_excluded_layer_stays_float(void **state) {
     assert_int_equal(constant(q, "w3")->dtype, NZ_F32);
 }
 
+/* The value that input `i` of the node `name` reads. */
+static const char *input_of(const nz_graph *g, const char *name, size_t i) {
+    for (size_t n = 0; n < g->node_count; n++)
+        if (strcmp(g->nodes[n].name, name) == 0) return g->values[g->nodes[n].inputs[i]].name;
+    fail_msg("no node %s", name);
+    return NULL;
+}
+
+static void an_excluded_node_reads_the_float_value_that_others_read_quantised(void **state) {
+    (void)state;
+    NZ_AUTO_GRAPH nz_graph *g = residual_network();
+    NZ_AUTO_GRAPH nz_graph *all = compress(g, "ptq", NULL), *q = compress(g, "ptq,exclude=conv2", NULL);
+    assert_string_equal(input_of(all, "conv2", 0), "relu1_out_dequantized");
+    assert_string_equal(input_of(all, "add", 1), "relu1_out_dequantized");
+    assert_string_equal(input_of(q, "conv2", 0), "relu1_out");
+    assert_string_equal(input_of(q, "add", 1), "relu1_out_dequantized");
+}
+
+static void a_weight_shared_with_an_excluded_layer_is_not_pruned(void **state) {
+    (void)state;
+    NZ_AUTO_GRAPH nz_graph *g = NULL;
+    int x = 0;
+    nz_assert_ok(nz_graph_new(&g));
+    nz_assert_ok(nz_graph_add_value(g, &x, "input", NZ_F32, &(nz_shape){.rank = 4, .dim = {1, 4, 8, 8}}));
+    nz_assert_ok(nz_graph_add_input(g, x));
+    int shared = add_weights(g, "shared", (nz_shape){.rank = 4, .dim = {4, 4, 3, 3}}, 1);
+    int own = add_weights(g, "own", (nz_shape){.rank = 4, .dim = {4, 4, 3, 3}}, 2);
+    int y = add_node(g, "Conv", "first", (int[]){x, shared}, 2);
+    y = add_node(g, "Conv", "second", (int[]){y, shared}, 2);
+    y = add_node(g, "Conv", "third", (int[]){y, own}, 2);
+    nz_assert_ok(nz_graph_add_output(g, y));
+    nz_assert_ok(nz_graph_finish(g));
+    for (size_t n = 0; n < g->node_count; n++) g->nodes[n].opset = NZ_OPSET;
+    for (int second = 0; second < 2; second++) { /* the excluded layer comes before or after the other */
+        NZ_AUTO_GRAPH nz_graph *pruned =
+            compress(g, second ? "gup-l1,sparsity=0.5,exclude=second" : "gup-l1,sparsity=0.5,exclude=first", NULL);
+        assert_int_equal(zeros(constant(pruned, "shared")), 0);
+        assert_int_equal(zeros(constant(pruned, "own")), 72);
+    }
+}
+
 static void quantised_weights_are_within_half_a_step(void **state) {
     (void)state;
     NZ_AUTO_GRAPH nz_graph *g = residual_network();
@@ -436,6 +477,8 @@ int main(void) {
         cmocka_unit_test(a_weight_beyond_the_range_of_float16_stays_float),
         cmocka_unit_test(the_residual_block_stays_in_integers),
         cmocka_unit_test(an_excluded_layer_stays_float),
+        cmocka_unit_test(an_excluded_node_reads_the_float_value_that_others_read_quantised),
+        cmocka_unit_test(a_weight_shared_with_an_excluded_layer_is_not_pruned),
         cmocka_unit_test(quantised_weights_are_within_half_a_step),
         cmocka_unit_test(four_bit_weights_stay_within_seven),
         cmocka_unit_test(biases_are_corrected_where_the_input_has_channels),
