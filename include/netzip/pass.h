@@ -18,9 +18,10 @@ typedef struct nz_binding {
 
 /**
  * Gives every graph input a concrete shape and every value its type and shape: binds `bindings`; a symbolic first extent
- * becomes `batch`, extents of the same symbolic name are the same, every other symbolic extent must be bound. Then folds constants (Shape/Gather/Concat chains, Identity,
- * ...), removes what moves nothing (Identity, Dropout in inference, a Reshape to the same shape, a Pad by 0, ...) and dead
- * nodes. Results of more than 64 MB, or that take long, are left to the run. Never folded: DequantizeLinear, and Cast to float of a weight stored in fewer bits, because
+ * becomes `batch`, extents of the same symbolic name are the same, every other symbolic extent must be bound. Then folds
+ * constants (Shape/Gather/Concat chains, ...), removes what moves nothing (Identity, Dropout in inference, a Reshape to the
+ * same shape, a Pad by 0, ...) and dead nodes. Results of more than 64 MB, or that take long, are left to the run. Never
+ * folded: DequantizeLinear, and Cast to float of a weight stored in fewer bits, because
  * how a weight is stored is a fact that the metrics report.
  *
  * @return NZ_E_SHAPE names the node and shapes; NZ_E_UNSUPPORTED names the first unsupported node unless `tolerant`, in
