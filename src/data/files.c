@@ -50,7 +50,7 @@ static nz_status read_names(char ***names, size_t *count, DIR *dir, const char *
         NZ_TRY(nz_strdup(&(*names)[*count], entry->d_name));
         ++*count;
     }
-    if (errno) return nz_fail(NZ_E_IO, "%s: cannot be read: %s", folder, strerror(errno));
+    if (errno) return nz_fail_errno(folder, "cannot be read");
     return NZ_OK;
 }
 
@@ -58,9 +58,7 @@ nz_status nz_folder_names(char ***ret_names, size_t *ret_count, const char *fold
     char **names = NULL;
     size_t count = 0;
     DIR *dir = opendir(folder);
-    if (!dir)
-        return nz_fail(errno == ENOMEM ? NZ_E_MEMORY : NZ_E_IO, "%s: cannot be opened as a folder: %s", folder,
-                       strerror(errno));
+    if (!dir) return nz_fail_errno(folder, "cannot be opened as a folder");
     nz_status status = read_names(&names, &count, dir, folder);
     closedir(dir);
     if (status != NZ_OK) {
