@@ -142,17 +142,16 @@ static nz_status take_times(timer *t, const json_t *answer) {
 }
 
 static nz_status run_block(nz_run *run, timer *t) {
-    double wanted = (run->power ? energy_block_s : fmin(block_s, run->options->budget_s)) * 1e9 / t->each_ns;
-    json_int_t count = wanted < 1                           ? 1
-                       : wanted > MOST_BLOCK && !run->power ? MOST_BLOCK
-                                                            : (json_int_t)fmin(wanted, 100000);
+    double seconds = run->power ? energy_block_s : fmin(block_s, run->options->budget_s);
+    json_int_t count = (json_int_t)fmin(fmax(1, seconds * 1e9 / t->each_ns), MOST_BLOCK);
     sampler s = {.run = run};
     nz_cpu_times before, after;
     NZ_AUTO_JSON json_t *answer = NULL;
     bool cpu = nz_cpu_times_get(&before, run->options->roots) == NZ_OK;
     uint64_t begin = nz_clock_ns();
     if (run->power) sample_power(&s);
-    NZ_TRY(nz_ask(run, t->variant, &answer, "time", json_pack("{s:I}", "count", count), "latency",
+    NZ_TRY(nz_ask(run, t->variant, &answer, "time",
+                  json_pack("{s:I,s:f}", "count", count, "seconds", run->power ? seconds : 0.0), "latency",
                   run->power ? sample_power : NULL, &s));
     if (!answer) return NZ_OK;
     if (run->power) {

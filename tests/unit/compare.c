@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "compare/process.h"
 #include "core/file.h"
 #include "core/json.h"
 #include "core/random.h"
@@ -415,6 +416,25 @@ static void energy_is_measured_over_the_timed_inferences(void **state) {
     nz_compare_result_done(&result);
 }
 
+static void a_block_of_quick_inferences_lasts_as_long_as_a_power_source_needs(void **state) {
+    (void)state;
+    const char *path = save("quick.onnx", (recipe){1, -1, false, NULL, 0});
+    const nz_wait wait = {.timeout_s = 60};
+    nz_process process;
+    json_t *shape = json_pack("[i,i,i]", 3, 32, 32);
+    NZ_AUTO_JSON json_t *load = json_pack("{s:s,s:s,s:s,s:i,s:i,s:o}", "do", "load", "path", path, "runtime", "native",
+                                          "threads", 1, "seed", 1, "sample", shape);
+    NZ_AUTO_JSON json_t *time = json_pack("{s:s,s:i,s:f}", "do", "time", "count", 2, "seconds", 0.3);
+    NZ_AUTO_JSON json_t *loaded = NULL, *timed = NULL;
+    nz_assert_ok(nz_process_start(&process, program(), false));
+    nz_assert_ok(nz_process_ask(&process, &loaded, load, &wait));
+    nz_assert_ok(nz_process_ask(&process, &timed, time, &wait));
+    nz_process_end(&process);
+    assert_true(json_integer_value(json_object_get(timed, "wall_ns")) >= 300000000);
+    assert_int_equal(json_array_size(json_object_get(timed, "ns")), 2);
+    assert_true(json_integer_value(json_object_get(timed, "runs")) >= 3); /* the untimed ones count for the energy */
+}
+
 static void wrong_options_are_refused_before_anything_runs(void **state) {
     (void)state;
     const char *path = save("o.onnx", (recipe){1, -1, false, NULL, 0});
@@ -646,6 +666,7 @@ int main(void) {
         cmocka_unit_test(threads_and_batches_are_variants),
         cmocka_unit_test(data_that_does_not_fit_is_a_reason_not_a_failure),
         cmocka_unit_test(energy_is_measured_over_the_timed_inferences),
+        cmocka_unit_test(a_block_of_quick_inferences_lasts_as_long_as_a_power_source_needs),
         cmocka_unit_test(wrong_options_are_refused_before_anything_runs),
         cmocka_unit_test(a_worker_that_is_killed_fails_alone),
         cmocka_unit_test(a_killed_run_resumes_to_the_same_results),
