@@ -7,6 +7,7 @@
 #define NETZIP_METRIC_H
 
 #include "netzip/graph.h"
+#include "netzip/progress.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -63,8 +64,9 @@ struct nz_binding;
 NZ_API NZ_CHECKED nz_status nz_graph_facts_get(nz_graph_facts *ret_facts, const nz_graph *graph,
                                                const struct nz_binding *bindings, size_t binding_count);
 NZ_API void nz_graph_facts_done(nz_graph_facts *facts);
-/** zstd level 19 over each parameter tensor's stored bytes, summed. Slow. */
-NZ_API NZ_CHECKED nz_status nz_entropy_bytes(uint64_t *ret_bytes, const nz_graph *counted);
+/** zstd level 19 over each parameter tensor's stored bytes, summed. Slow: `progress` (NULL: silent) hears of the bytes taken in
+ * after each tensor, from one thread at a time. NZ_E_MEMORY, NZ_E_CANCELLED. */
+NZ_API NZ_CHECKED nz_status nz_entropy_bytes(uint64_t *ret_bytes, const nz_graph *counted, const nz_progress *progress);
 
 /** Classification scores of one model on one data set. */
 typedef struct nz_predictions {

@@ -6,8 +6,12 @@
 #include "netzip/onnx.h"
 #include "pass/bind.h"
 
+static int tell(void *user, const char *what, unsigned long long done, unsigned long long total) {
+    (void)what;
+    return nz_worker_progress(user, done, total) != NZ_OK;
+}
+
 nz_status nz_worker_facts(nz_worker *worker, const json_t *request, json_t **ret_answer) {
-    (void)worker;
     nz_worker_model model;
     NZ_TRY(nz_worker_model_get(&model, request));
     NZ_AUTO_GRAPH nz_graph *graph = NULL;
@@ -22,7 +26,8 @@ nz_status nz_worker_facts(nz_worker *worker, const json_t *request, json_t **ret
                                                nz_json_real(nz_energy_estimate_j(&facts)))));
     if (json_is_true(json_object_get(request, "entropy"))) {
         uint64_t bytes;
-        NZ_TRY(nz_entropy_bytes(&bytes, facts.counted));
+        nz_progress progress = {.step = tell, .user = worker};
+        NZ_TRY(nz_entropy_bytes(&bytes, facts.counted, &progress));
         json_object_set_new(answer, "entropy_bytes", json_integer((json_int_t)bytes));
     }
     *ret_answer = NZ_STEAL(answer);

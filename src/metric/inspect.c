@@ -63,7 +63,7 @@ static nz_status evaluate(nz_inspection *in) {
     bool entropy = false;
     NZ_TRY(nz_model_disk_bytes(&input.disk_bytes, in->path));
     for (size_t i = 0; i < in->count; i++) entropy = entropy || in->metrics[i]->needs_entropy;
-    if (entropy) NZ_TRY(nz_entropy_bytes(&input.entropy_bytes, in->facts.counted));
+    if (entropy) NZ_TRY(nz_entropy_bytes(&input.entropy_bytes, in->facts.counted, NULL));
     for (size_t i = 0; i < in->count; i++) in->values[i] = nz_metric_value(in->metrics[i], &input);
     return NZ_OK;
 }

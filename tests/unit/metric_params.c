@@ -432,6 +432,20 @@ static void operators_on_integers_bring_their_own_zero_points(void **state) {
 
 /* ---- Entropy ---- */
 
+static int hear_bytes(void *user, const char *what, unsigned long long done, unsigned long long total) {
+    unsigned long long *heard = user;
+    assert_string_equal(what, "entropy");
+    heard[0]++;
+    heard[1] = done;
+    heard[2] = total;
+    return 0;
+}
+
+static int refuse_bytes(void *user, const char *what, unsigned long long done, unsigned long long total) {
+    (void)user, (void)what, (void)done, (void)total;
+    return 1;
+}
+
 static void entropy_is_one_zstd_frame_a_tensor(void **state) {
     (void)state;
     nz_graph *g = new_graph();
@@ -443,9 +457,18 @@ static void entropy_is_one_zstd_frame_a_tensor(void **state) {
         char out[4096];
         if (t->data) expected += ZSTD_compress(out, sizeof out, t->data, t->bytes, 19);
     }
-    nz_assert_ok(nz_entropy_bytes(&bytes, g));
+    nz_assert_ok(nz_entropy_bytes(&bytes, g, NULL));
     assert_int_equal(bytes, expected);
     assert_true(bytes < 1184);
+    unsigned long long heard[3] = {0};
+    nz_progress progress = {.step = hear_bytes, .user = heard};
+    nz_assert_ok(nz_entropy_bytes(&bytes, g, &progress));
+    assert_int_equal(bytes, expected);
+    assert_int_equal(heard[0], 2); /* once a tensor */
+    assert_int_equal(heard[1], 1184);
+    assert_int_equal(heard[2], 1184);
+    progress.step = refuse_bytes;
+    nz_assert_fails(nz_entropy_bytes(&bytes, g, &progress), NZ_E_CANCELLED, "stopped");
     nz_graph_free(g);
 }
 
