@@ -9,6 +9,7 @@
 #include "compare/run.h"
 #include "core/error.h"
 #include "core/file.h"
+#include "core/locale.h"
 #include "core/text.h"
 
 void nz_compare_options_init(nz_compare_options *options) {
@@ -109,7 +110,7 @@ static nz_status describe_held(char **ret_text, const nz_run *run, size_t v, con
     static const char *const operators[] = {"<", "<=", ">", ">=", "==", "!="};
     double value;
     char shown[40] = "unavailable";
-    if (get_quantity(r, term, &value)) snprintf(shown, sizeof shown, "%.6g", value);
+    if (get_quantity(r, term, &value)) nz_snprintf(shown, sizeof shown, "%.6g", value);
     return nz_format(ret_text, "%s: %s%s is %s, and the condition says %s %g", run->variants[v].id, term->id,
                      nz_condition_field_suffix(term->field), shown, operators[term->op], term->number);
 }

@@ -9,6 +9,7 @@
 
 #include "compare/run.h"
 #include "core/error.h"
+#include "core/locale.h"
 #include "netzip/compare.h"
 #include "netzip/runtime.h"
 
@@ -55,7 +56,7 @@ static json_t *cpu_json(const nz_hardware *h) {
     bool limited =
         isnan(busy) || busy > 10 || *h->virtualised || (*h->governor && strcmp(h->governor, "performance") != 0);
     char why[256], load[32] = "load unknown";
-    if (!isnan(busy)) snprintf(load, sizeof load, "%.0f%% busy now", busy);
+    if (!isnan(busy)) nz_snprintf(load, sizeof load, "%.0f%% busy now", busy);
     snprintf(why, sizeof why, "%s%.120s%s%s%.30s", *h->virtualised ? "; virtual machine: " : "", h->virtualised,
              *h->virtualised ? " (neighbours may show in times)" : "", *h->governor ? "; governor " : "", h->governor);
     json_t *json = verdict(limited ? "limited" : "ok", "%s, %d CPUs (%d usable), %s%s",
@@ -75,8 +76,8 @@ static json_t *memory_json(void) {
     bool pss = peak && !isnan(process.pss_bytes);
     char size[64] = "size unknown";
     if (whole)
-        snprintf(size, sizeof size, "%.1f GB, %.1f GB available", (double)machine.total_bytes * 1e-9,
-                 (double)machine.available_bytes * 1e-9);
+        nz_snprintf(size, sizeof size, "%.1f GB, %.1f GB available", (double)machine.total_bytes * 1e-9,
+                    (double)machine.available_bytes * 1e-9);
     json_t *json = verdict(peak && pss && whole ? "ok"
                            : peak               ? "limited"
                                                 : "unavailable",

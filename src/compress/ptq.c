@@ -16,6 +16,7 @@
 #include "compress/method.h"
 #include "compress/tap.h"
 #include "core/error.h"
+#include "core/locale.h"
 #include "core/progress.h"
 #include "core/text.h"
 #include "netzip/pass.h"
@@ -221,8 +222,8 @@ static nz_status describe(nz_compress_report *report, const nz_graph *graph, con
         if (isnan(sqnr_db[worst]) || sqnr_db[i] < sqnr_db[worst]) worst = i;
     }
     if (isfinite(sqnr_db[worst]))
-        snprintf(lowest, sizeof lowest, " The lowest signal-to-quantisation-noise ratio is %.1f dB, at %s.",
-                 sqnr_db[worst], graph->nodes[plan->layers[worst].node].name);
+        nz_snprintf(lowest, sizeof lowest, " The lowest signal-to-quantisation-noise ratio is %.1f dB, at %s.",
+                    sqnr_db[worst], graph->nodes[plan->layers[worst].node].name);
     return nz_format(&report->summary,
                      "%zu of %zu convolution and linear layers run in integers (%s), calibrated on %zu samples.%s",
                      plan->layer_count, all, what, report->samples, lowest);

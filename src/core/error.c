@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/error.h"
+#include "core/locale.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -28,7 +29,7 @@ nz_status nz_fail(nz_status status, const char *format, ...) {
     char raw[MESSAGE_BYTES];
     va_list args;
     va_start(args, format);
-    vsnprintf(raw, sizeof raw, format, args);
+    nz_vsnprintf(raw, sizeof raw, format, args);
     va_end(args);
     copy_printable(message, sizeof message, raw);
     return status;
@@ -46,7 +47,7 @@ nz_status nz_fail_context(nz_status status, const char *format, ...) {
     char context[512], clean[512], joined[MESSAGE_BYTES];
     va_list args;
     va_start(args, format);
-    vsnprintf(context, sizeof context, format, args);
+    nz_vsnprintf(context, sizeof context, format, args);
     va_end(args);
     copy_printable(clean, sizeof clean, context);
     snprintf(joined, sizeof joined, "%s: %.*s", clean, (int)(MESSAGE_BYTES - sizeof clean - 3), message);

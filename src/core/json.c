@@ -10,6 +10,7 @@
 
 #include "core/error.h"
 #include "core/file.h"
+#include "core/locale.h"
 #include "core/text.h"
 
 json_t *nz_json_real(double value) { return isfinite(value) ? json_real(value) : json_null(); }
@@ -58,11 +59,8 @@ nz_status nz_json_read(json_t **ret_json, const char *path) {
 
 /* jansson writes 0.1 as 0.10000000000000001; people read these files, so: the fewest digits that read back the same. */
 static void put_real(nz_text *out, double value) {
-    char digits[40];
-    for (int precision = 15; precision <= 17; precision++) {
-        snprintf(digits, sizeof digits, "%.*g", precision, value);
-        if (strtod(digits, NULL) == value) break;
-    }
+    char digits[NZ_REAL_DIGITS];
+    nz_real_digits(digits, value, 15);
     nz_text_append(out, digits);
     if (!strpbrk(digits, ".e")) nz_text_append(out, ".0"); /* stays a real when it is read back */
 }

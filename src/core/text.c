@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "core/locale.h"
 #include "core/memory.h"
 
 void nz_text_append_bytes(nz_text *text, const void *bytes, size_t count) {
@@ -31,10 +32,10 @@ static void append_formatted(nz_text *text, const char *format, va_list args) {
     if (text->status != NZ_OK) return;
     va_list again;
     va_copy(again, args);
-    int needed = vsnprintf(NULL, 0, format, args);
+    int needed = nz_vsnprintf(NULL, 0, format, args);
     if (needed >= 0) text->status = nz_grow(&text->data, &text->capacity, text->length + (size_t)needed + 1, 1);
     if (needed >= 0 && text->status == NZ_OK) {
-        vsnprintf(text->data + text->length, (size_t)needed + 1, format, again);
+        nz_vsnprintf(text->data + text->length, (size_t)needed + 1, format, again);
         text->length += (size_t)needed;
     }
     va_end(again);
@@ -69,11 +70,10 @@ nz_status nz_format(char **ret_string, const char *format, ...) {
     return nz_text_take(&text, ret_string);
 }
 
-/* The program never calls setlocale, so strtod reads the C locale's decimal point. */
 nz_status nz_parse_double(double *ret_value, const char *text, const char *what) {
     char *end = NULL;
     errno = 0;
-    double value = strtod(text, &end);
+    double value = nz_strtod(text, &end);
     if (end == text || *end || isspace((unsigned char)*text) || !isfinite(value))
         return nz_fail(NZ_E_ARG, "%s: '%s' is not a number", what, text);
     *ret_value = value;

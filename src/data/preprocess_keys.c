@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "core/locale.h"
 #include "core/memory.h"
 #include "core/text.h"
 #include "data/preprocess.h"
@@ -252,15 +253,12 @@ nz_status nz_preprocess_read(nz_preprocess *ret_preprocess, const nz_spec *spec,
 
 /* The fewest digits that read back as the same number. */
 static void put_number(nz_text *text, double value) {
-    char digits[40];
+    char digits[NZ_REAL_DIGITS];
     if (value == 1.0 / 255) {
         nz_text_append(text, "1/255");
         return;
     }
-    for (int precision = 1; precision <= 17; precision++) {
-        snprintf(digits, sizeof digits, "%.*g", precision, value);
-        if (strtod(digits, NULL) == value) break;
-    }
+    nz_real_digits(digits, value, 1);
     nz_text_append(text, digits);
 }
 

@@ -7,6 +7,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "core/locale.h"
 #include "core/memory.h"
 #include "core/threads.h"
 #include "measure/probe.h"
@@ -88,7 +89,7 @@ static void read_frequency(nz_hardware *hardware, const char *sys, const char *i
     if (nz_probe_u64(&khz, sys, "%s/cpuinfo_max_freq", folder) == 0) hardware->mhz_max = (double)khz / 1000;
     if (isnan(hardware->mhz)) {
         info_field(text, sizeof text, info, "cpu MHz");
-        if (*text) hardware->mhz = strtod(text, NULL);
+        if (*text) hardware->mhz = nz_strtod(text, NULL);
     }
     if (nz_probe_text(hardware->governor, sizeof hardware->governor, sys, "%s/scaling_governor", folder))
         hardware->governor[0] = '\0';
@@ -137,7 +138,7 @@ void nz_hardware_get(nz_hardware *ret_hardware, const nz_roots *roots) {
     read_virtualised(&hardware, nz_root_sys(roots), flags);
     read_memory(&hardware, roots);
     if (nz_probe_text(load, sizeof load, nz_root_proc(roots), "loadavg") == 0 && isdigit((unsigned char)*load))
-        hardware.load1 = strtod(load, NULL);
+        hardware.load1 = nz_strtod(load, NULL);
     if (uname(&names) == 0) {
         snprintf(hardware.architecture, sizeof hardware.architecture, "%.*s", (int)sizeof hardware.architecture - 1,
                  names.machine);

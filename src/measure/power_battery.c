@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "core/locale.h"
 #include "core/memory.h"
 #include "measure/power.h"
 #include "measure/probe.h"
@@ -32,7 +33,7 @@ static int read_watts(double *ret_watts, const char *sys, const char *name) {
     int code = nz_probe_u64(&volts, sys, "class/power_supply/%s/voltage_now", name);
     if (!code) code = nz_probe_text(text, sizeof text, sys, "class/power_supply/%s/current_now", name);
     if (code) return code;
-    double amps = strtod(text, &end);
+    double amps = nz_strtod(text, &end);
     if (end == text || *end) return EINVAL;
     *ret_watts = (double)volts * 1e-6 * (amps < 0 ? -amps : amps) * 1e-6;
     return 0;

@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "core/file.h"
+#include "core/locale.h"
 #include "core/text.h"
 #include "metric/value_json.h"
 
@@ -263,7 +264,7 @@ static double half_unit(const char *text) {
     size_t mantissa = strcspn(text, "eE");
     const char *point = memchr(text, '.', mantissa), *exponent = text[mantissa] ? text + mantissa + 1 : "0";
     double decimals = point ? (double)(text + mantissa - point - 1) : 0;
-    return 0.5 * pow(10, strtod(exponent, NULL) - decimals);
+    return 0.5 * pow(10, nz_strtod(exponent, NULL) - decimals);
 }
 
 nz_status nz_table_note(char **ret_note, const nz_table *table, size_t row) {

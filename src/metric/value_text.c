@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "metric/value_text.h"
+#include "core/locale.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -9,11 +10,11 @@
 static void digits(char *text, size_t capacity, double value) {
     double size = fabs(value);
     if (size == 0)
-        snprintf(text, capacity, "0");
+        nz_snprintf(text, capacity, "0");
     else if (size < 1e-3 || size >= 1e7)
-        snprintf(text, capacity, "%.3g", value);
+        nz_snprintf(text, capacity, "%.3g", value);
     else
-        snprintf(text, capacity, "%.*f", size >= 99.995 ? 1 : size >= 9.9995 ? 2 : size >= 0.99995 ? 3 : 4, value);
+        nz_snprintf(text, capacity, "%.*f", size >= 99.995 ? 1 : size >= 9.9995 ? 2 : size >= 0.99995 ? 3 : 4, value);
 }
 
 const char *nz_number_text(char text[NZ_VALUE_TEXT], double value, const char *unit, bool integer) {
@@ -22,7 +23,7 @@ const char *nz_number_text(char text[NZ_VALUE_TEXT], double value, const char *u
     size_t prefix = 0;
     bool percent = strcmp(unit, "%") == 0;
     if (!isfinite(value)) {
-        snprintf(text, NZ_VALUE_TEXT, "-");
+        nz_snprintf(text, NZ_VALUE_TEXT, "-");
         return text;
     }
     if (integer) {
@@ -31,16 +32,20 @@ const char *nz_number_text(char text[NZ_VALUE_TEXT], double value, const char *u
             prefix++;
         }
         if (prefix == 0)
-            snprintf(number, sizeof number, "%.0f", value);
+            nz_snprintf(number, sizeof number, "%.0f", value);
         else
-            snprintf(number, sizeof number, "%.*f", fabs(value) >= 99.995 ? 1 : fabs(value) >= 9.9995 ? 2 : 3, value);
+            nz_snprintf(number, sizeof number, "%.*f",
+                        fabs(value) >= 99.995   ? 1
+                        : fabs(value) >= 9.9995 ? 2
+                                                : 3,
+                        value);
     } else if (percent)
-        snprintf(number, sizeof number, "%.2f", value);
+        nz_snprintf(number, sizeof number, "%.2f", value);
     else
         digits(number, sizeof number, value);
     const char *scale = integer ? prefixes[prefix] : "", *before_scale = *scale ? " " : "";
     const char *before_unit = !*unit || percent || (*scale && strcmp(unit, "B") == 0) ? "" : " ";
-    snprintf(text, NZ_VALUE_TEXT, "%s%s%s%s%.16s", number, before_scale, scale, before_unit, unit);
+    nz_snprintf(text, NZ_VALUE_TEXT, "%s%s%s%s%.16s", number, before_scale, scale, before_unit, unit);
     return text;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "report/escape.h"
+#include "core/locale.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -156,26 +157,16 @@ void nz_put_short(nz_text *out, const char *text, size_t most) {
     }
 }
 
-/* printf writes the decimal sign of the program's locale; files have one form everywhere. */
-static void put_plain(nz_text *out, char *digits) {
-    char *comma = strchr(digits, ',');
-    if (comma) *comma = '.';
-    nz_text_append(out, digits);
-}
-
 void nz_put_number(nz_text *out, double value) {
-    char digits[40];
+    char digits[NZ_REAL_DIGITS];
     if (!isfinite(value)) return;
-    for (int precision = 15; precision <= 17; precision++) {
-        snprintf(digits, sizeof digits, "%.*g", precision, value);
-        if (strtod(digits, NULL) == value) break;
-    }
-    put_plain(out, digits);
+    nz_real_digits(digits, value, 15);
+    nz_text_append(out, digits);
 }
 
 void nz_put_fixed(nz_text *out, double value, int decimals) {
     char digits[360];
-    snprintf(digits, sizeof digits, "%.*f", decimals, value);
-    bool zero = strspn(digits, "-0.,") == strlen(digits);
-    put_plain(out, zero && *digits == '-' ? digits + 1 : digits);
+    nz_snprintf(digits, sizeof digits, "%.*f", decimals, value);
+    bool zero = strspn(digits, "-0.") == strlen(digits);
+    nz_text_append(out, zero && *digits == '-' ? digits + 1 : digits);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "core/locale.h"
 #include "core/text.h"
 #include "metric/value_json.h"
 #include "report/escape.h"
@@ -288,9 +289,9 @@ static nz_status label_rows(nz_view *view) {
         if (same < 2) continue;
         nz_text text = {0};
         char number[3][32];
-        snprintf(number[0], sizeof number[0], "%g", row->threads);
-        snprintf(number[1], sizeof number[1], "%g", row->batch);
-        snprintf(number[2], sizeof number[2], "%g", row->seed);
+        nz_snprintf(number[0], sizeof number[0], "%g", row->threads);
+        nz_snprintf(number[1], sizeof number[1], "%g", row->batch);
+        nz_snprintf(number[2], sizeof number[2], "%g", row->seed);
         nz_text_append(&text, row->name);
         put_part(&text, runtime, "%s", row->runtime);
         put_part(&text, threads, "t%s", isnan(row->threads) ? "" : number[0]);
