@@ -273,6 +273,8 @@ static affine first_state(const nz_kernel_desc *desc) {
 
 static nz_status append_posts(creation *c, affine state) {
     const nz_kernel_desc *desc = c->desc;
+    const affine wanted = final_state(desc);
+    const float start_offset = state.offset;
     for (size_t i = 0; i < desc->post_count; i++) {
         const nz_post *post = &desc->posts[i];
         switch (post->kind) {
@@ -286,9 +288,11 @@ static nz_status append_posts(creation *c, affine state) {
         case NZ_POST_REQUANT: NZ_TRY(append_requant(c, &state, post)); break;
         }
     }
-    affine wanted = final_state(desc);
-    float tolerance = 1e-6F * fabsf(wanted.gain); /* the way back and forth rounds */
-    if (fabsf(state.gain - wanted.gain) <= tolerance && fabsf(state.offset - wanted.offset) < 1e-4F) return NZ_OK;
+    /* The way back and forth rounds; a number that was added without one, however small, must not get lost. */
+    float gain_error = 1e-6F * fabsf(wanted.gain),
+          offset_error = is_int8(desc->dst.dtype) ? 1e-4F : 1e-6F * fabsf(start_offset);
+    if (fabsf(state.gain - wanted.gain) <= gain_error && fabsf(state.offset - wanted.offset) <= offset_error)
+        return NZ_OK;
     return bring(c, &state, wanted);
 }
 

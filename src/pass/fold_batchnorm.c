@@ -109,8 +109,11 @@ static bool read_layer(layer *ret_layer, nz_graph *graph, nz_node *node) {
     if (groups < 1 || (transposed && (groups > l.outer || l.outer % groups))) return false;
     l.channels = transposed ? l.columns * groups : l.columns;
     l.outer_per_group = transposed ? l.outer / groups : l.outer;
-    if (node->input_count > 2 && node->inputs[2] >= 0 && !float_constant(graph, node, 2, (int64_t)l.channels))
-        return false;
+    if (node->input_count > 2 && node->inputs[2] >= 0) {
+        const nz_tensor *bias = float_constant(graph, node, 2, (int64_t)l.channels);
+        /* Gemm's may also be a column, one number per row of the result. */
+        if (!bias || (l.channels > 1 && bias->shape.dim[bias->shape.rank - 1] != (int64_t)l.channels)) return false;
+    }
     *ret_layer = l;
     return true;
 }

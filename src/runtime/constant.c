@@ -5,20 +5,38 @@
 #include "core/error.h"
 #include "runtime/planner.h"
 
-bool nz_planner_is_constant(const nz_planner *planner, int value) {
-    const nz_graph *graph = planner->graph;
-    if (value < 0) return false;
-    const nz_value *v = &graph->values[value];
-    if (v->constant.data) return true;
-    if (v->producer < 0) return false;
-    const nz_node *node = &graph->nodes[v->producer];
-    bool any = false;
+/* Longer chains are computed when the model runs: evaluating goes from a value to what it depends on by recursion. */
+enum { DEEPEST = 256 };
+
+/* One more than the largest depth among the inputs of a node that depends on constants alone; 0: it does not. */
+static int depth_of(const nz_planner *planner, const nz_node *node) {
+    int deepest = 0;
     for (size_t i = 0; i < node->input_count; i++) {
         if (node->inputs[i] == NZ_NO_VALUE) continue;
-        any = true;
-        if (!nz_planner_is_constant(planner, node->inputs[i])) return false;
+        int depth = planner->constant_depth[node->inputs[i]];
+        if (depth == 0) return 0;
+        if (depth > deepest) deepest = depth;
     }
-    return any && nz_op_of(node) && nz_op_of(node)->run;
+    if (deepest == 0 || deepest >= DEEPEST || !nz_op_of(node) || !nz_op_of(node)->run) return 0;
+    return deepest + 1;
+}
+
+nz_status nz_planner_find_constants(nz_planner *planner) {
+    const nz_graph *graph = planner->graph;
+    NZ_TRY(nz_alloc(&planner->constant_depth, graph->value_count, sizeof *planner->constant_depth));
+    for (size_t v = 0; v < graph->value_count; v++) planner->constant_depth[v] = graph->values[v].constant.data != NULL;
+    for (size_t n = 0; n < graph->node_count; n++) { /* sorted: inputs are made before they are read */
+        const nz_node *node = &graph->nodes[n];
+        int depth = depth_of(planner, node);
+        for (size_t i = 0; i < node->output_count; i++)
+            if (node->outputs[i] != NZ_NO_VALUE && !graph->values[node->outputs[i]].constant.data)
+                planner->constant_depth[node->outputs[i]] = depth;
+    }
+    return NZ_OK;
+}
+
+bool nz_planner_is_constant(const nz_planner *planner, int value) {
+    return value >= 0 && planner->constant_depth[value] > 0;
 }
 
 nz_status nz_planner_context(nz_planner *planner, int index, nz_op_ctx *ret_ctx) {

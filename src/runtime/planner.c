@@ -46,6 +46,7 @@ static void planner_done(nz_planner *planner) {
     for (size_t v = 0; planner->constants && v < planner->graph->value_count; v++)
         if (planner->constants[v].dtype != NZ_DTYPE_NONE) nz_tensor_done(&planner->constants[v]);
     free(planner->constants);
+    free(planner->constant_depth);
     free(planner->reader_start);
     free(planner->readers);
     free(planner->is_output);
@@ -71,6 +72,7 @@ static nz_status attempt(nz_planner *planner) {
 static nz_status plan_all(nz_planner *planner) {
     const nz_graph *graph = planner->graph;
     NZ_TRY(find_readers(planner));
+    NZ_TRY(nz_planner_find_constants(planner));
     NZ_TRY(nz_alloc(&planner->constants, graph->value_count, sizeof(nz_tensor)));
     NZ_TRY(nz_alloc(&planner->taken, graph->node_count, sizeof(bool)));
     NZ_TRY(nz_alloc(&planner->refused, graph->node_count, sizeof(unsigned)));

@@ -77,6 +77,7 @@ typedef struct nz_planner {
     nz_dtype float_type;         /**< of float layers: f32 or bf16 */
     unsigned *refused;           /**< per node: nz_refusal bits, kept from attempt to attempt */
     nz_arena arena;              /**< contexts and constants while planning */
+    int *constant_depth;         /**< per value: 0 computed, 1 stored, else 1 more than what it depends on */
     nz_tensor *constants;        /**< per value: evaluated; dtype NONE: not yet */
     int *reader_start, *readers; /**< nodes that read value v: readers[reader_start[v]] to [v + 1] */
     bool *is_output;
@@ -106,6 +107,8 @@ NZ_CHECKED nz_status nz_expand_qlinear(nz_graph *graph);
 bool nz_read_qdq(nz_quant *ret_quant, const nz_graph *graph, const nz_node *node);
 
 /* constant.c */
+/** Finds out, once for all values, which depend on constants alone. */
+NZ_CHECKED nz_status nz_planner_find_constants(nz_planner *planner);
 /** Whether a value depends on constants alone. */
 bool nz_planner_is_constant(const nz_planner *planner, int value);
 /** The constant value of `value`, computed once by the operators' plain C. Borrowed; owned by the planner. */

@@ -408,6 +408,40 @@ static void factors_and_offsets(void **state) {
     check(g, floats);
 }
 
+/* What keeps a division from 0 must not be taken for rounding. */
+static void small_numbers_are_added(void **state) {
+    (void)state;
+    static const double numbers_added[] = {5e-5, 1e-6, -3e-5};
+    for (size_t i = 0; i < NZ_COUNT(numbers_added); i++) {
+        nz_graph *g = begin(23);
+        int x = graph_input(g, "x", NZ_F32, SHAPE(1, 16, 8, 8)), r = relu(g, conv3(g, x, 16, 16));
+        int guarded = graph_node(g, "Add", r, scalar(g, NZ_F32, numbers_added[i]));
+        graph_finish(g, graph_node(g, "Div", scalar(g, NZ_F32, 1), guarded));
+        check(g, (expectation){-1, 1, 1e-3, 0, NZ_COMPUTE_AUTO, NULL});
+    }
+}
+
+/* Each value is read twice by the next, and the chain is longer than what is evaluated when planning. */
+static void long_chains_of_constants(void **state) {
+    (void)state;
+    nz_graph *g = begin(24);
+    int x = graph_input(g, "x", NZ_F32, SHAPE(2, 8));
+    int v = graph_node(g, "DequantizeLinear", graph_constant(g, NZ_U8, SHAPE(8), 1, 3), scalar(g, NZ_F32, 0.25));
+    for (int i = 0; i < 300; i++) v = graph_node(g, "Max", v, v);
+    graph_finish(g, graph_node(g, "Mul", x, v));
+    check(g, floats);
+}
+
+/* A Gemm's bias that varies along rows is no bias per channel, though it has as many elements. */
+static void column_biases(void **state) {
+    (void)state;
+    nz_graph *g = begin(25);
+    int x = graph_input(g, "x", NZ_F32, SHAPE(6, 5));
+    int y = graph_node(g, "Gemm", x, weights(g, SHAPE(5, 6), 0.4), weights(g, SHAPE(6, 1), 1));
+    graph_finish(g, graph_node(g, "Mul", y, weights(g, SHAPE(6), 1)));
+    check(g, floats);
+}
+
 /* ---- bf16 and weights stored in fewer bits ---- */
 
 static void bf16_layers(void **state) {
@@ -632,6 +666,9 @@ int main(void) {
         cmocka_unit_test(transposed_convolutions),
         cmocka_unit_test(one_and_three_dimensions),
         cmocka_unit_test(factors_and_offsets),
+        cmocka_unit_test(small_numbers_are_added),
+        cmocka_unit_test(long_chains_of_constants),
+        cmocka_unit_test(column_biases),
         cmocka_unit_test(bf16_layers),
         cmocka_unit_test(stored_weights_compute_in_f32),
         cmocka_unit_test(int8_convolutions),
