@@ -2,7 +2,6 @@
 #include "metric/combine_table.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <time.h>

@@ -3,7 +3,6 @@
 #include "core/locale.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 /* Three significant digits at least, without an exponent where a person would not write one. */
