@@ -5,7 +5,8 @@
 
 #include "netzip/runtime.h"
 
-/** Sum over the convolution steps of the median time of each one alone, run over and over on its own operands. */
+/** Sum over the convolution steps of the median time of each one alone, on its own operands, with weights as cold as they are
+ * in a whole run. */
 NZ_CHECKED nz_status nz_bench_convolutions(nz_session *session, const nz_tensor *inputs, nz_tensor *outputs,
                                            double *ret_ms);
 

@@ -20,6 +20,9 @@ typedef struct nz_tuner {
     nz_tuned *known; /**< owned */
 } nz_tuner;
 
+/** Reads the model's weights (at most 64 MiB), as the other layers do between two runs of one: what it needs is as cold then. */
+void nz_tune_cool(const nz_graph *graph);
+
 /** The fastest algorithm for an f32 convolution; AUTO where no candidate exists. Kernels are made for nz_threads_get threads. */
 NZ_CHECKED nz_status nz_tune(nz_tuner *tuner, const nz_kernel_desc *desc, nz_algorithm *ret_algorithm);
 
