@@ -11,9 +11,10 @@ extern "C" {
 #endif
 
 typedef enum nz_compute {
-    NZ_COMPUTE_AUTO = 0, /**< what the file says: float in f32, QDQ in int8, bf16 storage in bf16 where there is a kernel */
-    NZ_COMPUTE_F32,      /**< everything in f32, Q/DQ executed as they stand: the reference for int8 */
-    NZ_COMPUTE_BF16      /**< float layers in bf16 where the CPU and a kernel allow */
+    NZ_COMPUTE_AUTO =
+        0,          /**< what the file says: float in f32, QDQ in int8, bf16 storage in bf16 where there is a kernel */
+    NZ_COMPUTE_F32, /**< everything in f32, Q/DQ executed as they stand: the reference for int8 */
+    NZ_COMPUTE_BF16 /**< float layers in bf16 where the CPU and a kernel allow */
 } nz_compute;
 
 typedef struct nz_runtime_options {
@@ -47,8 +48,8 @@ typedef struct nz_session nz_session;
  * @param path     The file it came from, for runtimes that read it themselves; may be NULL for native.
  * @return NZ_E_UNSUPPORTED names the first node outside the claims; NZ_E_SHAPE; NZ_E_MEMORY; NZ_E_ARG for an unknown runtime.
  */
-NZ_API NZ_CHECKED nz_status nz_session_open(nz_session **ret_session, const char *runtime, const nz_graph *graph, const char *path,
-                                            const nz_runtime_options *options);
+NZ_API NZ_CHECKED nz_status nz_session_open(nz_session **ret_session, const char *runtime, const nz_graph *graph,
+                                            const char *path, const nz_runtime_options *options);
 NZ_API void nz_session_free(nz_session *session);
 
 NZ_API size_t nz_session_input_count(const nz_session *session);

@@ -109,8 +109,9 @@ INLINE void finish_tile(const int rows, const int vectors, int64_t k, const floa
 #define EACH_2(X) X(1, 2) X(2, 2) X(3, 2) X(4, 2) X(5, 2) X(6, 2) X(7, 2) X(8, 2) X(9, 2) X(10, 2) X(11, 2) X(12, 2)
 #define EACH_1(X)                                                                                                      \
     X(1, 1)                                                                                                            \
-    X(2, 1) X(3, 1) X(4, 1) X(5, 1) X(6, 1) X(7, 1) X(8, 1) X(9, 1) X(10, 1) X(11, 1) X(12, 1) X(13, 1) X(14, 1)       \
-        X(15, 1) X(16, 1)
+    X(2, 1)                                                                                                            \
+    X(3, 1) X(4, 1) X(5, 1) X(6, 1) X(7, 1) X(8, 1) X(9, 1) X(10, 1) X(11, 1) X(12, 1) X(13, 1) X(14, 1) X(15, 1)      \
+        X(16, 1)
 #define DEFINE(R, V)                                                                                                   \
     AVX512 static void gemm_##V##_##R(int64_t k, const float *a, int64_t lda, const float *b, float *out,              \
                                       int64_t ldo) {                                                                   \
