@@ -138,6 +138,9 @@ NZ_CHECKED nz_status nz_kernel_new_algorithm(nz_kernel **ret_kernel, const nz_ke
 /** false where the algorithm that desc names costs so much more than others by a rough count that trying it is waste. */
 bool nz_kernel_plausible(const nz_kernel_desc *desc);
 void nz_kernel_free(nz_kernel *kernel);
+/** Whether 8-bit kernels sum all products exactly on this CPU. Without VNNI they add two products in 16 bits, which saturates,
+ * and halve the weights where the source is signed. */
+bool nz_kernel_sums_exactly(void);
 
 /** A provider: NZ_E_UNSUPPORTED without a message where it has no kernel for this. */
 typedef struct nz_kernel_provider {

@@ -41,6 +41,16 @@ typedef struct creation {
     int binary_at; /* index of the post-operation that reads src1; -1 */
 } creation;
 
+bool nz_kernel_sums_exactly(void) {
+#if defined(__x86_64__) || defined(__i386__)
+    unsigned isa = (unsigned)dnnl_get_effective_cpu_isa();
+    return (isa & dnnl_cpu_isa_avx512_core_vnni) == dnnl_cpu_isa_avx512_core_vnni ||
+           (isa & dnnl_cpu_isa_avx2_vnni) == dnnl_cpu_isa_avx2_vnni;
+#else
+    return true;
+#endif
+}
+
 static dnnl_engine_t engine;
 static dnnl_stream_t stream;
 static dnnl_status_t engine_status;

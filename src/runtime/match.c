@@ -72,11 +72,27 @@ static void drop_weights(nz_group *group) {
     group->weight_scale_count = 0;
 }
 
+/* Whether the kernels of this CPU get the sums of products right: in 16 bits no two products may pass the end. */
+static bool sums_fit(const nz_planner *planner, const nz_group *group) {
+    const int8_t *w = group->weights.data;
+    int64_t count = nz_shape_elements(&group->weights.shape);
+    int most[2] = {0, 0}, least[2] = {0, 0}; /* two of each: the outermost, then the next */
+    if (nz_kernel_sums_exactly()) return true;
+    if (planner->graph->values[group->src].dtype != NZ_U8) return false;
+    for (int64_t i = 0; i < count; i++) {
+        if (w[i] > most[1]) most[1] = w[i];
+        if (w[i] < least[1]) least[1] = w[i];
+        if (most[1] > most[0]) most[1] = most[0], most[0] = w[i];
+        if (least[1] < least[0]) least[1] = least[0], least[0] = w[i];
+    }
+    return 255 * (most[0] + most[1]) <= INT16_MAX && 255 * (least[0] + least[1]) >= INT16_MIN;
+}
+
 /* 8 bits where source and weights are coded so, else f32. */
 static nz_status take_weights(nz_planner *planner, nz_group *group, int src, int weights, int axis) {
     if (!(planner->refused[group->root] & NZ_REFUSE_INT8) &&
         nz_planner_dequantised(planner, src, &group->src, &group->src_quant)) {
-        group->int8 = coded_weights(planner, group, weights, axis);
+        group->int8 = coded_weights(planner, group, weights, axis) && sums_fit(planner, group);
         if (group->int8) return NZ_OK;
         drop_weights(group);
     }

@@ -3,6 +3,7 @@
 #include "netzip/runtime.h"
 #include "core/random.h"
 #include "graphs.h"
+#include "kernel/kernel.h"
 
 static nz_random random_state;
 
@@ -465,6 +466,9 @@ static void stored_weights_compute_in_f32(void **state) {
 
 /* ---- 8 bits ---- */
 
+/* What layers with weights of 8 bits compute in; on a CPU whose kernels would saturate on the way, that hangs on the weights. */
+static const char *int8(void) { return nz_kernel_sums_exactly() ? "int8" : NULL; }
+
 typedef struct coding {
     nz_dtype type;
     int zero;
@@ -485,7 +489,7 @@ static void int8_convolutions(void **state) {
             int y = conv8(g, d, shapes[i]);
             if (i % 2) y = relu(g, y);
             graph_finish(g, through(g, y, 0.02, out.zero, out.type));
-            check(g, (expectation){in.zero > 100 || in.type == NZ_I8 ? -1 : 0, 1, 0, 0.02, NZ_COMPUTE_AUTO, "int8"});
+            check(g, (expectation){in.zero > 100 || in.type == NZ_I8 ? -1 : 0, 1, 0, 0.02, NZ_COMPUTE_AUTO, int8()});
         }
 }
 
@@ -504,7 +508,7 @@ static void int8_residuals(void **state) {
             int b = through(g, sum, 0.03, 0, NZ_U8);
             graph_finish(g, through(g, graph_node(g, "Add", b, a), 0.05, c.zero,
                                     c.type)); /* an Add of its own: a has another reader */
-            check(g, (expectation){0, 1, 0, 0.05, NZ_COMPUTE_AUTO, "int8"});
+            check(g, (expectation){0, 1, 0, 0.05, NZ_COMPUTE_AUTO, int8()});
         }
 }
 
@@ -535,7 +539,7 @@ static void int8_runs_of_layers(void **state) {
     int logits = graph_node(g, "Gemm", flat, graph_node(g, "DequantizeLinear", w, s), weights(g, SHAPE(10), 1));
     nz_assert_ok(nz_node_set_int(graph_last(g), "transB", 1));
     graph_finish(g, through(g, logits, 0.05, 128, NZ_U8));
-    check(g, (expectation){0, 1, 0, 0.05, NZ_COMPUTE_AUTO, "int8"});
+    check(g, (expectation){0, 1, 0, 0.05, NZ_COMPUTE_AUTO, int8()});
 }
 
 static void int8_gates(void **state) {
@@ -547,7 +551,7 @@ static void int8_gates(void **state) {
     int hard =
         through(g, graph_node(g, "HardSwish", conv8(g, silu, (conv_shape){16, 16, 1, 1, 0, 0, 1, 1})), 0.02, 20, NZ_U8);
     graph_finish(g, through(g, graph_node(g, "Mul", hard, silu), 0.03, 40, NZ_U8));
-    check(g, (expectation){-1, 1, 0, 0.03, NZ_COMPUTE_AUTO, "int8"});
+    check(g, (expectation){-1, 1, 0, 0.03, NZ_COMPUTE_AUTO, int8()});
 }
 
 /* The reader of f32 behind an 8-bit layer, and a graph whose interface is 8-bit. */
@@ -562,7 +566,7 @@ static void int8_and_float_side_by_side(void **state) {
     int logits = conv8(g, a, (conv_shape){16, 4, 1, 1, 0, 0, 1, 1});
     nz_assert_ok(nz_graph_add_output(g, quantised(g, logits, 0.5, 3, NZ_U8)));
     graph_finish(g, logits); /* 8-bit sums that leave as f32 */
-    check(g, (expectation){0, 255, 5e-2, 0, NZ_COMPUTE_AUTO, "mixed"});
+    check(g, (expectation){0, 255, 5e-2, 0, NZ_COMPUTE_AUTO, nz_kernel_sums_exactly() ? "mixed" : "f32"});
 }
 
 /* The older spelling of quantised layers becomes the same kernels. */
@@ -586,7 +590,7 @@ static void qlinear_layers(void **state) {
         int z = graph_node(g, "QLinearMatMul", flat, ys, yz, m, ms, mz, os, oz);
         nz_assert_ok(nz_graph_add_output(g, graph_node(g, "DequantizeLinear", y, ys, yz)));
         graph_finish(g, graph_node(g, "DequantizeLinear", z, os, oz));
-        check(g, (expectation){-1, 1, 0, 0.2, NZ_COMPUTE_AUTO, "int8"});
+        check(g, (expectation){-1, 1, 0, 0.2, NZ_COMPUTE_AUTO, int8()});
     }
 }
 
