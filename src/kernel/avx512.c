@@ -110,8 +110,8 @@ INLINE void finish_tile(const int rows, const int vectors, int64_t k, const floa
 #define EACH_1(X)                                                                                                      \
     X(1, 1)                                                                                                            \
     X(2, 1)                                                                                                            \
-    X(3, 1) X(4, 1) X(5, 1) X(6, 1) X(7, 1) X(8, 1) X(9, 1) X(10, 1) X(11, 1) X(12, 1) X(13, 1) X(14, 1) X(15, 1)      \
-        X(16, 1)
+    X(3, 1)                                                                                                            \
+    X(4, 1) X(5, 1) X(6, 1) X(7, 1) X(8, 1) X(9, 1) X(10, 1) X(11, 1) X(12, 1) X(13, 1) X(14, 1) X(15, 1) X(16, 1)
 #define DEFINE(R, V)                                                                                                   \
     AVX512 static void gemm_##V##_##R(int64_t k, const float *a, int64_t lda, const float *b, float *out,              \
                                       int64_t ldo) {                                                                   \
@@ -298,10 +298,36 @@ void nz_winograd_output(int size, const nz_tile *inside, const float *m, int64_t
         output_2(inside, m, position, channels, y, yh, yw, residual, rh, rw, epilogue);
 }
 
+/* -- tables of 256 bytes: four registers hold one ------------------------------------------------------------------------ */
+
+__attribute__((target("avx512f,avx512bw,avx512vbmi"))) static void lookup_vbmi(const uint8_t *table,
+                                                                               const uint8_t *from, uint8_t *to,
+                                                                               int64_t count) {
+    __m512i t0 = _mm512_loadu_si512(table), t1 = _mm512_loadu_si512(table + 64);
+    __m512i t2 = _mm512_loadu_si512(table + 128), t3 = _mm512_loadu_si512(table + 192);
+    for (int64_t i = 0; i < count; i += 64) {
+        __mmask64 mask = count - i >= 64 ? ~(__mmask64)0 : ((__mmask64)1 << (count - i)) - 1;
+        __m512i x = _mm512_maskz_loadu_epi8(mask, from + i);
+        __m512i low = _mm512_permutex2var_epi8(t0, x, t1), high = _mm512_permutex2var_epi8(t2, x, t3);
+        _mm512_mask_storeu_epi8(to + i, mask, _mm512_mask_blend_epi8(_mm512_movepi8_mask(x), low, high));
+    }
+}
+
+void nz_lookup(const uint8_t *table, const uint8_t *from, uint8_t *to, int64_t count) {
+    if (__builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512bw")) {
+        lookup_vbmi(table, from, to, count);
+        return;
+    }
+    for (int64_t i = 0; i < count; i++) to[i] = table[from[i]];
+}
+
 #else
 
 /* Never called: nz_avx512() is false. */
 bool nz_avx512(void) { return false; }
+void nz_lookup(const uint8_t *table, const uint8_t *from, uint8_t *to, int64_t count) {
+    for (int64_t i = 0; i < count; i++) to[i] = table[from[i]];
+}
 int64_t nz_gemm_panel(int64_t n, int64_t column) { return n - column; }
 void nz_gemm_block(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, float *out,
                    int64_t ldo) {

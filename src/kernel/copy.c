@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "core/threads.h"
+#include "kernel/avx512.h"
 #include "kernel/own.h"
 
 enum { TILE = 32, GRAIN_BYTES = 32 * 1024 };
@@ -22,6 +23,7 @@ typedef struct plane {
 /* stored_to = clamp(round((stored_from - from_zero) * from_scale / to_scale) + to_zero) */
 typedef struct recode {
     float from_scale, from_zero, to_scale, to_zero, least, most;
+    uint8_t table[256]; /* of 8 bits to 8 bits: the code for each code */
 } recode;
 
 typedef void plane_function(const void *from, void *to, const plane *p, const recode *q);
@@ -100,20 +102,35 @@ PLANE_FUNCTION(f32_to_u8, float, uint8_t, (uint8_t)(int32_t)ENCODE(x))
 PLANE_FUNCTION(f32_to_i8, float, int8_t, (int8_t)(int32_t)ENCODE(x))
 PLANE_FUNCTION(u8_to_f32, uint8_t, float, DECODE(x))
 PLANE_FUNCTION(i8_to_f32, int8_t, float, DECODE(x))
-PLANE_FUNCTION(u8_to_u8, uint8_t, uint8_t, (uint8_t)(int32_t)ENCODE(DECODE(x)))
-PLANE_FUNCTION(u8_to_i8, uint8_t, int8_t, (int8_t)(int32_t)ENCODE(DECODE(x)))
-PLANE_FUNCTION(i8_to_u8, int8_t, uint8_t, (uint8_t)(int32_t)ENCODE(DECODE(x)))
-PLANE_FUNCTION(i8_to_i8, int8_t, int8_t, (int8_t)(int32_t)ENCODE(DECODE(x)))
 PLANE_FUNCTION(f32_to_bf16, float, uint16_t, to_bf16(x))
 PLANE_FUNCTION(bf16_to_f32, uint16_t, float, from_bf16(x))
+
+static void recode_8(const void *from, void *to, const plane *p, const recode *q) {
+    for (int64_t r = 0; r < p->rows; r++) {
+        const uint8_t *f = (const uint8_t *)from + r * p->from_row;
+        uint8_t *t = (uint8_t *)to + r * p->to_row;
+        if (p->from_column == 1 && p->to_column == 1)
+            nz_lookup(q->table, f, t, p->columns);
+        else
+            for (int64_t i = 0; i < p->columns; i++) t[i * p->to_column] = q->table[f[i * p->from_column]];
+    }
+}
+
+static void fill_table(recode *q, bool from_signed) {
+    for (int i = 0; i < 256; i++) {
+        float real = ((float)(from_signed && i > 127 ? i - 256 : i) - q->from_zero) * q->from_scale;
+        float code = nz_round_even(clamp(real / q->to_scale, q->least - q->to_zero, q->most - q->to_zero)) + q->to_zero;
+        q->table[i] = (uint8_t)(int32_t)code;
+    }
+}
 
 static const struct {
     nz_dtype from, to;
     plane_function *function;
 } conversions[] = {
     {NZ_F32, NZ_U8, f32_to_u8},     {NZ_F32, NZ_I8, f32_to_i8}, {NZ_U8, NZ_F32, u8_to_f32},
-    {NZ_I8, NZ_F32, i8_to_f32},     {NZ_U8, NZ_U8, u8_to_u8},   {NZ_U8, NZ_I8, u8_to_i8},
-    {NZ_I8, NZ_U8, i8_to_u8},       {NZ_I8, NZ_I8, i8_to_i8},   {NZ_F32, NZ_BF16, f32_to_bf16},
+    {NZ_I8, NZ_F32, i8_to_f32},     {NZ_U8, NZ_U8, recode_8},   {NZ_U8, NZ_I8, recode_8},
+    {NZ_I8, NZ_U8, recode_8},       {NZ_I8, NZ_I8, recode_8},   {NZ_F32, NZ_BF16, f32_to_bf16},
     {NZ_BF16, NZ_F32, bf16_to_f32},
 };
 
@@ -291,9 +308,13 @@ nz_status nz_copy_create(nz_kernel **ret_kernel, const nz_kernel_desc *desc) {
     self->from_bytes = (size_t)nz_dtype_get(desc->src.dtype)->bits / 8;
     self->to_bytes = (size_t)nz_dtype_get(desc->dst.dtype)->bits / 8;
     bool is_signed = desc->dst.dtype == NZ_I8;
-    self->code = (recode){desc->src_quant.scale,      (float)desc->src_quant.zero_point,
-                          desc->dst_quant.scale,      (float)desc->dst_quant.zero_point,
-                          is_signed ? -128.0F : 0.0F, is_signed ? 127.0F : 255.0F};
+    self->code = (recode){.from_scale = desc->src_quant.scale,
+                          .from_zero = (float)desc->src_quant.zero_point,
+                          .to_scale = desc->dst_quant.scale,
+                          .to_zero = (float)desc->dst_quant.zero_point,
+                          .least = is_signed ? -128.0F : 0.0F,
+                          .most = is_signed ? 127.0F : 255.0F};
+    if (function == recode_8) fill_table(&self->code, desc->src.dtype == NZ_I8);
     arrange(self, axes, reduce(axes, desc));
     size_t each = (size_t)(self->inner.rows * self->inner.columns) * (self->from_bytes + self->to_bytes);
     self->grain = 1 + GRAIN_BYTES / (each ? each : 1);

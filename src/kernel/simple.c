@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/threads.h"
+#include "kernel/avx512.h"
 #include "kernel/own.h"
 
 enum { GRAIN = 16 * 1024 };
@@ -154,7 +155,7 @@ static void table_range(void *argument, size_t begin, size_t end) {
     const simple *self = argument;
     const uint8_t *from = self->src;
     uint8_t *to = self->dst;
-    for (size_t i = begin; i < end; i++) to[i] = self->table[from[i]];
+    nz_lookup(self->table, from + begin, to + begin, (int64_t)(end - begin));
 }
 
 static nz_status table_run(nz_kernel *kernel) {
