@@ -96,7 +96,7 @@ INLINE void finish_tile(const int rows, const int vectors, int64_t k, const floa
 #pragma GCC unroll 4
         for (int v = 0; v < vectors; v++) {
             int64_t column = f->column + v * NZ_LANES, rest = f->columns - column;
-            __mmask16 mask = rest >= NZ_LANES ? (__mmask16)0xFFFF : (__mmask16)((1U << rest) - 1U);
+            __mmask16 mask = (__mmask16)(rest >= NZ_LANES ? 0xFFFFU : (1U << rest) - 1U);
             __m512 x = _mm512_add_ps(sums[r * vectors + v], _mm512_loadu_ps(f->epilogue->bias + column));
             if (f->residual) x = _mm512_add_ps(x, _mm512_maskz_loadu_ps(mask, f->residual + r * f->ldr + column));
             _mm512_mask_storeu_ps(f->out + r * f->ldo + column, mask, activate(x, f->epilogue));
@@ -209,7 +209,7 @@ INLINE void input_tile(const int size, const bool whole, const nz_tile *inside, 
     const int side = size + 2;
     for (int64_t c = 0; c < channels; c += NZ_LANES) {
         __m512 d[36];
-        __mmask16 mask = channels - c >= NZ_LANES ? (__mmask16)0xFFFF : (__mmask16)((1U << (channels - c)) - 1U);
+        __mmask16 mask = (__mmask16)(channels - c >= NZ_LANES ? 0xFFFFU : (1U << (channels - c)) - 1U);
 #pragma GCC unroll 6
         for (int h = 0; h < side; h++)
 #pragma GCC unroll 6
@@ -256,7 +256,7 @@ INLINE void output_tile(const int size, const nz_tile *inside, const float *m, i
     const int side = size + 2;
     for (int64_t c = 0; c < channels; c += NZ_LANES) {
         __m512 d[36];
-        __mmask16 mask = channels - c >= NZ_LANES ? (__mmask16)0xFFFF : (__mmask16)((1U << (channels - c)) - 1U);
+        __mmask16 mask = (__mmask16)(channels - c >= NZ_LANES ? 0xFFFFU : (1U << (channels - c)) - 1U);
         __m512 bias = _mm512_loadu_ps(e->bias + c);
 #pragma GCC unroll 6
         for (int w = 0; w < side; w++) {

@@ -151,7 +151,7 @@ static void convolve(conv_case which, int64_t in, int64_t out, int64_t h, int64_
     int64_t at[4] = {0}, i = 0;
     do x[i++] = ((float *)src.data)[place(&d.src, at)];
     while (next(&d.src, at));
-    nz_ref_conv_f32(&conv, x, weights.data, d.bias, y);
+    nz_assert_ok(nz_ref_conv_f32(&conv, x, weights.data, d.bias, y));
     unsigned char *written = calloc(dst.bytes / 4, 1);
     double largest = 0, bound = which.kernel == 3 ? NZ_WINOGRAD_BOUND : 1e-5; /* relative to the largest sum */
     for (int64_t k = 0; k < batch * out * oh * ow; k++) largest = fmax(largest, fabs((double)y[k]));
