@@ -54,9 +54,12 @@ static nz_width of_macs(const nz_graph *graph, const nz_node *node) {
     return w;
 }
 
+/* Longer than any decomposed activation; without an end a file of one long chain would take the square of its length. */
+enum { CHAIN_MOST = 64 };
+
 /* The type of the QuantizeLinear that `value` reaches through nodes with a single consumer and no MACs, else NONE. */
 static nz_dtype quantised_to(const nz_graph *graph, const nz_readers *readers, int value) {
-    for (size_t steps = 0; steps <= graph->node_count; steps++) {
+    for (int steps = 0; steps < CHAIN_MOST; steps++) {
         int reader = readers->first[value];
         if (readers->count[value] != 1 || reader < 0) return NZ_DTYPE_NONE;
         const nz_node *node = &graph->nodes[reader];

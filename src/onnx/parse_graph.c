@@ -90,11 +90,9 @@ static nz_status read_output(graph_reader *r, nz_wire wire) {
     NZ_TRY(nz_parse_value_info(wire, &info));
     int value = nz_graph_find_value(r->graph, info.name);
     if (value < 0) return nz_fail(NZ_E_FORMAT, "the graph's output '%s' is made by no node", info.name);
-    if (nz_graph_is_output(r->graph, value))
-        return nz_fail(NZ_E_FORMAT, "the graph has the output '%s' twice", info.name);
-    bool is_input = false;
-    for (size_t i = 0; i < r->graph->input_count; i++) is_input |= r->graph->inputs[i] == value;
-    if (!is_input) NZ_TRY(apply_info(r->graph, value, &info, true));
+    if (r->roles[value] & IS_OUTPUT) return nz_fail(NZ_E_FORMAT, "the graph has the output '%s' twice", info.name);
+    if (!(r->roles[value] & IS_INPUT)) NZ_TRY(apply_info(r->graph, value, &info, true));
+    r->roles[value] |= IS_OUTPUT;
     return nz_graph_add_output(r->graph, value);
 }
 
