@@ -51,11 +51,14 @@ static size_t widest(const nz_cli_table *table, size_t column) {
 }
 
 void nz_cli_table_print(const nz_cli_table *table, FILE *stream, unsigned left) {
+    enum { COLUMNS_MOST = 64 };
+    size_t widths[COLUMNS_MOST] = {0};
+    for (size_t c = 0; c < table->columns && c < COLUMNS_MOST; c++) widths[c] = widest(table, c);
     for (size_t i = 0; i < table->count; i++) {
-        size_t column = i % table->columns;
+        size_t column = i % table->columns, own = width_of(table->cells[i]);
         bool last = column + 1 == table->columns || i + 1 == table->count,
              to_left = column < 32 && (left >> column & 1u);
-        size_t gap = widest(table, column) - width_of(table->cells[i]);
+        size_t gap = column < COLUMNS_MOST && widths[column] > own ? widths[column] - own : 0;
         if (column) fputs("  ", stream);
         if (!to_left) fprintf(stream, "%*s", (int)gap, "");
         fputs(table->cells[i], stream);

@@ -72,8 +72,9 @@ typedef struct copy {
         }                                                                                                              \
     }
 
+/* NaN fails the first comparison and becomes the least, as in the plain C: what is converted next must be in range. */
 static inline float clamp(float x, float least, float most) {
-    x = x < least ? least : x;
+    x = x >= least ? x : least;
     return x > most ? most : x;
 }
 

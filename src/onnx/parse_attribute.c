@@ -151,6 +151,7 @@ static nz_status fill(nz_reader *reader, nz_wire wire, const attribute_header *h
     nz_status status = parse_values(reader, wire, attr);
     if (status != NZ_E_UNSUPPORTED || attr->kind != NZ_ATTR_TENSOR) return status;
     /* A tensor of strings: the node cannot be run, but the model can still be read and written. */
+    if (attr->u.tensor) nz_tensor_done(attr->u.tensor); /* a second tensor may have followed a good one */
     free(attr->u.tensor);
     attr->kind = NZ_ATTR_OTHER;
     attr->u.bytes.data = NULL;
