@@ -88,7 +88,7 @@ for threads in 1 2; do
     [ ! -f "$fp32" ] || row resnet18-bf16 $threads "netzip FP32" ours "$fp32" $threads bf16 -- ours "$fp32" $threads
     [ -z "$python" ] || [ ! -f "$fp32" ] || row resnet18 $threads "PyTorch" ours "$fp32" $threads -- torch_latency $threads
     convolutions() { $native "$1" --threads "$2" --runs "$runs" --convs | sed -n 's/.*"convolutions_ms": *\([0-9.eE+-]*\).*/\1/p'; }
-    for model in resnet18:"$fp32" resnet18-int8:"$work/resnet18-int8.onnx"; do
+    for model in resnet18:"$fp32" resnet20:"$resnet20" squeezenet:"$squeeze" resnet18-int8:"$work/resnet18-int8.onnx"; do
         name=${model%%:*} path=${model#*:}
         [ ! -f "$path" ] || row "$name" $threads "its convolutions" ours "$path" $threads -- convolutions "$path" $threads
     done
@@ -96,18 +96,13 @@ done
 
 # ---- start-up and inspect, beside importing PyTorch ----
 if [ -f "$fp32" ]; then
-    measured() { # COMMAND...: seconds and peak resident bytes
-        /usr/bin/env LC_ALL=C sh -c 'start=$(date +%s%N); "$@" >/dev/null; end=$(date +%s%N); echo $(( (end - start) / 1000 ))' _ "$@"
-    }
-    echo
-    for _ in 1 2 3; do us=$(measured $netzip inspect "$fp32"); done
-    printf 'start-up and inspect of ResNet-18 (%s MB): %s ms' "$(awk -v b="$(wc -c <"$fp32")" 'BEGIN { printf "%.1f", b / 1e6 }')" \
-        "$(awk -v u="$us" 'BEGIN { printf "%.1f", u / 1e3 }')"
-    if [ -n "$python" ]; then
-        cost=$($python bench/torch_peer.py import)
-        printf '; importing PyTorch: %s' "$cost"
-    fi
-    echo
+    seconds() { sed -n 's/.*"seconds": *\([0-9.]*\).*/\1/p'; }
+    bytes() { sed -n 's/.*"bytes": *\([0-9]*\).*/\1/p'; }
+    cost() { printf '%s s, %s MB at most' "$(printf %s "$1" | seconds)" "$(printf %s "$1" | bytes | awk '{ printf "%.1f", $1 / 1e6 }')"; }
+    size=$(awk -v b="$(wc -c <"$fp32")" 'BEGIN { printf "%.1f", b / 1e6 }')
+    build/bench_child $netzip inspect "$fp32" >/dev/null # the file is read from the page cache in what follows
+    printf '\nstart-up and inspect of ResNet-18 (a file of %s MB): %s\n' "$size" "$(cost "$(build/bench_child $netzip inspect "$fp32")")"
+    [ -z "$python" ] || printf 'importing PyTorch and torchvision: %s\n' "$(cost "$(build/bench_child $python bench/torch_peer.py import)")"
 fi
 
 # ---- images a second of a whole accuracy run ----

@@ -3,17 +3,15 @@
 
 usage: torch_peer.py export FILE            ResNet-18 with random weights (seed 0) as ONNX, opset 13, batch symbolic
        torch_peer.py latency THREADS RUNS   prints one JSON line: ResNet-18 at 224x224, frozen TorchScript, batch 1
-       torch_peer.py import                 prints seconds and resident bytes that importing costs
+       torch_peer.py import                 imports PyTorch and torchvision and ends
 """
 import json
 import sys
 import time
 
-start = time.perf_counter()
 import torch
 import torchvision
 
-spent = time.perf_counter() - start
 torch.manual_seed(0)
 
 
@@ -39,15 +37,7 @@ def latency(threads, runs):
     print(json.dumps({"median_ms": ms[len(ms) // 2], "min_ms": ms[0], "runs": len(ms)}))
 
 
-def cost():
-    with open("/proc/self/status") as f:
-        peak = next(int(line.split()[1]) for line in f if line.startswith("VmHWM"))
-    print(json.dumps({"seconds": spent, "bytes": peak * 1024}))
-
-
 if sys.argv[1] == "export":
     export(sys.argv[2])
 elif sys.argv[1] == "latency":
     latency(int(sys.argv[2]), int(sys.argv[3]))
-else:
-    cost()
