@@ -157,6 +157,8 @@ nz_status nz_energy_get(nz_energy *ret_energy, const nz_energy_window *window) {
         .part_count = window->last.part_count,
     };
     energy.watts = energy.joules / seconds;
+    /* A counter's last step may fall into a tail too short to be a sample of its own: the peak is still no less than the mean. */
+    if (counts && !(energy.watts_max >= energy.watts)) energy.watts_max = energy.watts;
     for (size_t i = 0; i < energy.part_count; i++) {
         energy.parts[i] = window->last.parts[i];
         energy.parts[i].joules -= window->first.parts[i].joules;

@@ -331,6 +331,24 @@ static void energy_of_counters_is_their_difference(void **state) {
     nz_assert_near(energy.parts[0].joules, 4, 1e-12, 0);
 }
 
+static void a_peak_is_no_less_than_the_mean(void **state) {
+    (void)state;
+    /* 10 J in the first second, 20 J more in the millisecond after it, which is too short to be a sample of its own. */
+    static const struct {
+        uint64_t ms;
+        double joules;
+    } readings[] = {{0, 0}, {1000, 10}, {1001, 30}};
+    nz_energy_window window = {0};
+    nz_energy energy;
+    for (size_t i = 0; i < NZ_COUNT(readings); i++) {
+        nz_power_reading reading = {.counts = true, .joules = readings[i].joules, .part_count = 1};
+        nz_energy_add(&window, readings[i].ms * 1000000, &reading);
+    }
+    nz_assert_ok(nz_energy_get(&energy, &window));
+    assert_true(energy.watts > 29);
+    assert_true(energy.watts_max >= energy.watts);
+}
+
 static void cpu_times_count_what_is_not_idle(void **state) {
     (void)state;
     nz_cpu_times before, after;
@@ -443,6 +461,7 @@ int main(void) {
         cmocka_unit_test(the_estimate_follows_its_table),
         cmocka_unit_test(energy_of_samples_is_the_trapezoid_of_uneven_steps),
         cmocka_unit_test(energy_of_counters_is_their_difference),
+        cmocka_unit_test(a_peak_is_no_less_than_the_mean),
         cmocka_unit_test_setup(cpu_times_count_what_is_not_idle, begin),
         cmocka_unit_test_setup(memory_of_a_process_and_of_the_machine, begin),
         cmocka_unit_test_setup(hardware_is_read_from_the_tree_and_what_is_missing_stays_empty, begin),
