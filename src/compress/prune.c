@@ -161,10 +161,9 @@ static nz_status prune(nz_graph **ret_graph, nz_compress_report *report, const n
                        const prune_options *o, bool random) {
     NZ_AUTO_GRAPH nz_graph *graph = NULL;
     NZ_AUTO(pool_done) pool p = {0};
-    nz_weight_list list = {0};
+    NZ_AUTO(nz_weight_list_done) nz_weight_list list = {0};
     NZ_TRY(nz_pass_fold(&graph, input->graph));
     NZ_TRY(nz_weights_list(&list, graph, o->linear, o->exclude));
-    NZ_AUTO_FREE nz_weight *items = list.items;
     if (list.count == 0)
         return nz_fail(NZ_E_UNSUPPORTED, "method gup: the model has no float weights of %s to prune",
                        o->linear ? "convolutions or linear layers" : "convolutions (linear=1 takes linear layers too)");

@@ -3,6 +3,8 @@
 #ifndef NZ_COMPRESS_WEIGHTS_H
 #define NZ_COMPRESS_WEIGHTS_H
 
+#include <stdlib.h>
+
 #include "netzip/graph.h"
 
 /** One weight tensor and the first node that uses it as its weight; each tensor once, in node order. */
@@ -16,10 +18,16 @@ typedef struct nz_weight_list {
     nz_weight *items;
 } nz_weight_list;
 
+static inline void nz_weight_list_done(nz_weight_list *list) {
+    free(list->items);
+    *list = (nz_weight_list){0};
+}
+
 /**
  * Lists the weights of convolutions, and of Gemm and MatMul too where `linear`, leaving out nodes that fit `exclude`
- * (nz_node_matches; NULL: none) and the weights that such a node shares with others. Looks back from the node's second input through Identity, Cast, Reshape and Transpose.
- * The list's items are the caller's: free().
+ * (nz_node_matches; NULL: none) and the weights that such a node shares with others. Looks back from the node's second
+ * input through Identity, Cast, Reshape and Transpose.
+ * Release with nz_weight_list_done.
  *
  * @return NZ_E_UNSUPPORTED where a weight is stored as an integer behind a DequantizeLinear: compress the float model.
  */

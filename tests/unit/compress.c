@@ -432,6 +432,7 @@ static void the_report_names_each_layer_with_its_sqnr(void **state) {
     NZ_AUTO_GRAPH nz_graph *g = residual_network();
     NZ_AUTO(nz_compress_report_done) nz_compress_report report = {0};
     NZ_AUTO_GRAPH nz_graph *q = compress(g, "ptq", &report);
+    assert_non_null(q);
     assert_int_equal(report.count, 3);
     assert_int_equal(report.samples, 24);
     assert_string_equal(report.layers[1].name, "conv2");
