@@ -16,6 +16,9 @@ functions=$(awk 'FNR == 1 { start = 0 }
 is "no function has more than 80 lines" "$functions" ""
 
 is "nothing is left for later" "$(xargs grep -nE 'TO''DO|FIX''ME|XX''X[^X]' <"$T/files" | grep -v 'XXXXXX')" ""
+bare=$(awk 'FNR == 1 { before = "" } /^NZ_API/ && before !~ /\*\// { print FILENAME ":" FNR } NF { before = $0 }' include/netzip/*.h)
+is "every public function has its comment right above it" "$bare" ""
+
 is "every source file names its licence" "$(xargs grep -L 'SPDX-License-Identifier: Apache-2.0' <"$T/files")" ""
 is "one file alone includes dnnl.h" "$(grep -rlE '#include .dnnl' include src cli | tr '\n' ' ')" "src/kernel/onednn2.c "
 is "the library neither prints nor exits" \

@@ -52,6 +52,7 @@ typedef struct nz_compare_result {
     bool condition_held; /**< `fail_if` held for a model */
     char *condition;     /**< which, in one line; NULL where it did not hold; owned */
 } nz_compare_result;
+/** Releases the strings of a result and zeroes it; safe on a zeroed one. */
 NZ_API void nz_compare_result_done(nz_compare_result *result);
 
 /**

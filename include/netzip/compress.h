@@ -27,6 +27,7 @@ typedef struct nz_compress_report {
     size_t samples; /**< calibration samples used */
     size_t broken;  /**< samples that could not be read */
 } nz_compress_report;
+/** Releases the rows and the summary of a report and zeroes it; safe on a zeroed one. */
 NZ_API void nz_compress_report_done(nz_compress_report *report);
 
 /**

@@ -41,8 +41,10 @@ typedef struct nz_conformance {
  */
 NZ_API NZ_CHECKED nz_status nz_conformance_run(nz_conformance *ret, const char *const *folders, size_t folder_count,
                                                const char *runtime, int threads, const nz_progress *progress);
+/** Releases the cases and zeroes the struct; safe on a zeroed one. */
 NZ_API void nz_conformance_done(nz_conformance *conformance);
-NZ_API const char *nz_case_status_name(nz_case_status status); /**< "passed", "failed", "unsupported" */
+/** "passed", "failed" or "unsupported". Static. */
+NZ_API const char *nz_case_status_name(nz_case_status status);
 
 #ifdef __cplusplus
 }

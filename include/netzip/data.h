@@ -32,19 +32,25 @@ NZ_API NZ_CHECKED nz_status nz_data_open(nz_dataset **ret_data, const char *spec
  * input whose last extent is 1, 3 or 4 while its second is not is taken for NHWC. */
 NZ_API NZ_CHECKED nz_status nz_data_open_for_model(nz_dataset **ret_data, const char *spec, nz_data_use use,
                                                    const nz_graph *graph);
+/** Closes a data set; loaders of it must be freed before. NULL passes. */
 NZ_API void nz_data_free(nz_dataset *data);
 
-NZ_API size_t nz_data_count(const nz_dataset *data);   /**< samples after offset and limit, broken ones included */
-NZ_API size_t nz_data_classes(const nz_dataset *data); /**< 0 where unlabelled */
-NZ_API const char *nz_data_class_name(const nz_dataset *data, size_t c); /**< NULL where there is none; borrowed */
-NZ_API void nz_data_shape(const nz_dataset *data,
-                          nz_shape *ret_shape); /**< of one sample: rank 3 in the wanted layout; -1 where it varies */
-NZ_API const char *nz_data_describe(
-    const nz_dataset *data); /**< one line: kind, split, count, preprocessing; borrowed */
-NZ_API const char *nz_data_preprocess(
-    const nz_dataset *data); /**< the keys in force, canonical text to store with a model; borrowed */
-NZ_API bool nz_data_default_preprocess(const nz_dataset *data); /**< true: nobody stated a preprocessing; warn */
-NZ_API bool nz_data_at_hand(const nz_dataset *data); /**< samples lie in memory: reading one costs nearly nothing */
+/** Samples after offset and limit, broken ones included. */
+NZ_API size_t nz_data_count(const nz_dataset *data);
+/** How many classes the labels may name; 0 where unlabelled. */
+NZ_API size_t nz_data_classes(const nz_dataset *data);
+/** The name of class `c`, NULL where there is none. Borrowed. */
+NZ_API const char *nz_data_class_name(const nz_dataset *data, size_t c);
+/** Shape of one sample, rank 3 in the wanted layout; an extent is -1 where it varies. */
+NZ_API void nz_data_shape(const nz_dataset *data, nz_shape *ret_shape);
+/** One line: kind, split, count, preprocessing. Borrowed. */
+NZ_API const char *nz_data_describe(const nz_dataset *data);
+/** The keys in force, canonical text to store with a model. Borrowed. */
+NZ_API const char *nz_data_preprocess(const nz_dataset *data);
+/** Whether nobody stated a preprocessing, neither DATA nor the model: worth a warning. */
+NZ_API bool nz_data_default_preprocess(const nz_dataset *data);
+/** Whether the samples lie in memory, so that reading one costs nearly nothing. */
+NZ_API bool nz_data_at_hand(const nz_dataset *data);
 /** 64 hex digits over the list of samples, labels and sizes (not over all pixels), to recognise the same data set. */
 NZ_API const char *nz_data_fingerprint(const nz_dataset *data);
 
@@ -81,14 +87,18 @@ NZ_API NZ_CHECKED nz_status nz_loader_open(nz_loader **ret_loader, const nz_data
                                            const size_t *order, size_t order_count, int threads);
 /** count 0 at the end. Broken samples are left out and recorded; only memory ends the reading. */
 NZ_API NZ_CHECKED nz_status nz_loader_next(nz_loader *loader, nz_batch *ret_batch);
-NZ_API size_t nz_loader_broken(const nz_loader *loader);                        /**< how many so far */
-NZ_API const char *nz_loader_broken_message(const nz_loader *loader, size_t i); /**< of the first 100; borrowed */
+/** How many samples could not be read so far. */
+NZ_API size_t nz_loader_broken(const nz_loader *loader);
+/** What was wrong with broken sample `i`, kept for the first 100. Borrowed. */
+NZ_API const char *nz_loader_broken_message(const nz_loader *loader, size_t i);
+/** Ends the reading threads and releases the loader. NULL passes. */
 NZ_API void nz_loader_free(nz_loader *loader);
 
 /** The kinds' table, for help and documentation: name and one line; NULL past the end. */
 NZ_API const char *nz_data_kind(size_t i, const char **ret_help);
 /** The keys' table likewise, and the presets with the keys they stand for. */
 NZ_API const char *nz_data_key(size_t i, const char **ret_help);
+/** Preset `i` and, through ret_keys, the keys it stands for; NULL past the end. Static. */
 NZ_API const char *nz_data_preset(size_t i, const char **ret_keys);
 
 #ifdef __cplusplus

@@ -102,22 +102,29 @@ typedef struct nz_graph {
     struct nz_graph_index *index; /**< the builder's own: capacities and names; NULL once finished */
 } nz_graph;
 
-NZ_API void nz_graph_free(nz_graph *graph); /**< NULL passes */
+/** Releases a graph and its references to weights. NULL passes. */
+NZ_API void nz_graph_free(nz_graph *graph);
 
 /** The attribute, or NULL. Borrowed. */
 NZ_API const nz_attr *nz_attr_get(const nz_node *node, const char *name);
 /** The attribute's value, or `otherwise` where it is absent or of another kind. */
 NZ_API int64_t nz_attr_int(const nz_node *node, const char *name, int64_t otherwise);
+/** As nz_attr_int, of an attribute of kind FLOAT. */
 NZ_API float nz_attr_float(const nz_node *node, const char *name, float otherwise);
+/** As nz_attr_int, of an attribute of kind STRING. Borrowed. */
 NZ_API const char *nz_attr_string(const nz_node *node, const char *name, const char *otherwise);
 /** The list and its length, or NULL and 0. Borrowed. */
 NZ_API const int64_t *nz_attr_ints(const nz_node *node, const char *name, size_t *ret_count);
 
-NZ_API const char *nz_graph_meta(const nz_graph *graph, const char *key); /**< NULL where absent */
-NZ_API int nz_graph_find_value(const nz_graph *graph, const char *name);  /**< -1 where absent; linear once built */
-NZ_API bool nz_value_is_constant(const nz_graph *graph, int value);       /**< false for NZ_NO_VALUE */
+/** The value of a metadata key, NULL where absent. Borrowed. */
+NZ_API const char *nz_graph_meta(const nz_graph *graph, const char *key);
+/** The index of the value of that name, -1 where absent; linear once the graph is built. */
+NZ_API int nz_graph_find_value(const nz_graph *graph, const char *name);
+/** Whether the value is an initializer or a folded constant; false for NZ_NO_VALUE. */
+NZ_API bool nz_value_is_constant(const nz_graph *graph, int value);
 /** Nodes that read `value` (graph outputs not counted); *ret_first (may be NULL) gets the first one's index or -1. */
 NZ_API size_t nz_graph_consumers(const nz_graph *graph, int value, int *ret_first);
+/** Whether the value is among the graph's outputs. */
 NZ_API bool nz_graph_is_output(const nz_graph *graph, int value);
 
 #ifdef __cplusplus

@@ -32,7 +32,8 @@ typedef struct nz_clock_facts {
     double resolution_ns; /**< the smallest step seen between two readings that differ */
     double overhead_ns;   /**< median cost of one reading */
 } nz_clock_facts;
-NZ_API void nz_clock_facts_get(nz_clock_facts *ret_facts); /**< takes about 2 ms */
+/** Measures the clock itself; takes about 2 ms. */
+NZ_API void nz_clock_facts_get(nz_clock_facts *ret_facts);
 
 /** How far repetitions of a fixed piece of arithmetic differ on this machine right now. */
 typedef struct nz_noise {
@@ -41,7 +42,8 @@ typedef struct nz_noise {
     double worst_pct;  /**< (maximum - median) / median */
     size_t count;
 } nz_noise;
-NZ_API void nz_noise_get(nz_noise *ret_noise); /**< takes about 100 ms */
+/** Times a fixed piece of work repeatedly; takes about 100 ms. */
+NZ_API void nz_noise_get(nz_noise *ret_noise);
 
 /* ---- CPU ---- */
 
@@ -49,6 +51,7 @@ NZ_API void nz_noise_get(nz_noise *ret_noise); /**< takes about 100 ms */
 typedef struct nz_cpu_times {
     uint64_t busy, idle, steal; /**< busy: neither idle nor waiting nor stolen */
 } nz_cpu_times;
+/** Reads /proc/stat below the root. NZ_E_UNAVAILABLE where it cannot be read or has no line for all CPUs. */
 NZ_API NZ_CHECKED nz_status nz_cpu_times_get(nz_cpu_times *ret_times, const nz_roots *roots);
 /** % of the time between two readings that the machine's CPUs were busy; NaN where no tick has passed. */
 NZ_API double nz_cpu_busy_pct(const nz_cpu_times *before, const nz_cpu_times *after);
@@ -74,6 +77,7 @@ typedef struct nz_memory_machine {
     uint64_t used_bytes; /**< total minus available: what the machine could not give to a new process */
     uint64_t swap_used_bytes;
 } nz_memory_machine;
+/** Reads /proc/meminfo below the root. NZ_E_UNAVAILABLE where it cannot be read or lacks a figure. */
 NZ_API NZ_CHECKED nz_status nz_memory_machine_get(nz_memory_machine *ret_memory, const nz_roots *roots);
 
 /* ---- hardware ---- */
@@ -137,9 +141,12 @@ typedef struct nz_power nz_power;
 NZ_API NZ_CHECKED nz_status nz_power_open(nz_power **ret_power, const char *name, const nz_roots *roots);
 /** NZ_E_UNAVAILABLE where the source has vanished meanwhile. */
 NZ_API NZ_CHECKED nz_status nz_power_read(nz_power *power, nz_power_reading *ret_reading);
+/** The name of the open source, as nz_power_open takes it. Borrowed. */
 NZ_API const char *nz_power_name(const nz_power *power);
+/** What the source's figures cover, in words. Borrowed. */
 NZ_API const char *nz_power_scope(const nz_power *power);
-NZ_API void nz_power_close(nz_power *power); /**< NULL passes */
+/** Closes a source. NULL passes. */
+NZ_API void nz_power_close(nz_power *power);
 
 /** Energy of a window. */
 typedef struct nz_energy {
@@ -180,7 +187,8 @@ typedef struct nz_gpu {
     double mem_bytes; /**< used, summed */
     char names[256];
 } nz_gpu;
-NZ_API NZ_CHECKED nz_status nz_gpu_get(nz_gpu *ret_gpu, const nz_roots *roots); /**< NZ_E_UNAVAILABLE with the reason */
+/** Reads utilisation and memory through NVML. NZ_E_UNAVAILABLE with the reason where there is none. */
+NZ_API NZ_CHECKED nz_status nz_gpu_get(nz_gpu *ret_gpu, const nz_roots *roots);
 
 /* ---- estimate ---- */
 

@@ -29,7 +29,9 @@ typedef struct nz_value_report {
     uint64_t ties; /**< of top-k: samples on which the rule for equal scores decided */
 } nz_value_report;
 
+/** A value with its source; no count and no interval yet. */
 NZ_API nz_value_report nz_report_value(double value, nz_source source);
+/** A value that could not be had, with the reason as printf makes it. */
 NZ_API nz_value_report nz_report_unavailable(const char *format, ...) NZ_PRINTF(1, 2);
 
 /** Per-layer facts of one node of the specialised graph. */
@@ -63,6 +65,7 @@ struct nz_binding;
  */
 NZ_API NZ_CHECKED nz_status nz_graph_facts_get(nz_graph_facts *ret_facts, const nz_graph *graph,
                                                const struct nz_binding *bindings, size_t binding_count);
+/** Releases the layers and the counted graph and zeroes the struct; safe on a zeroed one. */
 NZ_API void nz_graph_facts_done(nz_graph_facts *facts);
 /** zstd level 19 over each parameter tensor's stored bytes, summed. Slow: `progress` (NULL: silent) hears of the bytes taken in
  * after each tensor, from one thread at a time. NZ_E_MEMORY, NZ_E_CANCELLED. */
@@ -123,7 +126,8 @@ NZ_API nz_metric_input nz_metric_input_none(void);
 
 /** By id or alias (topK for any K from 1 to 1000); NULL where unknown. Static, or owned by the registry. Thread-safe. */
 NZ_API const nz_metric *nz_metric_find(const char *id);
-NZ_API const nz_metric *nz_metric_at(size_t i); /**< the table's row i; NULL past its end */
+/** Row `i` of the table, NULL past its end. Static. */
+NZ_API const nz_metric *nz_metric_at(size_t i);
 
 /** The id nearest to a mistyped one, for "did you mean"; NULL where none is near. Static. */
 NZ_API const char *nz_metric_closest(const char *id);
@@ -155,7 +159,9 @@ typedef struct nz_class_counts {
 NZ_API NZ_CHECKED nz_status nz_class_counts_get(nz_class_counts *ret_counts, const nz_predictions *predictions);
 /** Percent; unavailable where the denominator is 0 (a class never predicted, a class without samples). n: samples of the class. */
 NZ_API nz_value_report nz_class_precision(const nz_class_counts *counts);
+/** TP/(TP+FN) in percent, by the rules of nz_class_precision. */
 NZ_API nz_value_report nz_class_recall(const nz_class_counts *counts);
+/** 2PR/(P+R) in percent, by the rules of nz_class_precision. */
 NZ_API nz_value_report nz_class_f1(const nz_class_counts *counts);
 
 /* ---- Uncertainty ---- */

@@ -50,20 +50,28 @@ typedef struct nz_session nz_session;
  */
 NZ_API NZ_CHECKED nz_status nz_session_open(nz_session **ret_session, const char *runtime, const nz_graph *graph,
                                             const char *path, const nz_runtime_options *options);
+/** Releases a session and its plan. NULL passes. */
 NZ_API void nz_session_free(nz_session *session);
 
+/** How many inputs a run takes. */
 NZ_API size_t nz_session_input_count(const nz_session *session);
+/** How many outputs a run gives. */
 NZ_API size_t nz_session_output_count(const nz_session *session);
 /** Name, type and concrete shape (tensor->data is NULL). Borrowed. */
 NZ_API const nz_tensor *nz_session_input(const nz_session *session, size_t i, const char **ret_name);
+/** As nz_session_input, of output `i`. */
 NZ_API const nz_tensor *nz_session_output(const nz_session *session, size_t i, const char **ret_name);
 /** Runs once. `inputs` and `outputs` in the session's order, data of the caller's with exactly the session's types and
  * shapes (checked: NZ_E_SHAPE). Not thread-safe for one session. */
 NZ_API NZ_CHECKED nz_status nz_session_run(nz_session *session, const nz_tensor *inputs, nz_tensor *outputs);
+/** How many executed steps can be asked for. */
 NZ_API size_t nz_session_layer_count(const nz_session *session);
+/** Step `i` < nz_session_layer_count, in the order of execution. Its strings are borrowed from the session. */
 NZ_API nz_layer nz_session_layer(const nz_session *session, size_t i);
-NZ_API size_t nz_session_activation_bytes(const nz_session *session); /**< the planned block: activation_peak_bytes */
-NZ_API const char *nz_session_compute(const nz_session *session);     /**< "f32", "int8", "bf16", "mixed" */
+/** Bytes of the planned block of activations: activation_peak_bytes. */
+NZ_API size_t nz_session_activation_bytes(const nz_session *session);
+/** What the session computes in: "f32", "int8", "bf16" or "mixed". Borrowed. */
+NZ_API const char *nz_session_compute(const nz_session *session);
 
 /** The i-th runtime's name and, where it is usable here, its version; NULL past the end. */
 NZ_API const char *nz_runtime_name(size_t i, const char **ret_version);
