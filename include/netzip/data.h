@@ -85,6 +85,24 @@ typedef struct nz_batch {
 /** `order` (NULL: 0..count-1) is copied. `threads` 0: one. */
 NZ_API NZ_CHECKED nz_status nz_loader_open(nz_loader **ret_loader, const nz_dataset *data, size_t batch,
                                            const size_t *order, size_t order_count, int threads);
+
+/** What training does to an image before arithmetic, at random: drawn for (seed, epoch, sample) alone, in integers, so that
+ * it is the same at any number of threads and on every machine. */
+typedef struct nz_augment {
+    int crop_padding; /**< pixels of black around the image before a random crop of its own size; 0: none */
+    bool flip;        /**< left and right exchanged in half of the cases */
+    int resized_crop; /**< 1: a random part of 8% to 100% of the area and 3:4 to 4:3, resized to the image's size */
+    uint64_t seed, epoch;
+} nz_augment;
+/** Reads "crop=4+flip=1+resized=1" (NULL or "": nothing). NZ_E_ARG names the key. */
+NZ_API NZ_CHECKED nz_status nz_augment_read(nz_augment *ret_augment, const char *text);
+/** nz_data_get of the augmented sample. Thread-safe. NZ_E_UNSUPPORTED for data that are no images. */
+NZ_API NZ_CHECKED nz_status nz_data_get_augmented(const nz_dataset *data, size_t i, const nz_augment *augment,
+                                                  float *out, int32_t *ret_label);
+/** nz_loader_open with augmentation in its threads. `augment` is copied. */
+NZ_API NZ_CHECKED nz_status nz_loader_open_augmented(nz_loader **ret_loader, const nz_dataset *data, size_t batch,
+                                                     const size_t *order, size_t order_count, int threads,
+                                                     const nz_augment *augment);
 /** count 0 at the end. Broken samples are left out and recorded; only memory ends the reading. */
 NZ_API NZ_CHECKED nz_status nz_loader_next(nz_loader *loader, nz_batch *ret_batch);
 /** How many samples could not be read so far. */

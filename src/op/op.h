@@ -41,6 +41,18 @@ typedef enum nz_op_flags {
     NZ_OP_READS_SHAPE = 1 << 7  /**< the output follows from input 0's type and shape alone: folds without its data */
 } nz_op_flags;
 
+/** Gradients of one node after run: what flows in from its outputs, and where what flows out to its inputs goes. */
+typedef struct nz_op_grad {
+    const nz_tensor *const *out;  /**< the outputs as run left them; data only where the entry says NZ_GRAD_READS_OUT */
+    const nz_tensor *const *dout; /**< gradient of the loss by output i, of its shape; NULL: none flows */
+    nz_tensor *const *din;        /**< gradient by input i: every element is written, nothing added; NULL: not wanted */
+} nz_op_grad;
+
+/** What a gradient reads, so that a plan may overwrite the rest. */
+typedef enum nz_op_grad_reads { NZ_GRAD_READS_IN = 1 << 0, NZ_GRAD_READS_OUT = 1 << 1 } nz_op_grad_reads;
+
+#define NZ_GRAD_ALL_INPUTS (~0u) /**< of grad_inputs: every input, however many */
+
 typedef struct nz_op {
     const char *name;
     const char *domain; /**< NULL or "": ai.onnx */
@@ -62,6 +74,13 @@ typedef struct nz_op {
     nz_status (*count)(const nz_op_ctx *ctx, nz_op_cost *cost);
     /** Computes the outputs. Cannot fail on data that infer accepted, except for memory. */
     nz_status (*run)(const nz_op_ctx *ctx);
+    /** Computes the gradients by inputs from those by outputs: float32, ctx->in with data where NZ_GRAD_READS_IN. Where the
+     * function has a kink, the gradient of one side (0 for Relu at 0, as everybody has it). NULL: the operator cannot be
+     * trained through. Fails for want of memory alone. */
+    nz_status (*grad)(const nz_op_ctx *ctx, const nz_op_grad *grad);
+    unsigned grad_inputs; /**< bit i: input i has a gradient; a tensor at any other input is taken for constant */
+    unsigned grad_reads;  /**< nz_op_grad_reads */
+    unsigned params;      /**< bit i: a float constant at input i is a parameter, which training changes */
     /** The lowest opset from 13 up that can spell this node as it stands (types, optional inputs); NULL: canonical_since. */
     int (*since)(const nz_graph *graph, const nz_node *node);
 } nz_op;

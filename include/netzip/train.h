@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** Training: a classifier from its initial or present weights, on labelled images. */
+#ifndef NETZIP_TRAIN_H
+#define NETZIP_TRAIN_H
+
+#include "netzip/data.h"
+#include "netzip/graph.h"
+#include "netzip/progress.h"
+#include "netzip/runtime.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum nz_optimizer { NZ_OPTIMIZER_SGD, NZ_OPTIMIZER_ADAMW } nz_optimizer;
+typedef enum nz_schedule {
+    NZ_SCHEDULE_CONSTANT,
+    NZ_SCHEDULE_STEP,    /**< times `gamma` at each of `milestones` */
+    NZ_SCHEDULE_COSINE,  /**< from lr down to lr_final along half a cosine */
+    NZ_SCHEDULE_ONECYCLE /**< up to lr over warmup, then down along half a cosine, as PyTorch's OneCycleLR has it */
+} nz_schedule;
+typedef enum nz_loss { NZ_LOSS_CROSS_ENTROPY, NZ_LOSS_MSE } nz_loss;
+
+/** Read from one option table (nz_train_options_read) that drives `netzip train --help`, experiment files and checks. */
+typedef struct nz_train_options {
+    double epochs;                            /**< may be a fraction: 0.5 trains on half the samples once */
+    long long batch, seed, threads;           /**< threads 0: all the process may use */
+    int optimizer, schedule, loss, precision; /**< nz_optimizer, nz_schedule, nz_loss; 0 f32, 1 bf16 */
+    double lr, lr_final, momentum, weight_decay, warmup, gamma, clip_norm, label_smoothing; /**< warmup in epochs */
+    double beta1, beta2, epsilon;                                                           /**< AdamW */
+    bool nesterov;
+    char *milestones;          /**< epochs joined by '+' */
+    char *augment;             /**< "crop=4+flip=1": keys of nz_augment_read joined by '+'; NULL or "": none */
+    double checkpoint_minutes; /**< between checkpoints within an epoch; there is one at every epoch's end too */
+    long long evaluate_every;  /**< epochs between evaluations on `test`; the last epoch always has one */
+} nz_train_options;
+
+/** The defaults, then the pairs of `text` ("epochs=15,lr=0.1"; NULL or "": none). Release with nz_train_options_done.
+ * NZ_E_ARG names the key and what would be accepted. */
+NZ_API NZ_CHECKED nz_status nz_train_options_read(nz_train_options *ret_options, const char *text);
+/** Releases the texts. */
+NZ_API void nz_train_options_done(nz_train_options *options);
+/** Key `i` with its default and one line of help, NULL past the end. Static. */
+NZ_API const char *nz_train_option(size_t i, const char **ret_initial, const char **ret_help);
+
+/** One epoch of the learning curve. */
+typedef struct nz_train_epoch {
+    double epoch, lr, train_loss, train_top1_pct;
+    double test_loss, test_top1_pct; /**< NaN where it was not evaluated */
+    double seconds, images_per_s;    /**< of training alone */
+} nz_train_epoch;
+
+typedef struct nz_train_report {
+    size_t epoch_count;
+    nz_train_epoch *epochs;
+    size_t parameters; /**< trained elements */
+    size_t broken;     /**< samples that could not be read */
+    bool resumed;
+} nz_train_report;
+/** Releases the rows; safe on a zeroed one. */
+NZ_API void nz_train_report_done(nz_train_report *report);
+
+/** Where a run keeps what it needs to go on. */
+typedef struct nz_train_files {
+    const char *checkpoint; /**< NumPy archive, written whole; removed when training is done. NULL: none */
+    const char *history;    /**< CSV of the epochs, rewritten at each epoch's end. NULL: none */
+    bool resume; /**< go on from `checkpoint` where it is there and belongs to the same run (model, data, options) */
+} nz_train_files;
+
+/**
+ * Trains every float parameter of `graph`. A model that ends in Softmax is trained on what that reads. Batch
+ * normalisation uses the batch's statistics and moves the running ones.
+ *
+ * The same options, data and thread count give the same weights, bit for bit, whether or not the run was interrupted.
+ *
+ * @param graph    With one float image input and one output of class scores. Borrowed.
+ * @param train    Labelled samples. Borrowed.
+ * @param test     Evaluated after epochs with the native runtime; NULL: not at all.
+ * @param files    NULL: nothing is written.
+ * @param progress Steps are batches; notes are one line an epoch: epoch, loss, accuracy, images/s, time left.
+ * @param[out] ret_graph   With the trained weights, metadata netzip.preprocess, netzip.train (the options). Owned.
+ * @param[out] ret_report  May be NULL. Release with nz_train_report_done.
+ * @return NZ_E_UNSUPPORTED names a node without a gradient; NZ_E_SHAPE where data and model do not fit; NZ_E_FORMAT where
+ *         the loss is not a number any more: the message says at which step and layer it first appeared; NZ_E_CANCELLED
+ *         after writing a checkpoint; NZ_E_IO, NZ_E_MEMORY, NZ_E_RESOURCE.
+ */
+NZ_API NZ_CHECKED nz_status nz_train(nz_graph **ret_graph, nz_train_report *ret_report, const nz_graph *graph,
+                                     nz_dataset *train, nz_dataset *test, const nz_train_options *options,
+                                     const nz_train_files *files, const nz_progress *progress);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

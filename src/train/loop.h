@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * The training loop: epochs, losses, schedules, updates, checkpoints. What a compression method adds to it (masks,
+ * quantisers that freeze, a teacher) goes into one set of hooks.
+ */
+#ifndef NZ_TRAIN_LOOP_H
+#define NZ_TRAIN_LOOP_H
+
+#include "core/options.h"
+#include "netzip/train.h"
+#include "train/engine.h"
+
+/** Where a run stands: given to hooks. */
+typedef struct nz_train_state {
+    nz_engine *engine;
+    uint64_t step, steps; /**< updates done, and in all */
+    double epoch, epochs;
+    const float *x; /**< the batch about to be used, during `add_gradients` */
+    const int32_t *labels;
+    size_t batch;
+} nz_train_state;
+
+/** All may be NULL. A failure ends the run as it is. */
+typedef struct nz_train_hooks {
+    void *user;
+    /** The engine is open (and restored from a checkpoint where `restored`); taps are numbered as in engine_options. */
+    nz_status (*begin)(void *user, nz_engine *engine, bool restored);
+    /** Before forward: sparsity schedules, freezing. */
+    nz_status (*before_step)(void *user, const nz_train_state *state);
+    /** Between forward and backward: adds to the loss and to gradients at taps, or to doutput [batch, classes]. */
+    nz_status (*add_gradients)(void *user, const nz_train_state *state, double *loss, float *doutput);
+    /** After the update. */
+    nz_status (*after_step)(void *user, const nz_train_state *state);
+    /** Names and bytes of the hooks' own state, kept in checkpoints: fixed size, read back before `begin`. */
+    void *state;
+    size_t state_bytes;
+    const char *const *taps;
+    size_t tap_count;
+    bool frozen_norm;
+    const char *what;     /**< in progress lines: "training", "fine-tuning", "QAT"; NULL: "training" */
+    const char *identity; /**< text that tells this run from another with the same model, data and options; NULL: "" */
+} nz_train_hooks;
+
+/** nz_train with hooks. */
+NZ_CHECKED nz_status nz_train_loop(nz_graph **ret_graph, nz_train_report *ret_report, const nz_graph *graph,
+                                   nz_dataset *train, nz_dataset *test, const nz_train_options *options,
+                                   const nz_train_files *files, const nz_train_hooks *hooks,
+                                   const nz_progress *progress);
+
+/** The option table behind nz_train_options, for those who embed it (METHOD keys, experiment files). Static. */
+const nz_option *nz_train_option_table(size_t *ret_count);
+
+/** Mean loss over `count` rows of logits [count, classes] and its gradient (may be NULL): cross-entropy with label smoothing
+ * by log-sum-exp. @source C. Szegedy et al., Rethinking the Inception Architecture, 2015, section 7 (smoothing). */
+double nz_loss_cross_entropy(const float *logits, const int32_t *labels, size_t count, size_t classes, double smoothing,
+                             float *dlogits);
+/** Mean over all elements of (x - target)^2 and its gradient times `weight`, added to dx. Returns weight x loss. */
+double nz_loss_mse(const float *x, const float *target, size_t n, double weight, float *dx);
+/** Distillation: weight T^2 KL(teacher || student) at temperature T, mean over rows; its gradient is added to dlogits.
+ * @source G. Hinton et al., Distilling the Knowledge in a Neural Network, 2015. */
+double nz_loss_kl(const float *student, const float *teacher, size_t count, size_t classes, double temperature,
+                  double weight, float *dlogits);
+
+#endif
