@@ -105,14 +105,19 @@ static nz_status apply_method(nz_graph **ret_graph, nz_compress_report *report, 
     return NZ_OK;
 }
 
-nz_status nz_compress(nz_graph **ret_graph, nz_compress_report *ret_report, const nz_graph *graph, const char *method,
-                      nz_dataset *data, int threads, const nz_progress *progress) {
+nz_status nz_compress_with(nz_graph **ret_graph, nz_compress_report *ret_report, const nz_graph *graph,
+                           const char *method, const nz_compress_inputs *inputs, const nz_progress *progress) {
     NZ_AUTO(nz_spec_done) nz_spec spec = {0};
     NZ_AUTO(nz_compress_report_done) nz_compress_report report = {0};
     const nz_method *entry = NULL;
     NZ_TRY(nz_spec_parse(&spec, method));
     NZ_TRY(find_method(&entry, spec.head));
-    nz_method_input input = {.graph = graph, .data = data, .threads = threads, .progress = progress};
+    nz_method_input input = {.graph = graph,
+                             .data = inputs->data,
+                             .test = inputs->test,
+                             .files = inputs->files,
+                             .threads = inputs->threads,
+                             .progress = progress};
     NZ_TRY(apply_method(ret_graph, &report, entry, &input, &spec));
     if (ret_report) {
         *ret_report = report;
@@ -121,7 +126,13 @@ nz_status nz_compress(nz_graph **ret_graph, nz_compress_report *ret_report, cons
     return NZ_OK;
 }
 
-nz_status nz_compress_needs_data(bool *ret_needs, const char *method) {
+nz_status nz_compress(nz_graph **ret_graph, nz_compress_report *ret_report, const nz_graph *graph, const char *method,
+                      nz_dataset *data, int threads, const nz_progress *progress) {
+    const nz_compress_inputs inputs = {.data = data, .threads = threads};
+    return nz_compress_with(ret_graph, ret_report, graph, method, &inputs, progress);
+}
+
+nz_status nz_compress_what_needs(nz_compress_needs *ret_needs, const char *method) {
     NZ_AUTO(nz_spec_done) nz_spec spec = {0};
     NZ_AUTO_FREE void *options = NULL;
     const nz_method *entry = NULL;
@@ -131,7 +142,14 @@ nz_status nz_compress_needs_data(bool *ret_needs, const char *method) {
     nz_status status = nz_options_read(options, entry->options, entry->option_count, &spec, entry->name);
     nz_options_done(options, entry->options, entry->option_count);
     NZ_TRY(status);
-    *ret_needs = entry->needs_data;
+    *ret_needs = (nz_compress_needs){.data = entry->needs_data};
+    return NZ_OK;
+}
+
+nz_status nz_compress_needs_data(bool *ret_needs, const char *method) {
+    nz_compress_needs needs;
+    NZ_TRY(nz_compress_what_needs(&needs, method));
+    *ret_needs = needs.data;
     return NZ_OK;
 }
 
@@ -177,6 +195,7 @@ void nz_compress_report_done(nz_compress_report *report) {
     }
     free(report->layers);
     free(report->summary);
+    free(report->training.epochs);
     *report = (nz_compress_report){0};
 }
 

@@ -9,11 +9,22 @@
 
 /** What a method works on. */
 typedef struct nz_method_input {
-    const nz_graph *graph; /**< lifted, as read */
-    nz_dataset *data;      /**< NULL unless the method's needs_data says otherwise */
+    const nz_graph *graph;       /**< lifted, as read */
+    nz_dataset *data;            /**< NULL unless the method needs it */
+    nz_dataset *test;            /**< NULL: none */
+    const nz_train_files *files; /**< NULL: none */
     int threads;
     const nz_progress *progress;
+    const char *text; /**< METHOD in full, defaults included: what tells this run from others */
 } nz_method_input;
+
+/** How a method that trains takes the keys of training (compress/finetune.h) in. */
+typedef struct nz_method_training {
+    size_t offset;                    /**< of the nz_finetune_options in the method's options */
+    const char *epochs;               /**< the key for the epochs; 0 of them: the method does not train */
+    const char *also;                 /**< another name of it; NULL */
+    const char *const (*defaults)[2]; /**< key and default, where training's own do not suit; ends with NULL */
+} nz_method_training;
 
 typedef struct nz_method {
     const char *name;      /**< on the command line */
@@ -22,7 +33,8 @@ typedef struct nz_method {
     const char *help;      /**< one line */
     const nz_option *options;
     size_t option_count, options_bytes; /**< of the struct that `options` describes */
-    bool needs_data;
+    bool needs_data;                    /**< whatever the options say; a method needs data to train anyway */
+    const nz_method_training *training; /**< NULL: the method never trains */
     /** Yields a new graph; fills `report` (zeroed by the caller, released by the caller also on failure). */
     nz_status (*apply)(nz_graph **ret_graph, nz_compress_report *report, const nz_method_input *input,
                        const void *options);
