@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compress/method.h"
+#include "compress/calibrate.h"
 #include "compress/tap.h"
 #include "core/error.h"
 #include "core/locale.h"
@@ -89,89 +89,6 @@ static const nz_option ptq_table[] = {
      .help = "samples on which each layer's signal-to-quantisation-noise ratio is measured, 0: not"},
 };
 
-/* Room for the names of what is tapped; the strings stay the graph's. */
-static nz_status activation_names(const char ***ret_names, const nz_graph *graph, const nz_qplan *plan) {
-    NZ_TRY(nz_alloc(ret_names, plan->activation_count, sizeof **ret_names));
-    for (size_t i = 0; i < plan->activation_count; i++) (*ret_names)[i] = graph->values[plan->activations[i]].name;
-    return NZ_OK;
-}
-
-/* Channels are axis 1: features of a matrix, channels of images. */
-static nz_status open_observers(nz_observer *observers, const nz_tap *tap, size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        const nz_shape *s = nz_tap_shape(tap, i);
-        NZ_TRY(nz_observer_init(&observers[i], s->rank >= 2 ? (size_t)s->dim[1] : 1));
-    }
-    return NZ_OK;
-}
-
-static nz_status observe_all(nz_observer *observers, nz_tap *tap, size_t count, const nz_method_input *input,
-                             size_t limit, nz_compress_report *report) {
-    NZ_AUTO(nz_samples_done) nz_samples samples = {0};
-    NZ_TRY(nz_samples_open(&samples, input->data, nz_tap_batch(tap), limit));
-    for (;;) {
-        nz_batch batch;
-        NZ_TRY(nz_samples_next(&samples, &batch));
-        if (batch.count == 0) break;
-        NZ_TRY(nz_tap_run(tap, batch.x, batch.count));
-        for (size_t i = 0; i < count; i++) {
-            size_t elements = 0;
-            const float *values = nz_tap_values(tap, i, &elements);
-            nz_observer_add(&observers[i], values, batch.count, elements / observers[i].channels);
-        }
-        report->samples += batch.count;
-        if (!nz_progress_step(input->progress, "calibration samples", report->samples, samples.total))
-            return nz_fail(NZ_E_CANCELLED, "calibration was interrupted");
-    }
-    report->broken = nz_loader_broken(samples.loader);
-    if (report->broken)
-        nz_progress_note(input->progress, "%zu calibration samples could not be read and were left out; the first: %s",
-                         report->broken, nz_loader_broken_message(samples.loader, 0));
-    if (report->samples == 0) return nz_fail(NZ_E_FORMAT, "calibration: the data has no readable sample");
-    return NZ_OK;
-}
-
-static nz_status calibrate(nz_observer *observers, const nz_graph *graph, const nz_qplan *plan,
-                           const nz_method_input *input, size_t limit, nz_compress_report *report) {
-    NZ_AUTO_FREE const char **names = NULL;
-    NZ_AUTO(nz_tap_free_ptr) nz_tap *tap = NULL;
-    NZ_TRY(activation_names(&names, graph, plan));
-    NZ_TRY(nz_tap_open(&tap, graph, names, plan->activation_count, input->data, input->threads));
-    NZ_TRY(open_observers(observers, tap, plan->activation_count));
-    NZ_TRY(observe_all(observers, tap, plan->activation_count, input, limit, report));
-    for (size_t i = 0; i < plan->activation_count; i++)
-        if (observers[i].non_finite)
-            return nz_fail(NZ_E_FORMAT, "calibration: value %s holds %llu infinities or NaN; check the preprocessing",
-                           names[i], (unsigned long long)observers[i].non_finite);
-    return NZ_OK;
-}
-
-/* The common range of every group, then scale and zero point of each activation. */
-static nz_status choose_activation_params(nz_qparams *params, float *scales, const nz_observer *observers,
-                                          const nz_qplan *plan, const nz_ptq_options *o) {
-    NZ_AUTO_FREE double(*ranges)[2] = NULL;
-    NZ_TRY(nz_alloc(&ranges, plan->activation_count, sizeof *ranges));
-    for (size_t i = 0; i < plan->activation_count; i++) {
-        double range[2];
-        NZ_TRY(nz_observer_range(range, &observers[i], (nz_calibration)o->calib, o->percentile, 256));
-        double *group = ranges[plan->groups[i]];
-        group[0] = fmin(group[0], range[0]);
-        group[1] = fmax(group[1], range[1]);
-    }
-    double lowest = o->activations == 0 ? 0 : -128;
-    for (size_t i = 0; i < plan->activation_count; i++) {
-        const double *group = ranges[plan->groups[i]];
-        double scale = (group[1] - group[0]) / 255;
-        scales[i] = scale >= 1e-30 ? (float)scale : 1;
-        double zero = nearbyint(lowest - group[0] / (double)scales[i]);
-        params[i] = (nz_qparams){.dtype = o->activations == 0 ? NZ_U8 : NZ_I8,
-                                 .count = 1,
-                                 .scales = &scales[i],
-                                 .zero_point = (int64_t)fmin(fmax(zero, lowest), lowest + 255)};
-    }
-    return NZ_OK;
-}
-
 /* Signal and noise of each layer's output, float model beside quantised model on the same samples. */
 static nz_status measure_sqnr(double *sqnr_db, const nz_graph *before, const nz_graph *after, const nz_qplan *plan,
                               const nz_method_input *input, size_t limit) {
@@ -233,48 +150,28 @@ static nz_status describe(nz_compress_report *report, const nz_graph *graph, con
 typedef struct work {
     nz_graph *folded, *result;
     nz_qplan plan;
-    nz_observer *observers;
-    nz_qparams *params;
-    float *scales;
+    nz_ranges ranges;
     double *sqnr_db;
 } work;
 
 static void work_done(work *w) {
     nz_graph_free(w->folded);
     nz_graph_free(w->result);
-    for (size_t i = 0; w->observers && i < w->plan.activation_count; i++) nz_observer_done(&w->observers[i]);
+    nz_ranges_done(&w->ranges);
     nz_qplan_done(&w->plan);
-    free(w->observers);
-    free(w->params);
-    free(w->scales);
     free(w->sqnr_db);
 }
 
 static nz_status prepare(work *w, const nz_graph *graph, const nz_ptq_options *o) {
     NZ_AUTO_GRAPH nz_graph *folded = NULL;
-    for (size_t n = 0; n < graph->node_count; n++)
-        if (strcmp(graph->nodes[n].op_type, "QuantizeLinear") == 0)
-            return nz_fail(NZ_E_UNSUPPORTED,
-                           "the model is quantised already (node %s); compress the float model instead",
-                           graph->nodes[n].name);
+    NZ_TRY(nz_qdq_refuse_quantised(graph));
     NZ_TRY(nz_pass_fold(&folded, graph));
     NZ_TRY(nz_pass_fold_batchnorm(&w->folded, folded));
     NZ_TRY(nz_qplan_make(&w->plan, w->folded, o->exclude));
-    if (w->plan.layer_count == 0)
-        return nz_fail(NZ_E_UNSUPPORTED,
-                       "the model has no convolution or linear layer with constant float weights to quantise");
-    NZ_TRY(nz_alloc(&w->observers, w->plan.activation_count, sizeof *w->observers));
-    NZ_TRY(nz_alloc(&w->params, w->plan.activation_count, sizeof *w->params));
-    NZ_TRY(nz_alloc(&w->scales, w->plan.activation_count, sizeof *w->scales));
+    NZ_TRY(nz_qplan_check(&w->plan));
     NZ_TRY(nz_alloc(&w->sqnr_db, w->plan.layer_count, sizeof *w->sqnr_db));
     for (size_t i = 0; i < w->plan.layer_count; i++) w->sqnr_db[i] = NAN;
     return nz_graph_clone(&w->result, w->folded);
-}
-
-static size_t place_of(const nz_qplan *plan, int value) {
-    size_t i = 0;
-    while (plan->activations[i] != value) i++; /* every layer's input was chosen with the layer */
-    return i;
 }
 
 static nz_status apply(nz_graph **ret_graph, nz_compress_report *report, const nz_method_input *input,
@@ -282,14 +179,13 @@ static nz_status apply(nz_graph **ret_graph, nz_compress_report *report, const n
     const nz_ptq_options *o = options;
     NZ_AUTO(work_done) work w = {0};
     NZ_TRY(prepare(&w, input->graph, o));
-    NZ_TRY(calibrate(w.observers, w.folded, &w.plan, input, (size_t)o->samples, report));
-    NZ_TRY(choose_activation_params(w.params, w.scales, w.observers, &w.plan, o));
+    NZ_TRY(nz_ranges_calibrate(&w.ranges, w.folded, &w.plan, input, o, report));
     for (size_t i = 0; i < w.plan.layer_count; i++) {
-        size_t at = place_of(&w.plan, w.plan.layers[i].input);
-        NZ_TRY(nz_ptq_quantize_layer(w.result, &w.plan.layers[i], w.scales[at], &w.observers[at], o));
+        size_t at = nz_qplan_place(&w.plan, w.plan.layers[i].input);
+        NZ_TRY(nz_ptq_quantize_layer(w.result, &w.plan.layers[i], w.ranges.scales[at], &w.ranges.observers[at], o));
     }
     for (size_t i = 0; i < w.plan.activation_count; i++)
-        NZ_TRY(nz_qdq_insert(w.result, w.plan.activations[i], &w.params[i], o->exclude));
+        NZ_TRY(nz_qdq_insert(w.result, w.plan.activations[i], &w.ranges.params[i], o->exclude));
     NZ_TRY(nz_graph_finish(w.result));
     if (o->sqnr_samples > 0)
         NZ_TRY(measure_sqnr(w.sqnr_db, w.folded, w.result, &w.plan, input, (size_t)o->sqnr_samples));

@@ -28,4 +28,26 @@ typedef struct nz_ptq_options {
 NZ_CHECKED nz_status nz_ptq_quantize_layer(nz_graph *graph, const nz_qlayer *layer, float input_scale,
                                            const nz_observer *observer, const nz_ptq_options *options);
 
+/** What training has found for one layer. */
+typedef struct nz_trained_layer {
+    const float *scales; /**< of the weight, as many as nz_ptq_scale_count says */
+    /** Batch normalisation that follows the layer and goes into it, y = k x + d by output; NULL: none. Only with one scale
+     * per channel: then k times the rounded weights is what k times the scale makes of the same integers. */
+    const double *k, *d;
+} nz_trained_layer;
+
+/** As nz_ptq_quantize_layer, with trained scales: the integers are those that training computed with. */
+NZ_CHECKED nz_status nz_ptq_write_trained(nz_graph *graph, const nz_qlayer *layer, float input_scale,
+                                          const nz_trained_layer *trained, const nz_ptq_options *options);
+/** Whether the layer's bias, present or to come, can be a vector of integers. */
+NZ_CHECKED nz_status nz_ptq_takes_bias(bool *ret_takes, const nz_graph *graph, const nz_qlayer *layer,
+                                       const nz_ptq_options *options);
+/** The largest integer of a weight; the least is its negative. */
+int nz_ptq_most(const nz_ptq_options *options);
+/** Scales of the layer's weight: its output channels, or 1. */
+size_t nz_ptq_scale_count(const nz_graph *graph, const nz_qlayer *layer, const nz_ptq_options *options);
+/** Chooses the scales of a weight by its values: scales[count], count as nz_ptq_scale_count says. Above 0. */
+NZ_CHECKED nz_status nz_ptq_weight_scales(float *scales, size_t count, const nz_tensor *weight, int axis,
+                                          const nz_ptq_options *options);
+
 #endif

@@ -122,20 +122,38 @@ static nz_status read_bias(quantised *q, const nz_graph *graph, const nz_qlayer 
     return NZ_OK;
 }
 
-static nz_status quantise_weight(quantised *q, const nz_tensor *weight, float input_scale, const nz_ptq_options *o) {
-    int most = o->wbits == 0 ? 127 : 7;
+/* The scale of channel `c` as chosen here or by training. Batch normalisation multiplies a channel: its scale alone. */
+static double chosen_scale(const quantised *q, size_t c, int most, const nz_trained_layer *trained,
+                           const nz_ptq_options *o) {
+    if (!trained) return channel_scale(&q->v, c, most, o->wcalib == 1);
+    return (double)trained->scales[c] * (trained->k ? fabs(trained->k[c]) : 1);
+}
+
+/* The integer of one weight. Divided as training divides, so that it is the one that was trained with. */
+static int64_t trained_code(float w, float scale, double k, int most) {
+    double code = fmin(fmax((double)nearbyintf(w / scale), -most), most);
+    return (int64_t)(k < 0 ? -code : code);
+}
+
+static nz_status quantise_weight(quantised *q, const nz_tensor *weight, float input_scale,
+                                 const nz_trained_layer *trained, const nz_ptq_options *o) {
+    int most = nz_ptq_most(o);
     NZ_TRY(nz_alloc(&q->scales, q->v.channels, sizeof *q->scales));
     NZ_TRY(nz_tensor_init(&q->integers, o->wbits == 0 ? NZ_I8 : NZ_I4, &weight->shape));
     for (size_t c = 0; c < q->v.channels; c++) {
-        double bias = 0;
-        for (size_t k = 0; k < q->outputs; k++)
-            if (q->v.channels == 1 || k == c) bias = fmax(bias, fabs(q->bias_values[k]));
-        q->scales[c] = usable_scale(channel_scale(&q->v, c, most, o->wcalib == 1), bias, input_scale);
+        double bias = 0, k = trained && trained->k ? trained->k[c] : 1;
+        for (size_t j = 0; j < q->outputs; j++)
+            if (q->v.channels == 1 || j == c) bias = fmax(bias, fabs(q->bias_values[j]));
+        double chosen = chosen_scale(q, c, most, trained, o);
+        q->scales[c] = usable_scale(chosen, bias, input_scale);
+        bool as_trained = trained && q->scales[c] == (float)chosen;
         for (size_t outer = 0; outer < q->v.outer; outer++)
             for (size_t i = 0; i < q->v.inner; i++) {
-                size_t k = at(&q->v, outer, c, i);
-                nz_tensor_set_int(&q->integers, (int64_t)k,
-                                  (int64_t)fmax(rounded(q->v.w[k], (double)q->scales[c], most), -most));
+                size_t at_w = at(&q->v, outer, c, i);
+                float w = q->v.w[at_w];
+                int64_t code = as_trained ? trained_code(w, trained->scales[c], k, most)
+                                          : (int64_t)fmax(rounded((double)w * k, (double)q->scales[c], most), -most);
+                nz_tensor_set_int(&q->integers, (int64_t)at_w, code);
             }
     }
     return NZ_OK;
@@ -157,31 +175,82 @@ static nz_status replace_bias(quantised *q, nz_graph *graph, const nz_qlayer *la
     return nz_node_set_inputs(node, inputs, 3);
 }
 
+static nz_status open_layer(quantised *q, const nz_graph *graph, const nz_qlayer *layer, bool *ret_bias_usable,
+                            const nz_ptq_options *options) {
+    const nz_tensor *weight = &graph->values[layer->weight].constant;
+    const nz_node *node = &graph->nodes[layer->node];
+    size_t groups = strcmp(node->op_type, "ConvTranspose") == 0 ? (size_t)nz_attr_int(node, "group", 1) : 1;
+    q->outputs = (size_t)weight->shape.dim[layer->axis] * groups;
+    NZ_TRY(make_view(&q->v, weight, layer->axis, channel_wise(graph, layer, options)));
+    return read_bias(q, graph, layer, ret_bias_usable);
+}
+
+static nz_status correct_bias(quantised *q, const nz_graph *graph, const nz_qlayer *layer,
+                              const nz_observer *observer) {
+    NZ_AUTO_FREE double *error = NULL;
+    const nz_node *node = &graph->nodes[layer->node];
+    size_t groups = strcmp(node->op_type, "ConvTranspose") == 0 ? (size_t)nz_attr_int(node, "group", 1) : 1;
+    /* Channels of the input are on axis 1, which Gemm's transA makes the samples. */
+    if (groups != 1 || nz_attr_int(node, "transA", 0) != 0) return NZ_OK;
+    NZ_TRY(nz_alloc(&error, q->outputs, sizeof *error));
+    mean_error(error, &q->v, &q->integers, q->scales, observer, node, q->outputs, (size_t)layer->axis);
+    for (size_t c = 0; c < q->outputs; c++) q->bias_values[c] -= error[c];
+    return NZ_OK;
+}
+
+static nz_status write_layer(quantised *q, nz_graph *graph, const nz_qlayer *layer, float input_scale,
+                             bool bias_usable) {
+    NZ_AUTO_FREE char *name = NULL, *bias_name = NULL;
+    NZ_TRY(nz_format(&name, "%s", graph->values[layer->weight].name));
+    NZ_TRY(nz_format(&bias_name, "%s_bias", graph->nodes[layer->node].name));
+    nz_qparams params = {.dtype = q->integers.dtype, .count = q->v.channels, .scales = q->scales, .axis = layer->axis};
+    int value = 0;
+    NZ_TRY(nz_qdq_constant(graph, &value, name, &q->integers, &params));
+    graph->nodes[layer->node].inputs[1] = value;
+    return bias_usable ? replace_bias(q, graph, layer, input_scale, bias_name) : NZ_OK;
+}
+
 nz_status nz_ptq_quantize_layer(nz_graph *graph, const nz_qlayer *layer, float input_scale, const nz_observer *observer,
                                 const nz_ptq_options *options) {
     NZ_AUTO(quantised_done) quantised q = {0};
-    NZ_AUTO_FREE char *name = NULL, *bias_name = NULL;
-    NZ_AUTO_FREE double *error = NULL;
-    const nz_tensor *weight = &graph->values[layer->weight].constant;
-    const nz_node *node = &graph->nodes[layer->node];
-    bool per_channel = channel_wise(graph, layer, options), bias_usable = false;
-    size_t groups = strcmp(node->op_type, "ConvTranspose") == 0 ? (size_t)nz_attr_int(node, "group", 1) : 1;
-    q.outputs = (size_t)weight->shape.dim[layer->axis] * groups;
-    NZ_TRY(nz_format(&name, "%s", graph->values[layer->weight].name));
-    NZ_TRY(nz_format(&bias_name, "%s_bias", node->name));
-    NZ_TRY(make_view(&q.v, weight, layer->axis, per_channel));
-    NZ_TRY(read_bias(&q, graph, layer, &bias_usable));
-    NZ_TRY(quantise_weight(&q, weight, input_scale, options));
-    /* Channels of the input are on axis 1, which Gemm's transA makes the samples. */
-    bool channels_known = groups == 1 && nz_attr_int(node, "transA", 0) == 0;
-    if (options->bias_correction && bias_usable && channels_known) {
-        NZ_TRY(nz_alloc(&error, q.outputs, sizeof *error));
-        mean_error(error, &q.v, &q.integers, q.scales, observer, node, q.outputs, (size_t)layer->axis);
-        for (size_t c = 0; c < q.outputs; c++) q.bias_values[c] -= error[c];
+    bool bias_usable = false;
+    NZ_TRY(open_layer(&q, graph, layer, &bias_usable, options));
+    NZ_TRY(quantise_weight(&q, &graph->values[layer->weight].constant, input_scale, NULL, options));
+    if (options->bias_correction && bias_usable) NZ_TRY(correct_bias(&q, graph, layer, observer));
+    return write_layer(&q, graph, layer, input_scale, bias_usable);
+}
+
+nz_status nz_ptq_write_trained(nz_graph *graph, const nz_qlayer *layer, float input_scale,
+                               const nz_trained_layer *trained, const nz_ptq_options *options) {
+    NZ_AUTO(quantised_done) quantised q = {0};
+    bool bias_usable = false;
+    NZ_TRY(open_layer(&q, graph, layer, &bias_usable, options));
+    for (size_t c = 0; trained->k && c < q.outputs; c++)
+        q.bias_values[c] = q.bias_values[c] * trained->k[c] + trained->d[c];
+    NZ_TRY(quantise_weight(&q, &graph->values[layer->weight].constant, input_scale, trained, options));
+    return write_layer(&q, graph, layer, input_scale, bias_usable);
+}
+
+nz_status nz_ptq_takes_bias(bool *ret_takes, const nz_graph *graph, const nz_qlayer *layer,
+                            const nz_ptq_options *options) {
+    NZ_AUTO(quantised_done) quantised q = {0};
+    return open_layer(&q, graph, layer, ret_takes, options);
+}
+
+int nz_ptq_most(const nz_ptq_options *options) { return options->wbits == 0 ? 127 : 7; }
+
+size_t nz_ptq_scale_count(const nz_graph *graph, const nz_qlayer *layer, const nz_ptq_options *options) {
+    if (!channel_wise(graph, layer, options)) return 1;
+    return (size_t)graph->values[layer->weight].constant.shape.dim[layer->axis];
+}
+
+nz_status nz_ptq_weight_scales(float *scales, size_t count, const nz_tensor *weight, int axis,
+                               const nz_ptq_options *options) {
+    NZ_AUTO(quantised_done) quantised q = {0};
+    NZ_TRY(make_view(&q.v, weight, axis, count > 1));
+    for (size_t c = 0; c < count; c++) {
+        double scale = channel_scale(&q.v, c, nz_ptq_most(options), options->wcalib == 1);
+        scales[c] = scale >= 1e-30 ? (float)scale : 1;
     }
-    nz_qparams params = {.dtype = q.integers.dtype, .count = q.v.channels, .scales = q.scales, .axis = layer->axis};
-    int value = 0;
-    NZ_TRY(nz_qdq_constant(graph, &value, name, &q.integers, &params));
-    graph->nodes[layer->node].inputs[1] = value;
-    return bias_usable ? replace_bias(&q, graph, layer, input_scale, bias_name) : NZ_OK;
+    return NZ_OK;
 }

@@ -157,6 +157,27 @@ void nz_qplan_done(nz_qplan *plan) {
     *plan = (nz_qplan){0};
 }
 
+nz_status nz_qplan_check(const nz_qplan *plan) {
+    if (plan->layer_count > 0) return NZ_OK;
+    return nz_fail(NZ_E_UNSUPPORTED,
+                   "the model has no convolution or linear layer with constant float weights to quantise");
+}
+
+size_t nz_qplan_place(const nz_qplan *plan, int value) {
+    size_t i = 0;
+    while (i < plan->activation_count && plan->activations[i] != value) i++;
+    return i;
+}
+
+nz_status nz_qdq_refuse_quantised(const nz_graph *graph) {
+    for (size_t n = 0; n < graph->node_count; n++)
+        if (strcmp(graph->nodes[n].op_type, "QuantizeLinear") == 0)
+            return nz_fail(NZ_E_UNSUPPORTED,
+                           "the model is quantised already (node %s); compress the float model instead",
+                           graph->nodes[n].name);
+    return NZ_OK;
+}
+
 static nz_status add_named(nz_graph *graph, int *ret_index, const char *base, const char *suffix,
                            const nz_tensor *tensor) {
     NZ_AUTO_FREE char *name = NULL;
@@ -187,17 +208,22 @@ static nz_status add_converter(nz_graph *graph, int *ret_value, const char *op, 
     return p->count > 1 ? nz_node_set_int(&graph->nodes[node], "axis", p->axis) : NZ_OK;
 }
 
-nz_status nz_qdq_insert(nz_graph *graph, int value, const nz_qparams *params, const char *exclude) {
+nz_status nz_qdq_pair(nz_graph *graph, int *ret_value, int value, const nz_qparams *params) {
     NZ_AUTO_FREE char *base = NULL;
     NZ_TRY(nz_strdup(&base, graph->values[value].name));
     nz_shape shape = graph->values[value].shape;
-    size_t readers = graph->node_count;
-    int constants[2], quantised = 0, back = 0;
+    int constants[2], quantised = 0;
     NZ_TRY(add_params(graph, constants, base, params));
     NZ_TRY(add_converter(graph, &quantised, "QuantizeLinear", base, "quantized", value, constants, params,
                          params->dtype, &shape));
-    NZ_TRY(add_converter(graph, &back, "DequantizeLinear", base, "dequantized", quantised, constants, params, NZ_F32,
-                         &shape));
+    return add_converter(graph, ret_value, "DequantizeLinear", base, "dequantized", quantised, constants, params,
+                         NZ_F32, &shape);
+}
+
+nz_status nz_qdq_insert(nz_graph *graph, int value, const nz_qparams *params, const char *exclude) {
+    size_t readers = graph->node_count;
+    int back = 0;
+    NZ_TRY(nz_qdq_pair(graph, &back, value, params));
     for (size_t n = 0; n < readers; n++) {
         nz_node *reader = &graph->nodes[n];
         if (nz_node_matches(reader, exclude)) continue;

@@ -29,6 +29,12 @@ typedef struct nz_qplan {
  */
 NZ_CHECKED nz_status nz_qplan_make(nz_qplan *ret_plan, const nz_graph *graph, const char *exclude);
 void nz_qplan_done(nz_qplan *plan);
+/** NZ_E_UNSUPPORTED where the plan has no layer: nothing to quantise. */
+NZ_CHECKED nz_status nz_qplan_check(const nz_qplan *plan);
+/** Place of a value among the plan's activations, activation_count where it is none of them. */
+size_t nz_qplan_place(const nz_qplan *plan, int value);
+/** NZ_E_UNSUPPORTED where the model holds a QuantizeLinear: it is quantised already. */
+NZ_CHECKED nz_status nz_qdq_refuse_quantised(const nz_graph *graph);
 
 /** true for the operators whose weights can be quantised, whether or not this one's can. */
 bool nz_qdq_is_layer(const nz_node *node);
@@ -45,6 +51,8 @@ typedef struct nz_qparams {
 /** Puts a Q/DQ pair behind `value`; every node that reads it reads the pair's output. Graph outputs, and the nodes that
  * fit `exclude` (nz_node_matches; NULL: none), keep reading `value`. */
 NZ_CHECKED nz_status nz_qdq_insert(nz_graph *graph, int value, const nz_qparams *params, const char *exclude);
+/** The pair alone: *ret_value is the DequantizeLinear's output, which nobody reads yet. */
+NZ_CHECKED nz_status nz_qdq_pair(nz_graph *graph, int *ret_value, int value, const nz_qparams *params);
 /** A constant of integers with its DequantizeLinear; *ret_value is the DequantizeLinear's output. */
 NZ_CHECKED nz_status nz_qdq_constant(nz_graph *graph, int *ret_value, const char *name, const nz_tensor *integers,
                                      const nz_qparams *params);

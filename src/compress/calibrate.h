@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** Ranges of activations from samples: what PTQ uses as they are and QAT begins with. */
+#ifndef NZ_COMPRESS_CALIBRATE_H
+#define NZ_COMPRESS_CALIBRATE_H
+
+#include "compress/method.h"
+#include "compress/ptq.h"
+
+/** By activation of a plan, in its order. */
+typedef struct nz_ranges {
+    size_t count;
+    nz_observer *observers;
+    double (*ends)[2];  /**< lower and upper end, of the first of each group */
+    nz_qparams *params; /**< the same within a group */
+    float *scales;      /**< what params point to */
+} nz_ranges;
+
+/**
+ * Runs the model over the first samples of the input's data and chooses scale and zero point of every activation.
+ *
+ * @param graph    The one that the plan is of, in float.
+ * @param options  calib, percentile, samples and activations are read.
+ * @param report   Gets the numbers of samples.
+ * @return NZ_E_FORMAT where no sample can be read or an activation is not finite; NZ_E_CANCELLED; as nz_tap_open.
+ */
+NZ_CHECKED nz_status nz_ranges_calibrate(nz_ranges *ret_ranges, const nz_graph *graph, const nz_qplan *plan,
+                                         const nz_method_input *input, const nz_ptq_options *options,
+                                         nz_compress_report *report);
+void nz_ranges_done(nz_ranges *ranges);
+
+#endif
