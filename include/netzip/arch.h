@@ -13,6 +13,7 @@ typedef struct nz_arch_options {
     int64_t classes; /**< outputs of the classifier; 0: the architecture's own (1000, or 10 for CIFAR's) */
     int64_t channels, height, width; /**< of the image; 0: the architecture's own */
     uint64_t seed;                   /**< of the initial weights */
+    bool blank; /**< weights stay 0, in memory that is not touched: to count them, or to fill them from a checkpoint */
 } nz_arch_options;
 
 /** Facts of an architecture, for lists and help. Static. */
@@ -25,8 +26,9 @@ typedef struct nz_arch_info {
 NZ_API const nz_arch_info *nz_arch_at(size_t i);
 
 /**
- * Builds an architecture with initial weights: convolutions He-normal (fan out), linear layers uniform in
- * +-1/sqrt(fan in), batch normalisation 1 and 0, as torchvision has them. Nodes have the canonical spelling; the batch is
+ * Builds an architecture with initial weights, drawn as its source draws them (ResNet: convolutions He-normal by fan out,
+ * linear layers uniform in +-1/sqrt(fan in), batch normalisation 1 and 0); every tensor has a random stream of its own, and
+ * the same seed gives the same weights on every machine. Nodes have the canonical spelling; the batch is
  * symbolic ("N"). Constants carry the names of PyTorch's state dictionary ("layer1.0.conv1.weight"), nodes those of the
  * modules ("layer1.0.conv1"). Shapes between input and output are unknown until a pass infers them, as every user of a
  * graph does (nz_pass_fold, nz_pass_specialise).

@@ -57,28 +57,28 @@ nz_status nz_strdup(char **ret_copy, const char *text) {
 
 struct nz_buffer {
     atomic_size_t references;
-    void *data;
+    void *data, *block; /* block: what free() takes; NULL: data is mapped */
     size_t bytes;
-    bool mapped;
 };
 
-static nz_status buffer_new(nz_buffer **ret_buffer, void *data, size_t bytes, bool mapped) {
+static nz_status buffer_new(nz_buffer **ret_buffer, void *data, size_t bytes, void *block) {
     nz_buffer *b = NULL;
     NZ_TRY(nz_alloc(&b, 1, sizeof *b));
     atomic_init(&b->references, 1);
     b->data = data;
     b->bytes = bytes;
-    b->mapped = mapped;
+    b->block = block;
     *ret_buffer = b;
     return NZ_OK;
 }
 
+/* Much memory comes from the system as zeros already: pages that nobody writes to are never touched. */
 nz_status nz_buffer_alloc(nz_buffer **ret_buffer, size_t bytes) {
-    NZ_AUTO_FREE void *data = NULL;
-    NZ_TRY(nz_alloc_aligned(&data, bytes, 1));
-    memset(data, 0, bytes);
-    NZ_TRY(buffer_new(ret_buffer, data, bytes, false));
-    data = NULL;
+    NZ_AUTO_FREE char *block = NULL;
+    if (bytes > SIZE_MAX - ALIGNMENT) return nz_fail(NZ_E_MEMORY, "out of memory: %zu bytes", bytes);
+    NZ_TRY(nz_alloc(&block, bytes + ALIGNMENT, 1));
+    NZ_TRY(buffer_new(ret_buffer, block + (ALIGNMENT - (uintptr_t)block % ALIGNMENT), bytes, block));
+    block = NULL;
     return NZ_OK;
 }
 
@@ -86,7 +86,7 @@ nz_status nz_buffer_copy(nz_buffer **ret_buffer, const void *data, size_t bytes)
     NZ_AUTO_FREE void *copy = NULL;
     NZ_TRY(nz_alloc_aligned(&copy, bytes, 1));
     if (bytes) memcpy(copy, data, bytes);
-    NZ_TRY(buffer_new(ret_buffer, copy, bytes, false));
+    NZ_TRY(buffer_new(ret_buffer, copy, bytes, copy));
     copy = NULL;
     return NZ_OK;
 }
@@ -107,7 +107,7 @@ nz_status nz_buffer_map(nz_buffer **ret_buffer, const char *path) {
     }
     close(fd);
     if (status != NZ_OK) return status;
-    status = buffer_new(ret_buffer, data, (size_t)info.st_size, true);
+    status = buffer_new(ret_buffer, data, (size_t)info.st_size, NULL);
     if (status != NZ_OK && data) munmap(data, (size_t)info.st_size);
     return status;
 }
@@ -119,8 +119,8 @@ nz_buffer *nz_buffer_ref(nz_buffer *buffer) {
 
 void nz_buffer_unref(nz_buffer *buffer) {
     if (!buffer || atomic_fetch_sub_explicit(&buffer->references, 1, memory_order_acq_rel) != 1) return;
-    if (!buffer->mapped)
-        free(buffer->data);
+    if (buffer->block)
+        free(buffer->block);
     else if (buffer->data)
         munmap(buffer->data, buffer->bytes);
     free(buffer);
@@ -130,7 +130,7 @@ void *nz_buffer_data(const nz_buffer *buffer) { return buffer->data; }
 size_t nz_buffer_bytes(const nz_buffer *buffer) { return buffer->bytes; }
 
 void nz_buffer_forget(const nz_buffer *buffer, const void *data, size_t bytes) {
-    if (!buffer->mapped || bytes < ARENA_BLOCK_BYTES) return;
+    if (buffer->block || bytes < ARENA_BLOCK_BYTES) return;
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
     uintptr_t begin = ((uintptr_t)data + page - 1) / page * page, end = ((uintptr_t)data + bytes) / page * page;
     if (begin < end) madvise((void *)begin, end - begin, MADV_DONTNEED);

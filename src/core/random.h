@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/** Random numbers, integer arithmetic only: the same seed gives the same sequence on every architecture. */
+/** Random numbers, exact arithmetic only: the same seed gives the same sequence on every architecture. */
 #ifndef NZ_CORE_RANDOM_H
 #define NZ_CORE_RANDOM_H
 
@@ -15,7 +15,7 @@ void nz_random_init(nz_random *random, uint64_t seed, uint64_t stream);
 uint64_t nz_random_u64(nz_random *random);
 uint64_t nz_random_below(nz_random *random, uint64_t bound); /**< uniform in [0, bound), without bias; bound >= 1 */
 double nz_random_unit(nz_random *random);                    /**< in [0, 1), 53 bits */
-/** Standard normal. Uses libm, so not for anything that must match across machines. */
+/** Standard normal, the same on every machine: of libm only what IEEE 754 rounds exactly is used. */
 float nz_random_normal(nz_random *random);
 void nz_random_shuffle(nz_random *random, size_t *items, size_t count); /**< Fisher-Yates */
 

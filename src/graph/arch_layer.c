@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One node with its weights per word. Extents are followed beside the graph, where they stay unknown until a pass infers
+ * them: fan-in, flattening and the windows of pools depend on them. */
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/error.h"
+#include "core/random.h"
+#include "graph/arch.h"
+
+enum { NAME_BYTES = 128 };
+
+void nz_arch_module(nz_arch *arch, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(arch->module, sizeof arch->module, format, arguments);
+    va_end(arguments);
+}
+
+static void full_name(const nz_arch *arch, char out[NAME_BYTES], const char *name, const char *suffix) {
+    snprintf(out, NAME_BYTES, "%s%s%s", arch->module, name, suffix);
+}
+
+/* FNV-1a: every tensor's random stream follows from its name alone. */
+static uint64_t hash_name(const char *name) {
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (; *name; name++) hash = (hash ^ (uint8_t)*name) * 0x100000001b3u;
+    return hash;
+}
+
+typedef enum fill { FILL_VALUE, FILL_NORMAL, FILL_UNIFORM } fill;
+
+/* A constant of `scale` everywhere, or drawn with that standard deviation or bound. */
+static int add_constant(nz_arch *arch, const char *name, const char *suffix, const nz_shape *shape, fill how,
+                        double scale) {
+    char full[NAME_BYTES];
+    int value = -1;
+    NZ_AUTO_TENSOR nz_tensor tensor = {0};
+    if (arch->status != NZ_OK) return -1;
+    full_name(arch, full, name, suffix);
+    arch->status = nz_tensor_init(&tensor, NZ_F32, shape);
+    if (arch->status != NZ_OK) return -1;
+    int64_t count = how == FILL_VALUE || !arch->blank ? nz_shape_elements(shape) : 0;
+    float *out = tensor.data;
+    nz_random random;
+    nz_random_init(&random, arch->seed, hash_name(full));
+    for (int64_t i = 0; i < count; i++)
+        out[i] = how == FILL_VALUE    ? (float)scale
+                 : how == FILL_NORMAL ? (float)scale * nz_random_normal(&random)
+                                      : (float)((2 * nz_random_unit(&random) - 1) * scale);
+    arch->status = nz_graph_add_constant(arch->graph, &value, full, &tensor);
+    return value;
+}
+
+static int add_ints(nz_arch *arch, const char *name, const char *suffix, const int64_t *values, int64_t count) {
+    char full[NAME_BYTES];
+    int value = -1;
+    nz_shape shape = {1, {count}};
+    NZ_AUTO_TENSOR nz_tensor tensor = {0};
+    if (arch->status != NZ_OK) return -1;
+    full_name(arch, full, name, suffix);
+    arch->status = nz_tensor_init(&tensor, NZ_I64, &shape);
+    if (arch->status != NZ_OK) return -1;
+    memcpy(tensor.data, values, (size_t)count * sizeof *values);
+    arch->status = nz_graph_add_constant(arch->graph, &value, full, &tensor);
+    return value;
+}
+
+/* A weight of `outputs` filters over `inputs` channels. */
+static int add_weight(nz_arch *arch, const char *name, const nz_shape *shape, nz_arch_init init) {
+    int64_t kernel = 1;
+    for (int i = 2; i < shape->rank; i++) kernel *= shape->dim[i];
+    double fan_in = (double)(shape->dim[1] * kernel), fan_out = (double)(shape->dim[0] * kernel);
+    static const fill fills[] = {FILL_NORMAL, FILL_NORMAL, FILL_UNIFORM, FILL_UNIFORM, FILL_NORMAL};
+    const double scales[] = {sqrt(2 / fan_out), sqrt(2 / fan_in), sqrt(6 / fan_in), sqrt(1 / fan_in), 0.01};
+    return add_constant(arch, name, ".weight", shape, fills[init], scales[init]);
+}
+
+static int add_vector(nz_arch *arch, const char *name, const char *suffix, int64_t count, double value) {
+    return add_constant(arch, name, suffix, &(nz_shape){1, {count}}, FILL_VALUE, value);
+}
+
+/* A node with one output, which becomes the map's value. NULL after a failure. */
+static nz_node *add_node(nz_arch *arch, nz_arch_map *x, const char *op, const char *name, const int *inputs,
+                         size_t count) {
+    static const nz_shape unknown = {.rank = -1};
+    char full[NAME_BYTES], output[NAME_BYTES];
+    int value = -1, node = -1;
+    if (arch->status != NZ_OK) return NULL;
+    full_name(arch, full, name, "");
+    full_name(arch, output, name, ".output");
+    arch->status = nz_graph_add_value(arch->graph, &value, output, NZ_F32, &unknown);
+    if (arch->status == NZ_OK) arch->status = nz_graph_add_node(arch->graph, &node, op, full, inputs, count, &value, 1);
+    if (arch->status != NZ_OK) return NULL;
+    x->value = value;
+    return &arch->graph->nodes[node];
+}
+
+/* Sets an attribute unless something has failed. */
+static void set_int(nz_arch *arch, nz_node *node, const char *name, int64_t value) {
+    if (arch->status == NZ_OK) arch->status = nz_node_set_int(node, name, value);
+}
+static void set_float(nz_arch *arch, nz_node *node, const char *name, float value) {
+    if (arch->status == NZ_OK) arch->status = nz_node_set_float(node, name, value);
+}
+static void set_same(nz_arch *arch, nz_node *node, const char *name, int64_t value, size_t count) {
+    int64_t values[4] = {value, value, value, value};
+    if (arch->status == NZ_OK) arch->status = nz_node_set_ints(node, name, values, count);
+}
+
+/* The extent after a window has moved over it. */
+static int64_t moved(nz_arch *arch, int64_t extent, const nz_arch_conv *w, bool ceil) {
+    int64_t stride = w->stride ? w->stride : 1, room = extent + 2 * w->padding - w->kernel;
+    if (room < 0 && arch->status == NZ_OK)
+        arch->status = nz_fail(NZ_E_ARG, "%s: images of %lldx%lld pixels (height x width) are too small for its layers",
+                               arch->name, (long long)arch->height, (long long)arch->width);
+    return room < 0 ? 1 : (room + (ceil ? stride - 1 : 0)) / stride + 1;
+}
+
+static void set_window(nz_arch *arch, nz_node *node, const nz_arch_conv *w) {
+    set_same(arch, node, "kernel_shape", w->kernel, 2);
+    set_same(arch, node, "pads", w->padding, 4);
+    set_same(arch, node, "strides", w->stride ? w->stride : 1, 2);
+}
+
+nz_arch_map nz_arch_add_conv(nz_arch *arch, nz_arch_map x, const char *name, const nz_arch_conv *c) {
+    int64_t groups = c->groups ? c->groups : 1;
+    nz_shape shape = {4, {c->outputs, x.channels / groups, c->kernel, c->kernel}};
+    int inputs[3] = {x.value, add_weight(arch, name, &shape, arch->conv_init), -1};
+    if (c->bias) inputs[2] = add_vector(arch, name, ".bias", c->outputs, 0);
+    x.channels = c->outputs;
+    x.height = moved(arch, x.height, c, false);
+    x.width = moved(arch, x.width, c, false);
+    nz_node *node = add_node(arch, &x, "Conv", name, inputs, c->bias ? 3 : 2);
+    if (!node) return x;
+    set_same(arch, node, "dilations", 1, 2);
+    set_int(arch, node, "group", groups);
+    set_window(arch, node, c);
+    return x;
+}
+
+nz_arch_map nz_arch_add_norm(nz_arch *arch, nz_arch_map x, const char *name) {
+    static const char *const suffixes[] = {".weight", ".bias", ".running_mean", ".running_var"};
+    int inputs[5] = {x.value};
+    for (int i = 0; i < 4; i++) inputs[i + 1] = add_vector(arch, name, suffixes[i], x.channels, i % 3 == 0);
+    nz_node *node = add_node(arch, &x, "BatchNormalization", name, inputs, 5);
+    if (!node) return x;
+    set_float(arch, node, "epsilon", 1e-5f);
+    set_float(arch, node, "momentum", 0.9f);
+    return x;
+}
+
+nz_arch_map nz_arch_add_linear(nz_arch *arch, nz_arch_map x, const char *name, int64_t outputs) {
+    nz_shape shape = {2, {outputs, x.channels}}, bias = {1, {outputs}};
+    bool uniform = arch->linear_init == NZ_INIT_LINEAR;
+    int inputs[3] = {x.value, add_weight(arch, name, &shape, arch->linear_init), -1};
+    inputs[2] = add_constant(arch, name, ".bias", &bias, uniform ? FILL_UNIFORM : FILL_VALUE,
+                             uniform ? sqrt(1 / (double)x.channels) : 0);
+    x.channels = outputs;
+    nz_node *node = add_node(arch, &x, "Gemm", name, inputs, 3);
+    if (node) set_int(arch, node, "transB", 1);
+    return x;
+}
+
+nz_arch_map nz_arch_add_relu(nz_arch *arch, nz_arch_map x, const char *name) {
+    add_node(arch, &x, "Relu", name, &x.value, 1);
+    return x;
+}
+
+nz_arch_map nz_arch_add_relu6(nz_arch *arch, nz_arch_map x, const char *name) {
+    nz_shape scalar = {0};
+    int inputs[3] = {x.value, add_constant(arch, name, ".min", &scalar, FILL_VALUE, 0),
+                     add_constant(arch, name, ".max", &scalar, FILL_VALUE, 6)};
+    add_node(arch, &x, "Clip", name, inputs, 3);
+    return x;
+}
+
+nz_arch_map nz_arch_add_sum(nz_arch *arch, nz_arch_map a, nz_arch_map b, const char *name) {
+    int inputs[2] = {a.value, b.value};
+    add_node(arch, &a, "Add", name, inputs, 2);
+    return a;
+}
+
+nz_arch_map nz_arch_add_concat(nz_arch *arch, nz_arch_map a, nz_arch_map b, const char *name) {
+    int inputs[2] = {a.value, b.value};
+    a.channels += b.channels;
+    nz_node *node = add_node(arch, &a, "Concat", name, inputs, 2);
+    if (node) set_int(arch, node, "axis", 1);
+    return a;
+}
+
+nz_arch_map nz_arch_add_dropout(nz_arch *arch, nz_arch_map x, const char *name, float ratio) {
+    nz_shape scalar = {0};
+    int inputs[2] = {x.value, add_constant(arch, name, ".ratio", &scalar, FILL_VALUE, (double)ratio)};
+    add_node(arch, &x, "Dropout", name, inputs, 2);
+    return x;
+}
+
+nz_arch_map nz_arch_add_max_pool(nz_arch *arch, nz_arch_map x, const char *name, const nz_arch_conv *window,
+                                 bool ceil) {
+    x.height = moved(arch, x.height, window, ceil);
+    x.width = moved(arch, x.width, window, ceil);
+    nz_node *node = add_node(arch, &x, "MaxPool", name, &x.value, 1);
+    if (!node) return x;
+    set_window(arch, node, window);
+    set_int(arch, node, "ceil_mode", ceil);
+    return x;
+}
+
+nz_arch_map nz_arch_add_flatten(nz_arch *arch, nz_arch_map x, const char *name) {
+    x.channels *= x.height * x.width;
+    x.height = x.width = 1;
+    nz_node *node = add_node(arch, &x, "Flatten", name, &x.value, 1);
+    if (node) set_int(arch, node, "axis", 1);
+    return x;
+}
+
+nz_arch_map nz_arch_add_global_pool(nz_arch *arch, nz_arch_map x, const char *name) {
+    x.height = x.width = 1;
+    add_node(arch, &x, "GlobalAveragePool", name, &x.value, 1);
+    return nz_arch_add_flatten(arch, x, "flatten");
+}
+
+nz_arch_map nz_arch_add_subsample(nz_arch *arch, nz_arch_map x, const char *name, int64_t channels) {
+    static const int64_t starts[2] = {0, 0}, ends[2] = {INT64_MAX, INT64_MAX}, axes[2] = {2, 3}, steps[2] = {2, 2};
+    char slice[NAME_BYTES], pad[NAME_BYTES];
+    snprintf(slice, sizeof slice, "%s.slice", name);
+    snprintf(pad, sizeof pad, "%s.pad", name);
+    int inputs[5] = {x.value, add_ints(arch, slice, ".starts", starts, 2), add_ints(arch, slice, ".ends", ends, 2),
+                     add_ints(arch, slice, ".axes", axes, 2), add_ints(arch, slice, ".steps", steps, 2)};
+    add_node(arch, &x, "Slice", slice, inputs, 5);
+    int64_t each = channels / 2, pads[8] = {0, each, 0, 0, 0, each, 0, 0};
+    int padded[2] = {x.value, add_ints(arch, pad, ".pads", pads, 8)};
+    add_node(arch, &x, "Pad", pad, padded, 2);
+    x.channels += 2 * each;
+    x.height = (x.height + 1) / 2;
+    x.width = (x.width + 1) / 2;
+    return x;
+}
