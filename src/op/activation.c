@@ -46,6 +46,48 @@ static nz_status infer_gelu(const nz_op_ctx *ctx) {
     return nz_op_infer_unary(ctx);
 }
 
+/* ---- gradients: at a kink that of the flatter side ---- */
+
+NZ_UNARY_GRAD_OUT(sigmoid, y *(1 - y))
+NZ_UNARY_GRAD_OUT(tanh, 1 - y * y)
+NZ_UNARY_GRAD_OUT(softplus, -expm1(-y))
+NZ_UNARY_GRAD(softsign, 1 / ((1 + fabs(x)) * (1 + fabs(x))))
+NZ_UNARY_GRAD_OUT(relu, y > 0 ? 1 : 0)
+NZ_UNARY_GRAD(hard_swish, x <= -3 ? 0 : x >= 3 ? 1 : x * (float)(1.0 / 3) + 0.5f)
+NZ_UNARY_GRAD_ARGS(leaky_relu, x > 0 ? 1 : a, "alpha", 0.01f, "", 0)
+NZ_UNARY_GRAD_ARGS(elu, x > 0 ? 1 : a * exp(x), "alpha", 1.0f, "", 0)
+NZ_UNARY_GRAD_ARGS(celu, x > 0 ? 1 : exp(x / a), "alpha", 1.0f, "", 0)
+NZ_UNARY_GRAD_ARGS(selu, b *(x > 0 ? 1 : a * exp(x)), "alpha", 1.67326319217681884765625f, "gamma",
+                   1.05070102214813232421875f)
+NZ_UNARY_GRAD_ARGS(thresholded_relu, x > a ? 1 : 0, "alpha", 1.0f, "", 0)
+NZ_UNARY_GRAD_ARGS(hard_sigmoid, a *x + b > 0 && a * x + b < 1 ? a : 0, "alpha", 0.2f, "beta", 0.5f)
+NZ_UNARY_GRAD_ARGS(shrink, x<-a || x> a ? 1 : 0, "lambd", 0.5f, "bias", 0.0f)
+
+static float mish_slope(float x) {
+    float t = tanh((float)SOFTPLUS(x));
+    return t + x * SIGMOID(x) * (1 - t * t);
+}
+static float swish_slope(float x, float a) {
+    float s = SIGMOID(a * x);
+    return s + a * x * s * (1 - s);
+}
+static float gelu_erf_slope(float x) {
+    return 0.5f * (1 + erf(x * (float)SQRT_HALF)) + x * (float)(0.5 * SQRT_2_OVER_PI) * exp(-0.5f * x * x);
+}
+static float gelu_tanh_slope(float x) {
+    float t = tanh((float)SQRT_2_OVER_PI * (x + 0.044715f * x * x * x));
+    return 0.5f * (1 + t) + 0.5f * x * (1 - t * t) * (float)SQRT_2_OVER_PI * (1 + 0.134145f * x * x);
+}
+NZ_UNARY_GRAD(mish, mish_slope(x))
+NZ_UNARY_GRAD_ARGS(swish, swish_slope(x, a), "alpha", 1.0f, "", 0)
+NZ_UNARY_GRAD(gelu_erf, gelu_erf_slope(x))
+NZ_UNARY_GRAD(gelu_tanh, gelu_tanh_slope(x))
+
+static nz_status grad_gelu(const nz_op_ctx *ctx, const nz_op_grad *grad) {
+    return strcmp(nz_attr_string(ctx->node, "approximate", "none"), "tanh") == 0 ? grad_gelu_tanh(ctx, grad)
+                                                                                 : grad_gelu_erf(ctx, grad);
+}
+
 /* ---- integers ---- */
 
 #define RELU_CASE(dtype, type)                                                                                         \
@@ -101,6 +143,17 @@ static nz_status plain_clip(const nz_op_ctx *ctx) {
     }
 }
 static nz_status run_clip(const nz_op_ctx *ctx) { return nz_op_run_widened(ctx, plain_clip); }
+
+/** 0 at the bounds, as Relu has it at 0. */
+static nz_status grad_clip(const nz_op_ctx *ctx, const nz_op_grad *grad) {
+    const nz_tensor *least = nz_op_in(ctx, 1), *most = nz_op_in(ctx, 2);
+    const float *x = ctx->in[0]->data, *dy = nz_grad_from(grad, 0);
+    float low = least ? (float)nz_tensor_real(least, 0) : -INFINITY,
+          high = most ? (float)nz_tensor_real(most, 0) : INFINITY, *dx = nz_grad_to(ctx, grad, 0);
+    int64_t n = nz_shape_elements(&ctx->in[0]->shape);
+    for (int64_t i = 0; i < n; i++) dx[i] = x[i] > low && x[i] < high ? dy[i] : 0;
+    return NZ_OK;
+}
 
 static nz_status lift_clip(nz_graph *graph, int node) {
     nz_node *n = &graph->nodes[node];
@@ -180,6 +233,14 @@ static nz_status plain_prelu(const nz_op_ctx *ctx) {
 }
 static nz_status run_prelu(const nz_op_ctx *ctx) { return nz_op_run_widened(ctx, plain_prelu); }
 
+NZ_GRAD_ROW(prelu_by_x, a > 0 ? dy : dy * b)
+NZ_GRAD_ROW(prelu_by_slope, a < 0 ? dy * a : 0)
+
+static nz_status grad_prelu(const nz_op_ctx *ctx, const nz_op_grad *grad) {
+    NZ_TRY(nz_grad_broadcast(ctx, grad, 0, ctx->in[0], ctx->in[1], prelu_by_x, NULL));
+    return nz_grad_broadcast(ctx, grad, 1, ctx->in[0], ctx->in[1], prelu_by_slope, NULL);
+}
+
 /** Before opset 7 a slope per channel is a plain list along axis 1. */
 static nz_status lift_prelu(nz_graph *graph, int node) {
     nz_node *n = &graph->nodes[node];
@@ -215,31 +276,32 @@ static nz_status lift_selu(nz_graph *graph, int node) {
 #define TYPES_SHRINK                                                                                                   \
     (NZ_TYPES_FLOAT | NZ_TYPE_BIT(NZ_I8) | NZ_TYPE_BIT(NZ_I16) | NZ_TYPE_BIT(NZ_I32) | NZ_TYPE_BIT(NZ_U8) |            \
      NZ_TYPE_BIT(NZ_U16) | NZ_TYPE_BIT(NZ_U32))
-#define ACTIVATION(label, vs, since_, counter, fn, ...)                                                                \
+#define ACTIVATION(label, vs, since_, counter, function, reads, ...)                                                   \
     {                                                                                                                  \
         .name = label, .versions = vs, .canonical_since = since_, .flags = NZ_OP_UNARY, .types = NZ_TYPES_FLOAT,       \
         .attributes = NZ_ATTRIBUTES(__VA_ARGS__), .lift = nz_lift_plain, .infer = nz_op_infer_unary, .count = counter, \
-        .run = fn                                                                                                      \
+        .run = run_##function, .grad = grad_##function, .grad_inputs = 1, .grad_reads = reads                          \
     }
-#define ACTIVATION_PLAIN(label, vs, since_, counter, fn)                                                               \
+#define ACTIVATION_PLAIN(label, vs, since_, counter, function, reads)                                                  \
     {                                                                                                                  \
         .name = label, .versions = vs, .canonical_since = since_, .flags = NZ_OP_UNARY, .types = NZ_TYPES_FLOAT,       \
-        .lift = nz_lift_plain, .infer = nz_op_infer_unary, .count = counter, .run = fn                                 \
+        .lift = nz_lift_plain, .infer = nz_op_infer_unary, .count = counter, .run = run_##function,                    \
+        .grad = grad_##function, .grad_inputs = 1, .grad_reads = reads                                                 \
     }
 
 const nz_op nz_ops_activation[] = {
-    ACTIVATION_PLAIN("HardSwish", NZ_VERSIONS(14, 22), 14, nz_op_count_2, run_hard_swish),
-    ACTIVATION_PLAIN("Mish", NZ_VERSIONS(18, 22), 18, nz_op_count_3, run_mish),
-    ACTIVATION_PLAIN("Sigmoid", NZ_VERSIONS(1, 6, 13), 1, nz_op_count_1, run_sigmoid),
-    ACTIVATION_PLAIN("Softplus", NZ_VERSIONS(1, 22), 1, nz_op_count_1, run_softplus),
-    ACTIVATION_PLAIN("Softsign", NZ_VERSIONS(1, 22), 1, nz_op_count_1, run_softsign),
-    ACTIVATION_PLAIN("Tanh", NZ_VERSIONS(1, 6, 13), 1, nz_op_count_1, run_tanh),
-    ACTIVATION("Celu", NZ_VERSIONS(12), 12, nz_op_count_1, run_celu, "alpha"),
-    ACTIVATION("Elu", NZ_VERSIONS(1, 6, 22), 1, nz_op_count_1, run_elu, "alpha"),
-    ACTIVATION("HardSigmoid", NZ_VERSIONS(1, 6, 22), 1, nz_op_count_1, run_hard_sigmoid, "alpha", "beta"),
-    ACTIVATION("LeakyRelu", NZ_VERSIONS(1, 6, 16), 1, nz_op_count_1, run_leaky_relu, "alpha"),
-    ACTIVATION("Swish", NZ_VERSIONS(24), 24, nz_op_count_2, run_swish, "alpha"),
-    ACTIVATION("ThresholdedRelu", NZ_VERSIONS(10, 22), 10, nz_op_count_1, run_thresholded_relu, "alpha"),
+    ACTIVATION_PLAIN("HardSwish", NZ_VERSIONS(14, 22), 14, nz_op_count_2, hard_swish, NZ_GRAD_READS_IN),
+    ACTIVATION_PLAIN("Mish", NZ_VERSIONS(18, 22), 18, nz_op_count_3, mish, NZ_GRAD_READS_IN),
+    ACTIVATION_PLAIN("Sigmoid", NZ_VERSIONS(1, 6, 13), 1, nz_op_count_1, sigmoid, NZ_GRAD_READS_OUT),
+    ACTIVATION_PLAIN("Softplus", NZ_VERSIONS(1, 22), 1, nz_op_count_1, softplus, NZ_GRAD_READS_OUT),
+    ACTIVATION_PLAIN("Softsign", NZ_VERSIONS(1, 22), 1, nz_op_count_1, softsign, NZ_GRAD_READS_IN),
+    ACTIVATION_PLAIN("Tanh", NZ_VERSIONS(1, 6, 13), 1, nz_op_count_1, tanh, NZ_GRAD_READS_OUT),
+    ACTIVATION("Celu", NZ_VERSIONS(12), 12, nz_op_count_1, celu, NZ_GRAD_READS_IN, "alpha"),
+    ACTIVATION("Elu", NZ_VERSIONS(1, 6, 22), 1, nz_op_count_1, elu, NZ_GRAD_READS_IN, "alpha"),
+    ACTIVATION("HardSigmoid", NZ_VERSIONS(1, 6, 22), 1, nz_op_count_1, hard_sigmoid, NZ_GRAD_READS_IN, "alpha", "beta"),
+    ACTIVATION("LeakyRelu", NZ_VERSIONS(1, 6, 16), 1, nz_op_count_1, leaky_relu, NZ_GRAD_READS_IN, "alpha"),
+    ACTIVATION("Swish", NZ_VERSIONS(24), 24, nz_op_count_2, swish, NZ_GRAD_READS_IN, "alpha"),
+    ACTIVATION("ThresholdedRelu", NZ_VERSIONS(10, 22), 10, nz_op_count_1, thresholded_relu, NZ_GRAD_READS_IN, "alpha"),
     {.name = "Selu",
      .versions = NZ_VERSIONS(1, 6, 22),
      .canonical_since = 6,
@@ -249,7 +311,10 @@ const nz_op nz_ops_activation[] = {
      .lift = lift_selu,
      .infer = nz_op_infer_unary,
      .count = nz_op_count_1,
-     .run = run_selu},
+     .run = run_selu,
+     .grad = grad_selu,
+     .grad_inputs = 1,
+     .grad_reads = NZ_GRAD_READS_IN},
     {.name = "Gelu",
      .versions = NZ_VERSIONS(20),
      .canonical_since = 20,
@@ -258,7 +323,10 @@ const nz_op nz_ops_activation[] = {
      .attributes = NZ_ATTRIBUTES("approximate"),
      .infer = infer_gelu,
      .count = nz_op_count_5,
-     .run = run_gelu},
+     .run = run_gelu,
+     .grad = grad_gelu,
+     .grad_inputs = 1,
+     .grad_reads = NZ_GRAD_READS_IN},
     {.name = "Relu",
      .versions = NZ_VERSIONS(1, 6, 13, 14),
      .canonical_since = 1,
@@ -267,7 +335,10 @@ const nz_op nz_ops_activation[] = {
      .lift = nz_lift_plain,
      .infer = nz_op_infer_unary,
      .count = nz_op_count_1,
-     .run = run_relu},
+     .run = run_relu,
+     .grad = grad_relu,
+     .grad_inputs = 1,
+     .grad_reads = NZ_GRAD_READS_OUT},
     {.name = "Shrink",
      .versions = NZ_VERSIONS(9),
      .canonical_since = 9,
@@ -276,7 +347,10 @@ const nz_op nz_ops_activation[] = {
      .attributes = NZ_ATTRIBUTES("lambd", "bias"),
      .infer = nz_op_infer_unary,
      .count = nz_op_count_1,
-     .run = run_shrink},
+     .run = run_shrink,
+     .grad = grad_shrink,
+     .grad_inputs = 1,
+     .grad_reads = NZ_GRAD_READS_IN},
     {.name = "Clip",
      .versions = NZ_VERSIONS(1, 6, 11, 12, 13),
      .canonical_since = 12,
@@ -285,7 +359,10 @@ const nz_op nz_ops_activation[] = {
      .lift = lift_clip,
      .infer = infer_clip,
      .count = nz_op_count_1,
-     .run = run_clip},
+     .run = run_clip,
+     .grad = grad_clip,
+     .grad_inputs = 1,
+     .grad_reads = NZ_GRAD_READS_IN},
     {.name = "PRelu",
      .versions = NZ_VERSIONS(1, 6, 7, 9, 16),
      .canonical_since = 7,
@@ -293,6 +370,10 @@ const nz_op nz_ops_activation[] = {
      .lift = lift_prelu,
      .infer = infer_prelu,
      .count = nz_op_count_1,
-     .run = run_prelu},
+     .run = run_prelu,
+     .grad = grad_prelu,
+     .grad_inputs = 3,
+     .grad_reads = NZ_GRAD_READS_IN,
+     .params = 2},
     {0},
 };

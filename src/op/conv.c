@@ -2,7 +2,9 @@
 /** Conv and ConvTranspose in floating point. */
 #include "op/conv.h"
 
+#include "kernel/ref_grad.h"
 #include "op/families.h"
+#include "op/grad.h"
 
 #define CHANNELS_MOST ((int64_t)1 << 30)
 
@@ -88,6 +90,32 @@ static nz_status run_transpose(const nz_op_ctx *ctx) {
     return NZ_OK;
 }
 
+/* Conv with x, w and dy as they are; ConvTranspose with everything turned round. */
+static nz_status grad_form(const nz_op_ctx *ctx, const nz_op_grad *grad, nz_window_form form) {
+    nz_ref_conv conv;
+    NZ_TRY(nz_op_read_conv(&conv, ctx, 1, 2, form));
+    const nz_ref_conv turned = nz_ref_conv_turn(&conv);
+    const float *x = ctx->in[0]->data, *w = ctx->in[1]->data, *dy = nz_grad_from(grad, 0);
+    float *dx = nz_grad_to(ctx, grad, 0), *dw = nz_grad_to(ctx, grad, 1), *dbias = nz_grad_to(ctx, grad, 2);
+    if (form == NZ_WINDOW_CONV) {
+        if (dx) nz_ref_conv_transpose_f32(&turned, dy, w, NULL, dx);
+        if (dw) nz_ref_conv_weights_f32(&conv, x, dy, dw);
+    } else {
+        if (dx) NZ_TRY(nz_ref_conv_f32(&turned, dy, w, NULL, dx));
+        if (dw) nz_ref_conv_weights_f32(&turned, dy, x, dw);
+    }
+    const nz_window *s = &conv.window;
+    if (dbias) nz_ref_channel_sums(conv.batch, conv.out_channels, s->out[0] * s->out[1] * s->out[2], dy, dbias);
+    return NZ_OK;
+}
+
+static nz_status grad_conv(const nz_op_ctx *ctx, const nz_op_grad *grad) {
+    return grad_form(ctx, grad, NZ_WINDOW_CONV);
+}
+static nz_status grad_transpose(const nz_op_ctx *ctx, const nz_op_grad *grad) {
+    return grad_form(ctx, grad, NZ_WINDOW_TRANSPOSED);
+}
+
 const nz_op nz_ops_conv[] = {
     {.name = "Conv",
      .versions = NZ_VERSIONS(1, 11, 22),
@@ -97,7 +125,11 @@ const nz_op nz_ops_conv[] = {
      .types = NZ_TYPES_FLOAT,
      .infer = infer_conv,
      .count = count_conv,
-     .run = run_conv},
+     .run = run_conv,
+     .grad = grad_conv,
+     .grad_inputs = 7,
+     .grad_reads = NZ_GRAD_READS_IN,
+     .params = 6},
     {.name = "ConvTranspose",
      .versions = NZ_VERSIONS(1, 11, 22),
      .canonical_since = 1,
@@ -107,6 +139,10 @@ const nz_op nz_ops_conv[] = {
      .types = NZ_TYPES_FLOAT,
      .infer = infer_transpose,
      .count = count_transpose,
-     .run = run_transpose},
+     .run = run_transpose,
+     .grad = grad_transpose,
+     .grad_inputs = 7,
+     .grad_reads = NZ_GRAD_READS_IN,
+     .params = 6},
     {.name = NULL},
 };

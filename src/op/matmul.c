@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "op/families.h"
+#include "op/grad.h"
 
 nz_status nz_op_read_matmul(nz_op_matmul *ret_product, const nz_op_ctx *ctx, size_t a_input, size_t b_input) {
     nz_shape a = ctx->in[a_input]->shape, b = ctx->in[b_input]->shape;
@@ -96,6 +97,47 @@ static nz_status run_matmul(const nz_op_ctx *ctx) {
     if (dtype == NZ_F16 || dtype == NZ_BF16) return nz_op_run_widened(ctx, run_matmul);
     NZ_TRY(nz_op_read_matmul(&product, ctx, 0, 1));
     return nz_op_matmul_run(&product, dtype, ctx->in[0]->data, ctx->in[1]->data, ctx->out[0].data);
+}
+
+/* da = dc b^T and db = a^T dc, batch by batch, then summed over the batches for which an operand was repeated. */
+static nz_status grad_operand(const nz_op_ctx *ctx, const nz_op_matmul *product, const float *dc, size_t operand,
+                              float *to) {
+    const nz_ref_matmul *s = &product->matrix;
+    const nz_shape *own = operand == 0 ? &product->a_batch : &product->b_batch;
+    const float *a = ctx->in[0]->data, *b = ctx->in[1]->data;
+    int64_t batches = nz_shape_elements(&product->batch), size = operand == 0 ? s->m * s->k : s->k * s->n;
+    nz_ref_matmul by_a = {.m = s->m, .n = s->k, .k = s->n, .b_transposed = true},
+                  by_b = {.m = s->k, .n = s->n, .k = s->m, .a_transposed = true};
+    if (operand == 1 && nz_shape_elements(own) == 1 && nz_shape_elements(&product->a_batch) == batches) {
+        by_b.k *= batches; /* one matrix for all: more rows */
+        nz_ref_matmul_f32(&by_b, a, dc, to);
+        return NZ_OK;
+    }
+    float *each = to;
+    bool repeated = nz_shape_elements(own) != batches;
+    if (repeated) NZ_TRY(nz_arena_alloc(ctx->scratch, &each, (size_t)(batches * size), sizeof *each));
+    for (int64_t i = 0; i < batches; i++) {
+        const float *left = a + operand_index(&product->batch, &product->a_batch, i) * s->m * s->k;
+        const float *right = b + operand_index(&product->batch, &product->b_batch, i) * s->k * s->n;
+        if (operand == 0)
+            nz_ref_matmul_f32(&by_a, dc + i * s->m * s->n, right, each + i * size);
+        else
+            nz_ref_matmul_f32(&by_b, left, dc + i * s->m * s->n, each + i * size);
+    }
+    if (!repeated) return NZ_OK;
+    nz_shape all = product->batch, one = *own;
+    all.dim[all.rank++] = size, one.dim[one.rank++] = size;
+    nz_grad_sum_to(to, &one, &all, each);
+    return NZ_OK;
+}
+
+static nz_status grad_matmul(const nz_op_ctx *ctx, const nz_op_grad *grad) {
+    nz_op_matmul product;
+    NZ_TRY(nz_op_read_matmul(&product, ctx, 0, 1));
+    for (size_t i = 0; i < 2; i++)
+        if (nz_grad_to(ctx, grad, i))
+            NZ_TRY(grad_operand(ctx, &product, nz_grad_from(grad, 0), i, nz_grad_to(ctx, grad, i)));
+    return NZ_OK;
 }
 
 /* -- Gemm: alpha * A' * B' + beta * C --------------------------------------------------------------------------- */
@@ -192,6 +234,33 @@ static nz_status run_gemm(const nz_op_ctx *ctx) {
     return NZ_OK;
 }
 
+static void scale(float *values, int64_t count, float factor) {
+    for (int64_t i = 0; factor != 1 && i < count; i++) values[i] *= factor;
+}
+
+static nz_status grad_gemm(const nz_op_ctx *ctx, const nz_op_grad *grad) {
+    nz_ref_matmul s;
+    NZ_TRY(read_gemm(&s, ctx));
+    float alpha = nz_attr_float(ctx->node, "alpha", 1), beta = nz_attr_float(ctx->node, "beta", 1);
+    float *da = nz_grad_to(ctx, grad, 0), *db = nz_grad_to(ctx, grad, 1), *dc = nz_grad_to(ctx, grad, 2);
+    const float *a = ctx->in[0]->data, *b = ctx->in[1]->data, *dy = nz_grad_from(grad, 0);
+    if (da && !s.a_transposed) /* [m, k] = dy b^T */
+        nz_ref_matmul_f32(&(nz_ref_matmul){s.m, s.k, s.n, false, !s.b_transposed}, dy, b, da);
+    else if (da) /* [k, m] = b dy^T */
+        nz_ref_matmul_f32(&(nz_ref_matmul){s.k, s.m, s.n, s.b_transposed, true}, b, dy, da);
+    if (db && !s.b_transposed) /* [k, n] = a^T dy */
+        nz_ref_matmul_f32(&(nz_ref_matmul){s.k, s.n, s.m, !s.a_transposed, false}, a, dy, db);
+    else if (db) /* [n, k] = dy^T a */
+        nz_ref_matmul_f32(&(nz_ref_matmul){s.n, s.k, s.m, true, s.a_transposed}, dy, a, db);
+    if (da) scale(da, s.m * s.k, alpha);
+    if (db) scale(db, s.k * s.n, alpha);
+    if (dc) {
+        nz_grad_sum_to(dc, &ctx->in[2]->shape, &grad->dout[0]->shape, dy);
+        scale(dc, nz_shape_elements(&ctx->in[2]->shape), beta);
+    }
+    return NZ_OK;
+}
+
 /* Before version 7 an attribute allowed C to broadcast; now it always may. */
 static nz_status lift_gemm(nz_graph *graph, int node) {
     nz_node_remove_attr(&graph->nodes[node], "broadcast");
@@ -210,7 +279,11 @@ const nz_op nz_ops_matmul[] = {
      .types = TYPES_MATMUL,
      .infer = infer_matmul,
      .count = count_matmul,
-     .run = run_matmul},
+     .run = run_matmul,
+     .grad = grad_matmul,
+     .grad_inputs = 3,
+     .grad_reads = NZ_GRAD_READS_IN,
+     .params = 3},
     {.name = "Gemm",
      .versions = NZ_VERSIONS(1, 6, 7, 9, 11, 13),
      .canonical_since = 11,
@@ -220,6 +293,10 @@ const nz_op nz_ops_matmul[] = {
      .lift = lift_gemm,
      .infer = infer_gemm,
      .count = count_gemm,
-     .run = run_gemm},
+     .run = run_gemm,
+     .grad = grad_gemm,
+     .grad_inputs = 7,
+     .grad_reads = NZ_GRAD_READS_IN,
+     .params = 6},
     {.name = NULL},
 };

@@ -3,8 +3,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "kernel/ref.h"
+#include "kernel/ref_grad.h"
 #include "op/families.h"
+#include "op/grad.h"
 #include "op/helper.h"
 
 /* f16 and bf16 go through f32. */
@@ -86,6 +87,24 @@ static nz_status run_batch(const nz_op_ctx *ctx) {
     }
     nz_ref_batch_norm(e[0], e[1], e[2], ctx->in[0]->data, lists[0], lists[1], mean, variance,
                       nz_attr_float(ctx->node, "epsilon", 1e-5F), ctx->out[0].data);
+    return NZ_OK;
+}
+
+static nz_status grad_batch(const nz_op_ctx *ctx, const nz_op_grad *grad) {
+    const float *x = ctx->in[0]->data, *dy = nz_grad_from(grad, 0);
+    float *dx = nz_grad_to(ctx, grad, 0), *dscale = nz_grad_to(ctx, grad, 1), *dshift = nz_grad_to(ctx, grad, 2);
+    float epsilon = nz_attr_float(ctx->node, "epsilon", 1e-5F), *lists[3];
+    static const size_t inputs[3] = {1, 3, 4};
+    int64_t e[3];
+    split_channels(&ctx->in[0]->shape, e);
+    for (size_t i = 0; i < 3; i++) {
+        NZ_TRY(nz_arena_alloc(ctx->scratch, &lists[i], (size_t)e[1], sizeof(float)));
+        nz_tensor_to_f32(ctx->in[inputs[i]], lists[i]);
+    }
+    if (nz_attr_int(ctx->node, "training_mode", 0) != 0)
+        nz_ref_batch_norm_train_back(e[0], e[1], e[2], x, dy, lists[0], epsilon, dx, dscale, dshift);
+    else
+        nz_ref_batch_norm_back(e[0], e[1], e[2], x, dy, lists[0], lists[1], lists[2], epsilon, dx, dscale, dshift);
     return NZ_OK;
 }
 
@@ -371,7 +390,11 @@ const nz_op nz_ops_norm[] = {
      .infer = infer_batch,
      .count = nz_op_count_2,
      .run = run_batch,
-     .since = since_batch},
+     .since = since_batch,
+     .grad = grad_batch,
+     .grad_inputs = 7,
+     .grad_reads = NZ_GRAD_READS_IN,
+     .params = 6},
     {.name = "InstanceNormalization",
      .versions = NZ_VERSIONS(1, 6, 22),
      .canonical_since = 6,

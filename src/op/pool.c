@@ -3,7 +3,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "kernel/ref_grad.h"
 #include "op/families.h"
+#include "op/grad.h"
 #include "op/window.h"
 
 #define TYPES_MAX_POOL (NZ_TYPES_FLOAT | NZ_TYPE_BIT(NZ_I8) | NZ_TYPE_BIT(NZ_U8))
@@ -97,6 +99,21 @@ static nz_status run_max(const nz_op_ctx *ctx) { return run_pool(ctx, NZ_POOL_MA
 static nz_status run_average(const nz_op_ctx *ctx) { return run_pool(ctx, NZ_POOL_AVERAGE); }
 static nz_status run_lp(const nz_op_ctx *ctx) { return run_pool(ctx, NZ_POOL_LP); }
 
+static nz_status grad_pool(const nz_op_ctx *ctx, const nz_op_grad *grad, nz_pool_kind kind) {
+    nz_ref_pool pool;
+    NZ_TRY(read_pool(&pool, ctx, kind));
+    const float *x = kind == NZ_POOL_AVERAGE ? NULL : ctx->in[0]->data, *dy = nz_grad_from(grad, 0);
+    const float *y = kind == NZ_POOL_LP ? grad->out[0]->data : NULL;
+    nz_ref_pool_back_f32(&pool, x, y, dy, nz_grad_to(ctx, grad, 0));
+    return NZ_OK;
+}
+
+static nz_status grad_max(const nz_op_ctx *ctx, const nz_op_grad *grad) { return grad_pool(ctx, grad, NZ_POOL_MAX); }
+static nz_status grad_average(const nz_op_ctx *ctx, const nz_op_grad *grad) {
+    return grad_pool(ctx, grad, NZ_POOL_AVERAGE);
+}
+static nz_status grad_lp(const nz_op_ctx *ctx, const nz_op_grad *grad) { return grad_pool(ctx, grad, NZ_POOL_LP); }
+
 /* Version 1 of LpPool and GlobalLpPool has p as a float. */
 static nz_status lift_lp(nz_graph *graph, int node) {
     nz_node *n = &graph->nodes[node];
@@ -174,6 +191,33 @@ static nz_status run_global(const nz_op_ctx *ctx, nz_pool_kind kind) {
 static nz_status run_global_max(const nz_op_ctx *ctx) { return run_global(ctx, NZ_POOL_MAX); }
 static nz_status run_global_average(const nz_op_ctx *ctx) { return run_global(ctx, NZ_POOL_AVERAGE); }
 static nz_status run_global_lp(const nz_op_ctx *ctx) { return run_global(ctx, NZ_POOL_LP); }
+
+/* A whole plane is one window. */
+static nz_status grad_global(const nz_op_ctx *ctx, const nz_op_grad *grad, nz_pool_kind kind) {
+    const nz_shape *x = &ctx->in[0]->shape;
+    int64_t plane = nz_shape_span(x, 2, x->rank);
+    nz_ref_pool pool = {.kind = kind, .planes = nz_shape_span(x, 0, 2), .p = nz_attr_int(ctx->node, "p", 2)};
+    pool.window = (nz_window){.rank = 1,
+                              .in = {1, 1, plane},
+                              .out = {1, 1, 1},
+                              .kernel = {1, 1, plane},
+                              .stride = {1, 1, 1},
+                              .dilation = {1, 1, 1}};
+    const float *y = kind == NZ_POOL_LP ? grad->out[0]->data : NULL;
+    nz_ref_pool_back_f32(&pool, kind == NZ_POOL_AVERAGE ? NULL : ctx->in[0]->data, y, nz_grad_from(grad, 0),
+                         nz_grad_to(ctx, grad, 0));
+    return NZ_OK;
+}
+
+static nz_status grad_global_max(const nz_op_ctx *ctx, const nz_op_grad *grad) {
+    return grad_global(ctx, grad, NZ_POOL_MAX);
+}
+static nz_status grad_global_average(const nz_op_ctx *ctx, const nz_op_grad *grad) {
+    return grad_global(ctx, grad, NZ_POOL_AVERAGE);
+}
+static nz_status grad_global_lp(const nz_op_ctx *ctx, const nz_op_grad *grad) {
+    return grad_global(ctx, grad, NZ_POOL_LP);
+}
 
 /* -- MaxUnpool -------------------------------------------------------------------------------------------------- */
 
@@ -260,7 +304,10 @@ const nz_op nz_ops_pool[] = {
      .types = TYPES_MAX_POOL,
      .infer = infer_max,
      .count = count_max,
-     .run = run_max},
+     .run = run_max,
+     .grad = grad_max,
+     .grad_inputs = 1,
+     .grad_reads = NZ_GRAD_READS_IN},
     {.name = "AveragePool",
      .versions = NZ_VERSIONS(1, 7, 10, 11, 19, 22),
      .canonical_since = 19,
@@ -269,7 +316,9 @@ const nz_op nz_ops_pool[] = {
      .infer = infer_average,
      .count = count_average,
      .run = run_average,
-     .since = since_average},
+     .since = since_average,
+     .grad = grad_average,
+     .grad_inputs = 1},
     {.name = "LpPool",
      .versions = NZ_VERSIONS(1, 2, 11, 18, 22),
      .canonical_since = 18,
@@ -279,7 +328,10 @@ const nz_op nz_ops_pool[] = {
      .infer = infer_lp,
      .count = count_lp,
      .run = run_lp,
-     .since = since_lp},
+     .since = since_lp,
+     .grad = grad_lp,
+     .grad_inputs = 1,
+     .grad_reads = NZ_GRAD_READS_IN | NZ_GRAD_READS_OUT},
     {.name = "GlobalMaxPool",
      .versions = NZ_VERSIONS(1, 22),
      .canonical_since = 1,
@@ -288,7 +340,10 @@ const nz_op nz_ops_pool[] = {
      .types = NZ_TYPES_FLOAT,
      .infer = infer_global,
      .count = count_global_max,
-     .run = run_global_max},
+     .run = run_global_max,
+     .grad = grad_global_max,
+     .grad_inputs = 1,
+     .grad_reads = NZ_GRAD_READS_IN},
     {.name = "GlobalAveragePool",
      .versions = NZ_VERSIONS(1, 22),
      .canonical_since = 1,
@@ -296,7 +351,9 @@ const nz_op nz_ops_pool[] = {
      .types = NZ_TYPES_FLOAT,
      .infer = infer_global,
      .count = count_global_average,
-     .run = run_global_average},
+     .run = run_global_average,
+     .grad = grad_global_average,
+     .grad_inputs = 1},
     {.name = "GlobalLpPool",
      .versions = NZ_VERSIONS(1, 2, 22),
      .canonical_since = 2,
@@ -305,7 +362,10 @@ const nz_op nz_ops_pool[] = {
      .lift = lift_lp,
      .infer = infer_global,
      .count = count_global_lp,
-     .run = run_global_lp},
+     .run = run_global_lp,
+     .grad = grad_global_lp,
+     .grad_inputs = 1,
+     .grad_reads = NZ_GRAD_READS_IN | NZ_GRAD_READS_OUT},
     {.name = "MaxUnpool",
      .versions = NZ_VERSIONS(9, 11, 22),
      .canonical_since = 9,

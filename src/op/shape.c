@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "op/families.h"
+#include "op/grad.h"
 #include "op/helper.h"
 #include "op/lift.h"
 
@@ -208,7 +209,9 @@ const nz_op nz_ops_shape[] = {
      .types = NZ_TYPES_FLOAT,
      .lift = lift_dropout,
      .infer = infer_dropout,
-     .run = run_dropout},
+     .run = run_dropout,
+     .grad = nz_grad_copy,
+     .grad_inputs = 1},
     {.name = "Flatten",
      .versions = NZ_VERSIONS(1, 9, 11, 13, 21, 23, 24),
      .canonical_since = 11,
@@ -216,14 +219,18 @@ const nz_op nz_ops_shape[] = {
      .attributes = NZ_ATTRIBUTES("axis"),
      .types = TYPES_PACKED,
      .infer = infer_flatten,
-     .run = nz_op_run_copy},
+     .run = nz_op_run_copy,
+     .grad = nz_grad_copy,
+     .grad_inputs = 1},
     {.name = "Identity",
      .versions = NZ_VERSIONS(1, 13, 14, 16, 19, 21, 23, 24),
      .canonical_since = 1,
      .flags = SAME_ELEMENTS | NZ_OP_UNARY,
      .types = TYPES_PACKED,
      .infer = nz_op_infer_unary,
-     .run = nz_op_run_copy},
+     .run = nz_op_run_copy,
+     .grad = nz_grad_copy,
+     .grad_inputs = 1},
     {.name = "Reshape",
      .versions = NZ_VERSIONS(1, 5, 13, 14, 19, 21, 23, 24),
      .canonical_since = 5,
@@ -234,7 +241,9 @@ const nz_op nz_ops_shape[] = {
      .lift = lift_reshape,
      .infer = infer_reshape,
      .run = nz_op_run_copy,
-     .since = since_reshape},
+     .since = since_reshape,
+     .grad = nz_grad_copy,
+     .grad_inputs = 1},
     {.name = "Shape",
      .versions = NZ_VERSIONS(1, 13, 15, 19, 21, 23, 24),
      .canonical_since = 1,
@@ -257,7 +266,9 @@ const nz_op nz_ops_shape[] = {
      .types = TYPES_PACKED,
      .lift = lift_axes,
      .infer = infer_squeeze,
-     .run = nz_op_run_copy},
+     .run = nz_op_run_copy,
+     .grad = nz_grad_copy,
+     .grad_inputs = 1},
     {.name = "Unsqueeze",
      .versions = NZ_VERSIONS(1, 11, 13, 21, 23, 24),
      .canonical_since = 13,
@@ -266,6 +277,8 @@ const nz_op nz_ops_shape[] = {
      .types = TYPES_PACKED,
      .lift = lift_axes,
      .infer = infer_unsqueeze,
-     .run = nz_op_run_copy},
+     .run = nz_op_run_copy,
+     .grad = nz_grad_copy,
+     .grad_inputs = 1},
     {0},
 };

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /** Softmax and LogSoftmax. */
+#include <math.h>
 #include <string.h>
 
 #include "kernel/ref.h"
 #include "op/families.h"
+#include "op/grad.h"
 #include "op/helper.h"
 #include "op/lift.h"
 
@@ -23,6 +25,26 @@ static nz_status run_softmax(const nz_op_ctx *ctx) {
     return NZ_OK;
 }
 
+static nz_status grad_softmax(const nz_op_ctx *ctx, const nz_op_grad *grad) {
+    const nz_shape *shape = &ctx->in[0]->shape;
+    const float *y = grad->out[0]->data, *dy = nz_grad_from(grad, 0);
+    float *dx = nz_grad_to(ctx, grad, 0);
+    bool logarithm = strcmp(ctx->node->op_type, "LogSoftmax") == 0;
+    int axis = 0;
+    NZ_TRY(nz_op_axis(ctx, &axis, nz_attr_int(ctx->node, "axis", -1), shape->rank));
+    int64_t count = shape->dim[axis], inner = nz_shape_span(shape, axis + 1, shape->rank),
+            rows = nz_shape_span(shape, 0, axis) * inner;
+    for (int64_t row = 0; row < rows; row++) {
+        int64_t first = row / inner * count * inner + row % inner, end = first + count * inner;
+        double sum = 0;
+        for (int64_t i = first; i < end; i += inner) sum += logarithm ? (double)dy[i] : (double)dy[i] * (double)y[i];
+        for (int64_t i = first; i < end; i += inner)
+            dx[i] = logarithm ? (float)((double)dy[i] - exp((double)y[i]) * sum)
+                              : (float)((double)y[i] * ((double)dy[i] - sum));
+    }
+    return NZ_OK;
+}
+
 #define TYPES_SOFTMAX (NZ_TYPE_BIT(NZ_F32) | NZ_TYPE_BIT(NZ_F16) | NZ_TYPE_BIT(NZ_BF16))
 
 const nz_op nz_ops_softmax[] = {
@@ -34,7 +56,10 @@ const nz_op nz_ops_softmax[] = {
      .lift = nz_lift_coerced,
      .infer = infer_softmax,
      .count = nz_op_count_3,
-     .run = run_softmax},
+     .run = run_softmax,
+     .grad = grad_softmax,
+     .grad_inputs = 1,
+     .grad_reads = NZ_GRAD_READS_OUT},
     {.name = "LogSoftmax",
      .versions = NZ_VERSIONS(1, 11, 13),
      .canonical_since = 13,
@@ -43,6 +68,9 @@ const nz_op nz_ops_softmax[] = {
      .lift = nz_lift_coerced,
      .infer = infer_softmax,
      .count = nz_op_count_3,
-     .run = run_softmax},
+     .run = run_softmax,
+     .grad = grad_softmax,
+     .grad_inputs = 1,
+     .grad_reads = NZ_GRAD_READS_OUT},
     {.name = NULL},
 };

@@ -47,6 +47,26 @@ nz_status nz_unary_run(const nz_op_ctx *ctx, nz_unary_row *f32, nz_unary_row *f6
     return NZ_OK;
 }
 
+typedef struct back_job {
+    nz_unary_back *row;
+    nz_unary_args args;
+    float *to;
+    const float *dy, *from;
+} back_job;
+
+static void back_part(void *argument, size_t begin, size_t end) {
+    const back_job *job = argument;
+    job->row(job->to + begin, job->dy + begin, job->from + begin, (int64_t)(end - begin), &job->args);
+}
+
+nz_status nz_unary_grad(const nz_op_ctx *ctx, const nz_op_grad *grad, nz_unary_back *row, nz_op_grad_reads source,
+                        nz_unary_args args) {
+    const nz_tensor *from = source == NZ_GRAD_READS_IN ? ctx->in[0] : grad->out[0];
+    back_job job = {row, args, nz_grad_to(ctx, grad, 0), nz_grad_from(grad, 0), from->data};
+    nz_parallel((size_t)nz_shape_elements(&ctx->in[0]->shape), 8192, back_part, &job);
+    return NZ_OK;
+}
+
 NZ_UNARY(ceil, ceil(x))
 NZ_UNARY(floor, floor(x))
 NZ_UNARY(round, nearbyint(x)) /* half to even: the default rounding mode, which netzip never changes */
@@ -69,6 +89,35 @@ NZ_UNARY(atanh, atanh(x))
 NZ_UNARY(abs_real, fabs(x))
 NZ_UNARY(neg_real, -x)
 NZ_UNARY(sign_real, (T)(x > 0 ? 1 : x < 0 ? -1 : x)) /* keeps NaN and 0 */
+
+/* ---- gradients ---- */
+
+#define TWO_OVER_ROOT_PI 1.12837916709551257390
+NZ_UNARY_GRAD_OUT(sqrt, 0.5f / y)
+NZ_UNARY_GRAD_OUT(exp, y)
+NZ_UNARY_GRAD(log, 1 / x)
+NZ_UNARY_GRAD(erf, (float)TWO_OVER_ROOT_PI *exp(-x *x))
+NZ_UNARY_GRAD_OUT(reciprocal, -y *y)
+NZ_UNARY_GRAD(sin, cos(x))
+NZ_UNARY_GRAD(cos, -sin(x))
+NZ_UNARY_GRAD_OUT(tan, 1 + y * y)
+NZ_UNARY_GRAD(asin, 1 / sqrt((1 - x) * (1 + x)))
+NZ_UNARY_GRAD(acos, -1 / sqrt((1 - x) * (1 + x)))
+NZ_UNARY_GRAD(atan, 1 / (1 + x * x))
+NZ_UNARY_GRAD(sinh, cosh(x))
+NZ_UNARY_GRAD(cosh, sinh(x))
+NZ_UNARY_GRAD(asinh, 1 / sqrt(1 + x * x))
+NZ_UNARY_GRAD(acosh, 1 / sqrt((x - 1) * (x + 1)))
+NZ_UNARY_GRAD(atanh, 1 / ((1 - x) * (1 + x)))
+NZ_UNARY_GRAD(abs, x > 0 ? 1 : x < 0 ? -1 : 0)
+
+static nz_status grad_neg(const nz_op_ctx *ctx, const nz_op_grad *grad) {
+    const float *dy = nz_grad_from(grad, 0);
+    float *dx = nz_grad_to(ctx, grad, 0);
+    int64_t n = nz_shape_elements(&ctx->in[0]->shape);
+    for (int64_t i = 0; i < n; i++) dx[i] = -dy[i];
+    return NZ_OK;
+}
 
 /* ---- integers too: Abs, Neg, Sign ---- */
 
@@ -125,29 +174,35 @@ static nz_status run_sign(const nz_op_ctx *ctx) {
         .name = label, .versions = vs, .canonical_since = 1, .flags = NZ_OP_UNARY, .types = ts, .lift = nz_lift_plain, \
         .infer = nz_op_infer_unary, .count = nz_op_count_1, .run = fn                                                  \
     }
+#define SMOOTH(label, vs, ts, fn, back, reads)                                                                         \
+    {                                                                                                                  \
+        .name = label, .versions = vs, .canonical_since = 1, .flags = NZ_OP_UNARY, .types = ts, .lift = nz_lift_plain, \
+        .infer = nz_op_infer_unary, .count = nz_op_count_1, .run = fn, .grad = back, .grad_inputs = 1,                 \
+        .grad_reads = reads                                                                                            \
+    }
 
 const nz_op nz_ops_unary[] = {
-    UNARY("Abs", NZ_VERSIONS(1, 6, 13), NZ_TYPES_NUMBER, run_abs),
-    UNARY("Acos", NZ_VERSIONS(7, 22), NZ_TYPES_FLOAT, run_acos),
-    UNARY("Acosh", NZ_VERSIONS(9, 22), NZ_TYPES_FLOAT, run_acosh),
-    UNARY("Asin", NZ_VERSIONS(7, 22), NZ_TYPES_FLOAT, run_asin),
-    UNARY("Asinh", NZ_VERSIONS(9, 22), NZ_TYPES_FLOAT, run_asinh),
-    UNARY("Atan", NZ_VERSIONS(7, 22), NZ_TYPES_FLOAT, run_atan),
-    UNARY("Atanh", NZ_VERSIONS(9, 22), NZ_TYPES_FLOAT, run_atanh),
+    SMOOTH("Abs", NZ_VERSIONS(1, 6, 13), NZ_TYPES_NUMBER, run_abs, grad_abs, NZ_GRAD_READS_IN),
+    SMOOTH("Acos", NZ_VERSIONS(7, 22), NZ_TYPES_FLOAT, run_acos, grad_acos, NZ_GRAD_READS_IN),
+    SMOOTH("Acosh", NZ_VERSIONS(9, 22), NZ_TYPES_FLOAT, run_acosh, grad_acosh, NZ_GRAD_READS_IN),
+    SMOOTH("Asin", NZ_VERSIONS(7, 22), NZ_TYPES_FLOAT, run_asin, grad_asin, NZ_GRAD_READS_IN),
+    SMOOTH("Asinh", NZ_VERSIONS(9, 22), NZ_TYPES_FLOAT, run_asinh, grad_asinh, NZ_GRAD_READS_IN),
+    SMOOTH("Atan", NZ_VERSIONS(7, 22), NZ_TYPES_FLOAT, run_atan, grad_atan, NZ_GRAD_READS_IN),
+    SMOOTH("Atanh", NZ_VERSIONS(9, 22), NZ_TYPES_FLOAT, run_atanh, grad_atanh, NZ_GRAD_READS_IN),
     UNARY("Ceil", NZ_VERSIONS(1, 6, 13), NZ_TYPES_FLOAT, run_ceil),
-    UNARY("Cos", NZ_VERSIONS(7, 22), NZ_TYPES_FLOAT, run_cos),
-    UNARY("Cosh", NZ_VERSIONS(9, 22), NZ_TYPES_FLOAT, run_cosh),
-    UNARY("Erf", NZ_VERSIONS(9, 13), NZ_TYPES_FLOAT, run_erf),
-    UNARY("Exp", NZ_VERSIONS(1, 6, 13), NZ_TYPES_FLOAT, run_exp),
+    SMOOTH("Cos", NZ_VERSIONS(7, 22), NZ_TYPES_FLOAT, run_cos, grad_cos, NZ_GRAD_READS_IN),
+    SMOOTH("Cosh", NZ_VERSIONS(9, 22), NZ_TYPES_FLOAT, run_cosh, grad_cosh, NZ_GRAD_READS_IN),
+    SMOOTH("Erf", NZ_VERSIONS(9, 13), NZ_TYPES_FLOAT, run_erf, grad_erf, NZ_GRAD_READS_IN),
+    SMOOTH("Exp", NZ_VERSIONS(1, 6, 13), NZ_TYPES_FLOAT, run_exp, grad_exp, NZ_GRAD_READS_OUT),
     UNARY("Floor", NZ_VERSIONS(1, 6, 13), NZ_TYPES_FLOAT, run_floor),
-    UNARY("Log", NZ_VERSIONS(1, 6, 13), NZ_TYPES_FLOAT, run_log),
-    UNARY("Neg", NZ_VERSIONS(1, 6, 13), TYPES_SIGNED, run_neg),
-    UNARY("Reciprocal", NZ_VERSIONS(1, 6, 13), NZ_TYPES_FLOAT, run_reciprocal),
+    SMOOTH("Log", NZ_VERSIONS(1, 6, 13), NZ_TYPES_FLOAT, run_log, grad_log, NZ_GRAD_READS_IN),
+    SMOOTH("Neg", NZ_VERSIONS(1, 6, 13), TYPES_SIGNED, run_neg, grad_neg, 0),
+    SMOOTH("Reciprocal", NZ_VERSIONS(1, 6, 13), NZ_TYPES_FLOAT, run_reciprocal, grad_reciprocal, NZ_GRAD_READS_OUT),
     UNARY("Round", NZ_VERSIONS(11, 22), NZ_TYPES_FLOAT, run_round),
     UNARY("Sign", NZ_VERSIONS(9, 13), NZ_TYPES_NUMBER, run_sign),
-    UNARY("Sin", NZ_VERSIONS(7, 22), NZ_TYPES_FLOAT, run_sin),
-    UNARY("Sinh", NZ_VERSIONS(9, 22), NZ_TYPES_FLOAT, run_sinh),
-    UNARY("Sqrt", NZ_VERSIONS(1, 6, 13), NZ_TYPES_FLOAT, run_sqrt),
-    UNARY("Tan", NZ_VERSIONS(7, 22), NZ_TYPES_FLOAT, run_tan),
+    SMOOTH("Sin", NZ_VERSIONS(7, 22), NZ_TYPES_FLOAT, run_sin, grad_sin, NZ_GRAD_READS_IN),
+    SMOOTH("Sinh", NZ_VERSIONS(9, 22), NZ_TYPES_FLOAT, run_sinh, grad_sinh, NZ_GRAD_READS_IN),
+    SMOOTH("Sqrt", NZ_VERSIONS(1, 6, 13), NZ_TYPES_FLOAT, run_sqrt, grad_sqrt, NZ_GRAD_READS_OUT),
+    SMOOTH("Tan", NZ_VERSIONS(7, 22), NZ_TYPES_FLOAT, run_tan, grad_tan, NZ_GRAD_READS_OUT),
     {0},
 };

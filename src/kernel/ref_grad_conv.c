@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Gradient of a convolution by its weights: each is a sum of products of two rows, over all rows of all images. */
+#include <string.h>
+
+#include "core/threads.h"
+#include "kernel/ref_grad.h"
+
+enum { BLOCK = 4, LANES = 8 }; /* output channels that share a row of x; running sums of a row */
+
+nz_ref_conv nz_ref_conv_turn(const nz_ref_conv *conv) {
+    nz_ref_conv turned = *conv;
+    turned.in_channels = conv->out_channels;
+    turned.out_channels = conv->in_channels;
+    memcpy(turned.window.in, conv->window.out, sizeof turned.window.in);
+    memcpy(turned.window.out, conv->window.in, sizeof turned.window.out);
+    return turned;
+}
+
+typedef struct weights_job {
+    const nz_ref_conv *conv;
+    nz_window window; /* conv's; a pointwise one sees a plane as one row */
+    const float *x, *dy;
+    float *dw;
+} weights_job;
+
+static nz_window flatten_pointwise(const nz_window *window) {
+    nz_window s = *window;
+    for (int i = 0; i < 3; i++)
+        if (s.kernel[i] != 1 || s.stride[i] != 1 || s.begin[i] != 0 || s.in[i] != s.out[i]) return s;
+    s.in[2] = s.out[2] = s.in[0] * s.in[1] * s.in[2];
+    s.in[0] = s.out[0] = s.in[1] = s.out[1] = 1;
+    return s;
+}
+
+/* Output positions [from, to) whose tap lies inside the image; `offset` is where the tap of position 0 lies. */
+static void inside(int64_t offset, int64_t stride, int64_t in, int64_t out, int64_t *from, int64_t *to) {
+    int64_t last = in - 1 - offset;
+    *from = offset >= 0 ? 0 : (-offset + stride - 1) / stride;
+    *to = last < 0 ? 0 : last / stride + 1;
+    if (*to > out) *to = out;
+}
+
+/* sums[l] += dy[l * plane ...] . x over n positions, x `stride` apart. */
+static void dot_rows(const float *x, int64_t stride, const float *dy, int64_t plane, int64_t lanes, int64_t n,
+                     double sums[BLOCK]) {
+    for (int64_t l = 0; l < lanes; l++, dy += plane) {
+        float run[LANES] = {0}, rest = 0;
+        int64_t i = 0;
+        if (stride == 1)
+            for (; i + LANES <= n; i += LANES)
+                for (int j = 0; j < LANES; j++) run[j] += x[i + j] * dy[i + j];
+        else
+            for (; i + LANES <= n; i += LANES)
+                for (int j = 0; j < LANES; j++) run[j] += x[(i + j) * stride] * dy[i + j];
+        for (; i < n; i++) rest += x[i * stride] * dy[i];
+        for (int j = 0; j < LANES; j++) rest += run[j];
+        sums[l] += (double)rest;
+    }
+}
+
+/* One tap (kd, kh, kw) of `lanes` output channels from `o` on and the input channel `c`. */
+static void weights_tap(const weights_job *job, int64_t o, int64_t lanes, int64_t c, const int64_t tap[3],
+                        double sums[BLOCK]) {
+    const nz_ref_conv *conv = job->conv;
+    const nz_window *s = &job->window;
+    int64_t in_plane = s->in[0] * s->in[1] * s->in[2], out_plane = s->out[0] * s->out[1] * s->out[2];
+    int64_t from[3], to[3], offset[3];
+    for (int axis = 0; axis < 3; axis++) {
+        offset[axis] = tap[axis] * s->dilation[axis] - s->begin[axis];
+        inside(offset[axis], s->stride[axis], s->in[axis], s->out[axis], &from[axis], &to[axis]);
+    }
+    if (from[2] >= to[2]) return;
+    for (int64_t n = 0; n < conv->batch; n++) {
+        const float *x = job->x + (n * conv->in_channels + c) * in_plane;
+        const float *dy = job->dy + (n * conv->out_channels + o) * out_plane;
+        for (int64_t d = from[0]; d < to[0]; d++)
+            for (int64_t h = from[1]; h < to[1]; h++) {
+                int64_t row = (d * s->stride[0] + offset[0]) * s->in[1] + h * s->stride[1] + offset[1];
+                dot_rows(x + row * s->in[2] + from[2] * s->stride[2] + offset[2], s->stride[2],
+                         dy + (d * s->out[1] + h) * s->out[2] + from[2], out_plane, lanes, to[2] - from[2], sums);
+            }
+    }
+}
+
+static void weights_part(void *argument, size_t begin, size_t end) {
+    const weights_job *job = argument;
+    const nz_ref_conv *conv = job->conv;
+    const nz_window *s = &job->window;
+    int64_t group_in = conv->in_channels / conv->groups, group_out = conv->out_channels / conv->groups;
+    int64_t blocks = (group_out + BLOCK - 1) / BLOCK, taps = s->kernel[0] * s->kernel[1] * s->kernel[2];
+    for (size_t task = begin; task < end; task++) {
+        int64_t c = (int64_t)task % group_in, block = (int64_t)task / group_in % blocks,
+                group = (int64_t)task / group_in / blocks;
+        int64_t o = group * group_out + block * BLOCK, left = group_out - block * BLOCK;
+        int64_t lanes = left < BLOCK ? left : BLOCK;
+        for (int64_t k = 0; k < taps; k++) {
+            int64_t tap[3] = {k / s->kernel[2] / s->kernel[1], k / s->kernel[2] % s->kernel[1], k % s->kernel[2]};
+            double sums[BLOCK] = {0};
+            weights_tap(job, o, lanes, group * group_in + c, tap, sums);
+            for (int64_t l = 0; l < lanes; l++) job->dw[((o + l) * group_in + c) * taps + k] = (float)sums[l];
+        }
+    }
+}
+
+void nz_ref_conv_weights_f32(const nz_ref_conv *conv, const float *x, const float *dy, float *dw) {
+    weights_job job = {conv, flatten_pointwise(&conv->window), x, dy, dw};
+    int64_t group_in = conv->in_channels / conv->groups, group_out = conv->out_channels / conv->groups;
+    nz_parallel((size_t)(conv->groups * ((group_out + BLOCK - 1) / BLOCK) * group_in), 1, weights_part, &job);
+}
+
+typedef struct sums_job {
+    int64_t batch, channels, plane;
+    const float *x;
+    float *sums;
+} sums_job;
+
+static void sums_part(void *argument, size_t begin, size_t end) {
+    const sums_job *job = argument;
+    for (size_t c = begin; c < end; c++) {
+        double sum = 0;
+        for (int64_t n = 0; n < job->batch; n++) {
+            const float *x = job->x + (n * job->channels + (int64_t)c) * job->plane;
+            for (int64_t i = 0; i < job->plane; i++) sum += (double)x[i];
+        }
+        job->sums[c] = (float)sum;
+    }
+}
+
+void nz_ref_channel_sums(int64_t batch, int64_t channels, int64_t plane, const float *x, float *sums) {
+    sums_job job = {batch, channels, plane, x, sums};
+    nz_parallel((size_t)channels, 1, sums_part, &job);
+}
