@@ -27,17 +27,20 @@ typedef struct nz_train_options {
     long long batch, seed, threads;           /**< threads 0: all the process may use */
     int optimizer, schedule, loss, precision; /**< nz_optimizer, nz_schedule, nz_loss; 0 f32, 1 bf16 */
     double lr, lr_final, momentum, weight_decay, warmup, gamma, clip_norm, label_smoothing; /**< warmup in epochs */
-    double beta1, beta2, epsilon;                                                           /**< AdamW */
+    double momentum_low;          /**< at onecycle's peak; 0: momentum stays */
+    double beta1, beta2, epsilon; /**< AdamW */
     bool nesterov;
-    char *milestones;          /**< epochs joined by '+' */
-    char *augment;             /**< "crop=4+flip=1": keys of nz_augment_read joined by '+'; NULL or "": none */
+    char *milestones; /**< epochs joined by '+' */
+    char *augment;    /**< "crop=4+flip=1": keys of nz_augment_read joined by '+'; NULL, "" or "none": none; "auto" */
     double checkpoint_minutes; /**< between checkpoints within an epoch; there is one at every epoch's end too */
     long long evaluate_every;  /**< epochs between evaluations on `test`; the last epoch always has one */
 } nz_train_options;
 
-/** The defaults, then the pairs of `text` ("epochs=15,lr=0.1"; NULL or "": none). Release with nz_train_options_done.
- * NZ_E_ARG names the key and what would be accepted. */
+/** The defaults, then the pairs of `text` ("epochs=15,lr=0.1"; NULL or "": none). What a default leaves to the other options
+ * (lr=0, warmup=-1) is settled. Release with nz_train_options_done. NZ_E_ARG names the key and what would be accepted. */
 NZ_API NZ_CHECKED nz_status nz_train_options_read(nz_train_options *ret_options, const char *text);
+/** All options as text that nz_train_options_read takes: what metadata netzip.train holds. Owned: free(). */
+NZ_API NZ_CHECKED nz_status nz_train_options_text(char **ret_text, const nz_train_options *options);
 /** Releases the texts. */
 NZ_API void nz_train_options_done(nz_train_options *options);
 /** Key `i` with its default and one line of help, NULL past the end. Static. */
@@ -65,6 +68,7 @@ typedef struct nz_train_files {
     const char *checkpoint; /**< NumPy archive, written whole; removed when training is done. NULL: none */
     const char *history;    /**< CSV of the epochs, rewritten at each epoch's end. NULL: none */
     bool resume; /**< go on from `checkpoint` where it is there and belongs to the same run (model, data, options) */
+    bool keep;   /**< the caller removes the checkpoint, once it has stored the model */
 } nz_train_files;
 
 /**

@@ -50,6 +50,10 @@ NZ_CHECKED nz_status nz_train_loop(nz_graph **ret_graph, nz_train_report *ret_re
 /** The option table behind nz_train_options, for those who embed it (METHOD keys, experiment files). Static. */
 const nz_option *nz_train_option_table(size_t *ret_count);
 
+/** Fills in what the defaults leave to other options, and checks the texts. NZ_E_ARG. For those who fill nz_train_options by
+ * the table without nz_train_options_read. */
+NZ_CHECKED nz_status nz_train_options_settle(nz_train_options *options);
+
 /** Mean loss over `count` rows of logits [count, classes] and its gradient (may be NULL): cross-entropy with label smoothing
  * by log-sum-exp. @source C. Szegedy et al., Rethinking the Inception Architecture, 2015, section 7 (smoothing). */
 double nz_loss_cross_entropy(const float *logits, const int32_t *labels, size_t count, size_t classes, double smoothing,
