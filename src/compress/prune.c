@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "compress/method.h"
-#include "compress/weights.h"
+#include "compress/pool.h"
 #include "core/error.h"
 #include "core/progress.h"
 #include "core/random.h"
@@ -51,96 +51,7 @@ static const nz_option prune_table[] = {
      .help = "of the random choice"},
 };
 
-/* Positions of all weights in one row, tensor after tensor: what "global" means. */
-typedef struct pool {
-    nz_tensor *tensors; /* private copies */
-    size_t count;
-    uint64_t total, zeros;
-} pool;
-
-static void pool_done(pool *p) {
-    for (size_t i = 0; i < p->count; i++) nz_tensor_done(&p->tensors[i]);
-    free(p->tensors);
-}
-
-static nz_status pool_init(pool *p, const nz_graph *graph, const nz_weight_list *list) {
-    NZ_TRY(nz_alloc(&p->tensors, list->count, sizeof *p->tensors));
-    for (size_t i = 0; i < list->count; i++) {
-        const nz_tensor *source = &graph->values[list->items[i].value].constant;
-        nz_tensor *copy = &p->tensors[i];
-        NZ_TRY(nz_tensor_init(copy, source->dtype, &source->shape));
-        p->count++;
-        memcpy(copy->data, source->data, copy->bytes);
-        int64_t n = nz_shape_elements(&copy->shape);
-        for (int64_t k = 0; k < n; k++) p->zeros += nz_tensor_real(copy, k) == 0;
-        p->total += (uint64_t)n;
-    }
-    return NZ_OK;
-}
-
-/* A magnitude whose order as an integer is its order as a number; NaN comes last, so that it is never taken for small. */
-static uint32_t magnitude_bits(const nz_tensor *t, int64_t k) {
-    float m = (float)fabs(nz_tensor_real(t, k));
-    uint32_t bits;
-    memcpy(&bits, &m, sizeof bits);
-    return bits & 0x7fffffffu;
-}
-
-/* Finds the bits of the k-th smallest magnitude (k from 0) and how many are smaller, by two passes over 16-bit halves:
- * exact, and in memory that does not grow with the model. */
-static nz_status find_threshold(uint32_t *ret_bits, uint64_t *ret_below, const pool *p, uint64_t k) {
-    NZ_AUTO_FREE uint64_t *histogram = NULL;
-    NZ_TRY(nz_alloc(&histogram, 65536, sizeof *histogram));
-    uint32_t high = 0, low = 0;
-    uint64_t below = 0;
-    for (size_t i = 0; i < p->count; i++)
-        for (int64_t j = 0, n = nz_shape_elements(&p->tensors[i].shape); j < n; j++)
-            histogram[magnitude_bits(&p->tensors[i], j) >> 16]++;
-    while (below + histogram[high] <= k) below += histogram[high++];
-    memset(histogram, 0, 65536 * sizeof *histogram);
-    for (size_t i = 0; i < p->count; i++)
-        for (int64_t j = 0, n = nz_shape_elements(&p->tensors[i].shape); j < n; j++) {
-            uint32_t bits = magnitude_bits(&p->tensors[i], j);
-            if (bits >> 16 == high) histogram[bits & 0xffff]++;
-        }
-    while (below + histogram[low] <= k) below += histogram[low++];
-    *ret_bits = high << 16 | low;
-    *ret_below = below;
-    return NZ_OK;
-}
-
-/* Zeroes the `wanted` smallest; of equals, those that come first. */
-static nz_status zero_smallest(pool *p, uint64_t wanted) {
-    if (wanted == 0) return NZ_OK;
-    uint32_t threshold = 0;
-    uint64_t below = 0;
-    NZ_TRY(find_threshold(&threshold, &below, p, wanted - 1));
-    uint64_t equals = wanted - below;
-    for (size_t i = 0; i < p->count; i++)
-        for (int64_t j = 0, n = nz_shape_elements(&p->tensors[i].shape); j < n; j++) {
-            uint32_t bits = magnitude_bits(&p->tensors[i], j);
-            if (bits < threshold || (bits == threshold && equals > 0 && equals--))
-                nz_tensor_set_real(&p->tensors[i], j, 0);
-        }
-    return NZ_OK;
-}
-
-/* Zeroes weights drawn without replacement from those that are not zero, until `wanted` are (selection sampling). */
-static void zero_random(pool *p, uint64_t wanted, uint64_t seed) {
-    nz_random random;
-    nz_random_init(&random, seed, 0);
-    uint64_t left = p->total - p->zeros, needed = wanted > p->zeros ? wanted - p->zeros : 0;
-    for (size_t i = 0; i < p->count; i++)
-        for (int64_t j = 0, n = nz_shape_elements(&p->tensors[i].shape); j < n && needed > 0; j++) {
-            if (nz_tensor_real(&p->tensors[i], j) == 0) continue;
-            if (nz_random_below(&random, left--) < needed) {
-                nz_tensor_set_real(&p->tensors[i], j, 0);
-                needed--;
-            }
-        }
-}
-
-static nz_status put_back(nz_graph *graph, nz_compress_report *report, pool *p, const nz_weight_list *list,
+static nz_status put_back(nz_graph *graph, nz_compress_report *report, nz_pool *p, const nz_weight_list *list,
                           uint64_t *ret_zeros) {
     uint64_t all = 0;
     for (size_t i = 0; i < list->count; i++) {
@@ -160,19 +71,19 @@ static nz_status put_back(nz_graph *graph, nz_compress_report *report, pool *p, 
 static nz_status prune(nz_graph **ret_graph, nz_compress_report *report, const nz_method_input *input,
                        const prune_options *o, bool random) {
     NZ_AUTO_GRAPH nz_graph *graph = NULL;
-    NZ_AUTO(pool_done) pool p = {0};
+    NZ_AUTO(nz_pool_done) nz_pool p = {0};
     NZ_AUTO(nz_weight_list_done) nz_weight_list list = {0};
     NZ_TRY(nz_pass_fold(&graph, input->graph));
     NZ_TRY(nz_weights_list(&list, graph, o->linear, o->exclude));
     if (list.count == 0)
         return nz_fail(NZ_E_UNSUPPORTED, "method gup: the model has no float weights of %s to prune",
                        o->linear ? "convolutions or linear layers" : "convolutions (linear=1 takes linear layers too)");
-    NZ_TRY(pool_init(&p, graph, &list));
-    uint64_t wanted = (uint64_t)nearbyint(o->sparsity * (double)p.total), zeros = 0;
+    NZ_TRY(nz_pool_init(&p, graph, &list));
+    uint64_t wanted = nz_pool_share(&p, o->sparsity), zeros = 0;
     if (random)
-        zero_random(&p, wanted, (uint64_t)o->seed);
+        nz_pool_zero_random(&p, wanted, (uint64_t)o->seed);
     else
-        NZ_TRY(zero_smallest(&p, wanted));
+        NZ_TRY(nz_pool_zero_smallest(&p, wanted));
     NZ_TRY(put_back(graph, report, &p, &list, &zeros));
     NZ_TRY(nz_format(&report->summary,
                      "%llu of %llu weights in %zu layers are zero (%.2f%%). The file is no smaller and dense kernels "
