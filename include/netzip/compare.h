@@ -16,12 +16,23 @@
 extern "C" {
 #endif
 
+/** What is known of a model beside its file: experiments compare the same method under several seeds. Strings are borrowed. */
+typedef struct nz_compare_model {
+    const char *name; /**< exactly so, also where other models have it with other seeds; NULL: as `models` says */
+    const char
+        *error; /**< set: it could not be made, and counts as failed with this reason; its file is not looked at */
+    const char *method; /**< with `error`: how it should have been made; may be NULL */
+    long long seed;     /**< what it was made with, part of its variants' identity; -1: none */
+    size_t baseline;    /**< index of the model it is compared with; SIZE_MAX: the baseline of all */
+} nz_compare_model;
+
 typedef struct nz_compare_options {
     const char *const *models; /**< [NAME=]PATH each; the first is the baseline unless `baseline` names another */
     size_t model_count;
-    const char *data;            /**< DATA text; NULL: accuracy is unavailable, timing uses random input */
-    const char *metrics;         /**< ids, categories or "all", by commas; NULL: the default ones */
-    const char *const *runtimes; /**< NULL: native */
+    const nz_compare_model *details; /**< [model_count], or NULL */
+    const char *data;                /**< DATA text; NULL: accuracy is unavailable, timing uses random input */
+    const char *metrics;             /**< ids, categories or "all", by commas; NULL: the default ones */
+    const char *const *runtimes;     /**< NULL: native */
     size_t runtime_count;
     const int *threads; /**< NULL: 1 */
     size_t thread_count;

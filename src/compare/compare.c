@@ -120,7 +120,7 @@ static nz_status check_condition(nz_compare_result *result, const nz_run *run, c
     if (!run->options->fail_if) return NZ_OK;
     for (size_t v = 0; v < run->variant_count && !result->condition_held; v++) {
         size_t term;
-        if (run->variants[v].entry == run->baseline && run->entry_count > 1) continue;
+        if (nz_run_baseline_of(run, v) == v && run->entry_count > 1) continue;
         row_of r = {run, cells + v * run->metric_count, cells + nz_run_baseline_of(run, v) * run->metric_count};
         if (!nz_condition_holds(&run->condition, get_quantity, &r, &term)) continue;
         result->condition_held = true;

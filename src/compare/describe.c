@@ -31,6 +31,7 @@ static nz_status entry_fail(nz_entry *entry) { return nz_strdup(&entry->error, n
 static nz_status describe_entry(nz_run *run, size_t index) {
     nz_entry *entry = &run->entries[index];
     NZ_AUTO_FREE char *samples = NULL, *label = NULL;
+    if (entry->error) return NZ_OK; /* it was never made */
     if (nz_sha256_file(entry->sha256, entry->path) != NZ_OK) return entry_fail(entry);
     NZ_TRY(nz_format(&samples, "%s/model%zu.samples", run->work, index));
     NZ_TRY(nz_format(&label, "%s: read", entry->name));

@@ -28,24 +28,36 @@ static nz_status split_name(char **ret_name, const char **ret_path, const char *
     return nz_format(ret_name, "%.*s", (int)length, text);
 }
 
-static nz_status plan_entries(nz_run *run) {
-    const nz_compare_options *o = run->options;
-    if (!o->model_count) return nz_fail(NZ_E_ARG, "compare: no model is named");
-    NZ_TRY(nz_alloc(&run->entries, o->model_count, sizeof *run->entries));
-    for (size_t i = 0; i < o->model_count; i++) {
-        NZ_AUTO_FREE char *stem = NULL;
-        const char *path;
-        NZ_TRY(split_name(&stem, &path, o->models[i]));
-        NZ_AUTO_FREE char *name = NULL;
-        NZ_TRY(nz_strdup(&name, stem));
-        for (int n = 2; name_taken(run, name); n++) {
-            free(NZ_STEAL(name));
-            NZ_TRY(nz_format(&name, "%s-%d", stem, n));
-        }
-        nz_entry *entry = &run->entries[run->entry_count++];
-        entry->name = NZ_STEAL(name);
-        NZ_TRY(nz_strdup(&entry->path, path));
+/* A model of an experiment: its name is given, and may be that of others with other seeds. */
+static nz_status plan_detailed(nz_run *run, const char *path, const nz_compare_model *details) {
+    nz_entry *entry = &run->entries[run->entry_count++];
+    NZ_TRY(nz_strdup(&entry->name, details->name));
+    NZ_TRY(nz_strdup(&entry->path, path));
+    if (details->error) NZ_TRY(nz_strdup(&entry->error, details->error));
+    entry->method = details->method;
+    entry->seed = details->seed;
+    if (details->baseline != SIZE_MAX && details->baseline >= run->options->model_count)
+        return nz_fail(NZ_E_ARG, "compare: model %zu is no baseline for '%s'", details->baseline, details->name);
+    return NZ_OK;
+}
+
+static nz_status plan_entry(nz_run *run, const char *text) {
+    NZ_AUTO_FREE char *stem = NULL, *name = NULL;
+    const char *path;
+    NZ_TRY(split_name(&stem, &path, text));
+    NZ_TRY(nz_strdup(&name, stem));
+    for (int n = 2; name_taken(run, name); n++) {
+        free(NZ_STEAL(name));
+        NZ_TRY(nz_format(&name, "%s-%d", stem, n));
     }
+    nz_entry *entry = &run->entries[run->entry_count++];
+    entry->name = NZ_STEAL(name);
+    entry->seed = -1;
+    return nz_strdup(&entry->path, path);
+}
+
+static nz_status plan_baseline(nz_run *run) {
+    const nz_compare_options *o = run->options;
     if (!o->baseline) return NZ_OK;
     for (size_t i = 0; i < run->entry_count; i++)
         if (strcmp(run->entries[i].name, o->baseline) == 0) {
@@ -54,6 +66,22 @@ static nz_status plan_entries(nz_run *run) {
         }
     return nz_fail(NZ_E_ARG, "compare: --baseline '%s' is none of the models (the first is '%s')", o->baseline,
                    run->entries[0].name);
+}
+
+static nz_status plan_entries(nz_run *run) {
+    const nz_compare_options *o = run->options;
+    if (!o->model_count) return nz_fail(NZ_E_ARG, "compare: no model is named");
+    NZ_TRY(nz_alloc(&run->entries, o->model_count, sizeof *run->entries));
+    for (size_t i = 0; i < o->model_count; i++) {
+        const nz_compare_model *details = o->details ? &o->details[i] : NULL;
+        NZ_TRY(details && details->name ? plan_detailed(run, o->models[i], details) : plan_entry(run, o->models[i]));
+    }
+    NZ_TRY(plan_baseline(run));
+    for (size_t i = 0; i < o->model_count; i++) {
+        size_t own = o->details ? o->details[i].baseline : SIZE_MAX;
+        run->entries[i].baseline = own == SIZE_MAX ? run->baseline : own;
+    }
+    return NZ_OK;
 }
 
 static nz_status find_runtime(const char **ret_version, const char *name) {
@@ -80,7 +108,9 @@ static nz_status add_variant(nz_run *run, size_t entry, const char *runtime, int
     NZ_TRY(find_runtime(&v->runtime_version, runtime));
     if (threads < 1 || threads > 1024) return nz_fail(NZ_E_ARG, "compare: --threads %d is outside 1 to 1024", threads);
     if (batch < 1 || batch > 65536) return nz_fail(NZ_E_ARG, "compare: --batch %d is outside 1 to 65536", batch);
-    NZ_TRY(nz_format(&v->id, "%s/%s/t%d/b%d", run->entries[entry].name, runtime, threads, batch));
+    char seed[32] = "";
+    if (run->entries[entry].seed >= 0) snprintf(seed, sizeof seed, "/s%lld", run->entries[entry].seed);
+    NZ_TRY(nz_format(&v->id, "%s/%s/t%d/b%d%s", run->entries[entry].name, runtime, threads, batch, seed));
     run->variant_count++;
     v->raw = json_object();
     return v->raw ? NZ_OK : nz_fail(NZ_E_MEMORY, "out of memory: a variant");
@@ -114,8 +144,8 @@ size_t nz_run_baseline_of(const nz_run *run, size_t v) {
     const nz_variant *mine = &run->variants[v];
     for (size_t i = 0; i < run->variant_count; i++) {
         const nz_variant *other = &run->variants[i];
-        if (other->entry == run->baseline && other->threads == mine->threads && other->batch == mine->batch &&
-            strcmp(other->runtime, mine->runtime) == 0)
+        if (other->entry == run->entries[mine->entry].baseline && other->threads == mine->threads &&
+            other->batch == mine->batch && strcmp(other->runtime, mine->runtime) == 0)
             return i;
     }
     return v;

@@ -27,9 +27,11 @@ static json_t *list_of(const char *const *items, size_t count) {
 
 static json_t *variant_json(const nz_run *run, const nz_variant *v) {
     const char *compute = nz_text_at(json_object_get(v->raw, "load"), "compute");
+    long long own = entry_of(run, v)->seed;
     return json_pack("{s:s,s:o,s:i,s:i,s:o,s:I,s:o}", "runtime", v->runtime, "runtime_version",
                      nz_json_string(v->runtime_version), "threads", v->threads, "batch", v->batch, "host",
-                     nz_json_string(run->hardware.hostname), "seed", (json_int_t)run->options->seed, "compute",
+                     nz_json_string(run->hardware.hostname), "seed",
+                     own >= 0 ? (json_int_t)own : (json_int_t)run->options->seed, "compute",
                      *compute ? nz_json_string(compute) : json_null());
 }
 
@@ -173,8 +175,8 @@ static json_t *model_json(const nz_run *run, size_t v, const nz_cell *cells) {
                              "variant", variant_json(run, variant), "status", variant->error ? "failed" : "ok");
     if (!json) return NULL;
     if (variant->error) json_object_set_new(json, "error", nz_json_string(variant->error));
-    if (*meta_of(entry, "netzip.method"))
-        json_object_set_new(json, "method", nz_json_string(meta_of(entry, "netzip.method")));
+    const char *method = entry->method ? entry->method : meta_of(entry, "netzip.method");
+    if (*method) json_object_set_new(json, "method", nz_json_string(method));
     json_object_set_new(json, "counting", json_string("netzip")); /* whose convention for operations */
     json_object_set_new(json, "metrics", metrics_json(run, row, run->variants[base].id));
     json_object_set_new(json, "ratios", nz_ratios_json(&combined, &run->combine));
@@ -210,6 +212,8 @@ nz_status nz_results_json(json_t **ret_json, const nz_run *run, const nz_cell *c
                   list_of(o->command, o->command_count), "seed", (json_int_t)o->seed, "version", NZ_VERSION, "host",
                   host_json(run), "data", data, "warnings", json_incref(run->warnings), "models", models);
     if (!json) return nz_fail(NZ_E_MEMORY, "out of memory: the results");
+    json_t *groups = nz_groups_json(json_object_get(json, "models"));
+    if (!json_is_null(groups)) json_object_set_new(json, "groups", groups);
     *ret_json = json;
     return NZ_OK;
 }

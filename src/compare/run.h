@@ -13,9 +13,12 @@
 typedef struct nz_entry {
     char *name, *path;
     char sha256[65];
-    json_t *describe; /**< the worker's answer; NULL where the model could not be read */
-    char *error;      /**< why not */
-    char *samples;    /**< file of samples for timing; NULL: none */
+    json_t *describe;   /**< the worker's answer; NULL where the model could not be read */
+    char *error;        /**< why not */
+    char *samples;      /**< file of samples for timing; NULL: none */
+    const char *method; /**< of a model that could not be made; NULL: its file says */
+    long long seed;     /**< -1: none of its own */
+    size_t baseline;    /**< entry that it is compared with */
 } nz_entry;
 
 /** A model under one runtime, thread count and batch: a row of the results. */
@@ -94,6 +97,10 @@ NZ_CHECKED nz_status nz_results_json(json_t **ret_json, const nz_run *run, const
 NZ_CHECKED nz_status nz_manifest_json(json_t **ret_json, const nz_run *run);
 json_t *nz_hardware_json(const nz_hardware *hardware); /**< host.c */
 json_t *nz_libraries_json(void);                       /**< host.c */
+
+/** groups.c: mean and standard deviation over models that differ in their seed alone; null where there are none. `models` is
+ * the array of the results. NULL where memory is short. */
+json_t *nz_groups_json(const json_t *models);
 
 /** The baseline's variant that has the same runtime, threads and batch as variant v. */
 size_t nz_run_baseline_of(const nz_run *run, size_t v);
