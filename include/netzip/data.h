@@ -54,6 +54,13 @@ NZ_API bool nz_data_at_hand(const nz_dataset *data);
 /** 64 hex digits over the list of samples, labels and sizes (not over all pixels), to recognise the same data set. */
 NZ_API const char *nz_data_fingerprint(const nz_dataset *data);
 
+/**
+ * Keeps decoded and drawn images in memory as they are read, up to `bytes` of pixels, so that reading them again costs
+ * nearly nothing: for those who read a set many times. Values stay the same. Call it before other threads read. Nothing
+ * happens where samples are at hand already. NZ_E_MEMORY.
+ */
+NZ_API NZ_CHECKED nz_status nz_data_keep(nz_dataset *data, size_t bytes);
+
 /** The label of sample `i` without reading its image; -1 where unlabelled. */
 NZ_API int32_t nz_data_label(const nz_dataset *data, size_t i);
 /** Sample `i` into out[elements of nz_data_shape] and its label (-1 unlabelled). Thread-safe. A broken sample: its status and message. */
@@ -91,11 +98,14 @@ NZ_API NZ_CHECKED nz_status nz_loader_open(nz_loader **ret_loader, const nz_data
 typedef struct nz_augment {
     int crop_padding; /**< pixels of black around the image before a random crop of its own size; 0: none */
     bool flip;        /**< left and right exchanged in half of the cases */
-    int resized_crop; /**< 1: a random part of 8% to 100% of the area and 3:4 to 4:3, resized to the image's size */
+    int resized_crop; /**< 1: a random part of 8% to 100% of the area and 3:4 to 4:3, resized to the samples' size, in place
+                         of the preprocessing's resizing, cropping and letterbox */
     uint64_t seed, epoch;
 } nz_augment;
 /** Reads "crop=4+flip=1+resized=1" (NULL or "": nothing). NZ_E_ARG names the key. */
 NZ_API NZ_CHECKED nz_status nz_augment_read(nz_augment *ret_augment, const char *text);
+/** The keys' table, for help and documentation: name and one line; NULL past the end. Static. */
+NZ_API const char *nz_augment_key(size_t i, const char **ret_help);
 /** nz_data_get of the augmented sample. Thread-safe. NZ_E_UNSUPPORTED for data that are no images. */
 NZ_API NZ_CHECKED nz_status nz_data_get_augmented(const nz_dataset *data, size_t i, const nz_augment *augment,
                                                   float *out, int32_t *ret_label);

@@ -3,7 +3,6 @@
 #include "netzip/data.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,25 +11,11 @@
 #include "core/memory.h"
 #include "core/random.h"
 #include "core/text.h"
-#include "data/preprocess.h"
-#include "data/source.h"
+#include "data/dataset.h"
 
 static const nz_source_kind *const kinds[] = {
     &nz_source_idx,  &nz_source_cifar10, &nz_source_cifar100,  &nz_source_imagefolder,
     &nz_source_list, &nz_source_npz,     &nz_source_synthetic,
-};
-
-struct nz_dataset {
-    nz_source source;
-    nz_preprocess preprocess;
-    size_t count;
-    size_t *order; /* sample -> the source's; NULL: offset + i */
-    size_t offset;
-    int channels;   /* after color= */
-    float *table;   /* [channels * 256] */
-    nz_shape shape; /* of one sample */
-    char *description, *preprocess_text;
-    char fingerprint[65];
 };
 
 const char *nz_data_kind(size_t i, const char **ret_help) {
@@ -41,6 +26,7 @@ const char *nz_data_kind(size_t i, const char **ret_help) {
 
 void nz_data_free(nz_dataset *d) {
     if (!d) return;
+    nz_keep_free(d->keep);
     if (d->source.kind) d->source.kind->close(&d->source);
     for (size_t c = 0; d->source.class_names && c < d->source.classes; c++) free(d->source.class_names[c]);
     free(d->source.class_names);
@@ -105,8 +91,6 @@ static nz_status choose_range(nz_dataset *d, const nz_data_options *options, con
     return NZ_OK;
 }
 
-static size_t source_index(const nz_dataset *d, size_t i) { return d->order ? d->order[i] : d->offset + i; }
-
 /* An extent that preprocessing leaves open is the model's, to be checked sample by sample. */
 static nz_status settle_shape(nz_dataset *d, const int64_t chw[3], const char *what) {
     int width = -1, height = -1;
@@ -168,7 +152,7 @@ static nz_status take_fingerprint(nz_dataset *d) {
         nz_text_appendf(&text, " from %zu%s\n", d->offset, d->order ? " shuffled" : "");
     }
     for (size_t i = 0; i < d->count && text.status == NZ_OK && d->source.kind->identify; i++) {
-        size_t at = source_index(d, i);
+        size_t at = nz_data_source_index(d, i);
         d->source.kind->identify(&d->source, at, &text);
         nz_text_appendf(&text, " %" PRId32 "\n", d->source.kind->label(&d->source, at));
     }
@@ -230,70 +214,4 @@ nz_status nz_data_open_as(nz_dataset **ret_data, const char *text, const char *p
 nz_status nz_data_open(nz_dataset **ret_data, const char *spec, const char *preprocess, nz_data_use use,
                        const int64_t chw[3]) {
     return nz_data_open_as(ret_data, spec, preprocess, use, chw, false);
-}
-
-enum { NAME_BYTES = 512 };
-
-/* What messages call a sample: its file, or the set and its number. */
-static const char *sample_name(const nz_dataset *d, size_t at, char buffer[NAME_BYTES]) {
-    if (d->source.kind->path) return d->source.kind->path(&d->source, at);
-    snprintf(buffer, NAME_BYTES, "%s: sample %zu", d->source.kind->name, at);
-    return buffer;
-}
-
-static nz_status check_size(const nz_dataset *d, const nz_image *image, size_t at) {
-    const int64_t *dim = d->shape.dim;
-    int64_t height = d->preprocess.nhwc ? dim[0] : dim[1], width = d->preprocess.nhwc ? dim[1] : dim[2];
-    if (height < 1 || width < 1)
-        return nz_fail(NZ_E_SHAPE, "%s: samples vary in size; give resize=HxW, crop= or letterbox=", d->description);
-    if (image->height == height && image->width == width) return NZ_OK;
-    char buffer[NAME_BYTES];
-    return nz_fail(NZ_E_SHAPE, "%s: the image is %dx%d (width x height) after preprocessing; %lldx%lld is wanted",
-                   sample_name(d, at, buffer), image->width, image->height, (long long)width, (long long)height);
-}
-
-int32_t nz_data_label(const nz_dataset *d, size_t i) {
-    return i < d->count ? d->source.kind->label(&d->source, source_index(d, i)) : -1;
-}
-
-nz_status nz_data_get(const nz_dataset *d, size_t i, float *out, int32_t *ret_label) {
-    if (i >= d->count) return nz_fail(NZ_E_ARG, "sample %zu of %zu is not there", i, d->count);
-    size_t at = source_index(d, i);
-    const nz_source_kind *kind = d->source.kind;
-    if (d->source.values.rank) {
-        NZ_TRY(kind->values(&d->source, at, out));
-        *ret_label = kind->label(&d->source, at);
-        return NZ_OK;
-    }
-    NZ_AUTO(nz_image_done) nz_image raw = {0}, shaped = {0};
-    const nz_image *image = &raw;
-    NZ_TRY(kind->image(&d->source, at, &raw));
-    if (nz_preprocess_has_geometry(&d->preprocess)) {
-        char buffer[NAME_BYTES];
-        NZ_TRY(nz_preprocess_geometry(&shaped, &d->preprocess, &raw, sample_name(d, at, buffer)));
-        image = &shaped;
-    }
-    NZ_TRY(check_size(d, image, at));
-    NZ_TRY(nz_preprocess_values(&d->preprocess, d->table, d->channels, image, out));
-    *ret_label = kind->label(&d->source, at);
-    return NZ_OK;
-}
-
-nz_status nz_data_image(const nz_dataset *d, size_t i, uint8_t **ret_rgb, int *ret_width, int *ret_height) {
-    if (i >= d->count) return nz_fail(NZ_E_ARG, "sample %zu of %zu is not there", i, d->count);
-    if (d->source.values.rank) return nz_fail(NZ_E_UNSUPPORTED, "%s: float values have no image", d->description);
-    size_t at = source_index(d, i);
-    NZ_AUTO(nz_image_done) nz_image raw = {0}, shaped = {0};
-    char buffer[NAME_BYTES];
-    NZ_TRY(d->source.kind->image(&d->source, at, &raw));
-    NZ_TRY(nz_preprocess_geometry(&shaped, &d->preprocess, &raw, sample_name(d, at, buffer)));
-    uint8_t *rgb = NULL;
-    size_t pixels = (size_t)shaped.width * (size_t)shaped.height, step = (size_t)shaped.channels;
-    NZ_TRY(nz_alloc(&rgb, pixels, 3));
-    for (size_t p = 0; p < pixels; p++)
-        for (size_t c = 0; c < 3; c++) rgb[p * 3 + c] = shaped.pixels[p * step + (c < step ? c : 0)];
-    *ret_rgb = rgb;
-    *ret_width = shaped.width;
-    *ret_height = shaped.height;
-    return NZ_OK;
 }

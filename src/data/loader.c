@@ -9,7 +9,8 @@
 #include "core/memory.h"
 #include "netzip/data.h"
 
-enum { MESSAGES_MAX = 100, THREADS_MAX = 256, CLAIM = 16, SLOTS_MAX = 64 };
+/* Samples that cost little are claimed CLAIM at a time: those at hand, and small ones. */
+enum { MESSAGES_MAX = 100, THREADS_MAX = 256, CLAIM = 16, SMALL = 1 << 14, SLOTS_MAX = 64 };
 static const size_t ring_bytes_max = (size_t)1 << 29;
 
 /* One batch being filled or handed out. */
@@ -24,6 +25,7 @@ typedef struct slot {
 
 struct nz_loader {
     const nz_dataset *data;
+    nz_augment augment; /* nothing asked for: samples as they are */
     size_t *order, count, batch, batches, elements, claim;
     slot *slots;
     size_t slot_count;
@@ -52,7 +54,8 @@ static nz_status read_sample(nz_loader *l, size_t at) {
     slot *s = &l->slots[at / l->batch % l->slot_count];
     size_t k = at % l->batch;
     s->indices[k] = l->order ? l->order[at] : at;
-    nz_status status = nz_data_get(l->data, s->indices[k], s->x + k * l->elements, &s->labels[k]);
+    nz_status status =
+        nz_data_get_augmented(l->data, s->indices[k], &l->augment, s->x + k * l->elements, &s->labels[k]);
     s->broken[k] = status != NZ_OK;
     if (status != NZ_OK && status != NZ_E_MEMORY) s->messages[k] = strdup(nz_last_error());
     return status == NZ_E_MEMORY ? status : NZ_OK;
@@ -160,8 +163,8 @@ static nz_status copy_order(nz_loader *l, const size_t *order, size_t count) {
     return NZ_OK;
 }
 
-nz_status nz_loader_open(nz_loader **ret_loader, const nz_dataset *data, size_t batch, const size_t *order,
-                         size_t order_count, int threads) {
+nz_status nz_loader_open_augmented(nz_loader **ret_loader, const nz_dataset *data, size_t batch, const size_t *order,
+                                   size_t order_count, int threads, const nz_augment *augment) {
     nz_shape shape;
     nz_data_shape(data, &shape);
     int64_t elements = nz_shape_elements(&shape);
@@ -175,16 +178,22 @@ nz_status nz_loader_open(nz_loader **ret_loader, const nz_dataset *data, size_t 
     pthread_cond_init(&l->work, NULL);
     pthread_cond_init(&l->ready, NULL);
     l->data = data;
+    if (augment) l->augment = *augment;
     l->elements = (size_t)elements;
     NZ_TRY(copy_order(l, order, order_count));
     l->batch = batch < l->count || !l->count ? batch : l->count; /* no memory for what is never filled */
     l->batches = (l->count + l->batch - 1) / l->batch;
-    l->claim = nz_data_at_hand(data) ? CLAIM : 1;
+    l->claim = nz_data_at_hand(data) || elements <= SMALL ? CLAIM : 1;
     threads = threads < 1 ? 1 : threads > THREADS_MAX ? THREADS_MAX : threads;
     NZ_TRY(make_slots(l, threads));
     NZ_TRY(start_threads(l, threads));
     *ret_loader = NZ_STEAL(l);
     return NZ_OK;
+}
+
+nz_status nz_loader_open(nz_loader **ret_loader, const nz_dataset *data, size_t batch, const size_t *order,
+                         size_t order_count, int threads) {
+    return nz_loader_open_augmented(ret_loader, data, batch, order, order_count, threads, NULL);
 }
 
 /* Moves the good samples of a batch together and keeps the others' messages. Returns how many are good. */

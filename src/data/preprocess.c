@@ -140,8 +140,43 @@ static void plane_values(float *out, size_t step, const uint8_t *from, size_t fr
         for (size_t i = 0; i < count; i++) out[i * step] = table[from[i * from_step]];
 }
 
-nz_status nz_preprocess_values(const nz_preprocess *p, const float *table, int channels, const nz_image *image,
-                               float *out) {
+/* One row of a shifted plane: `count` values `step` apart, from `row` (NULL: all black). */
+static void shifted_row(float *out, ptrdiff_t step, const uint8_t *row, size_t from_step, const float *table,
+                        ptrdiff_t count, const nz_shift *shift) {
+    ptrdiff_t begin = row ? -shift->left : count, end = count - shift->left;
+    if (begin < 0) begin = 0;
+    if (begin > count) begin = count;
+    if (end > count) end = count;
+    if (end < begin) end = begin;
+    if (shift->flip) {
+        out += (count - 1) * step;
+        step = -step;
+    }
+    float black = table[0];
+    for (ptrdiff_t x = 0; x < begin; x++) out[x * step] = black;
+    if (begin < end) row += (size_t)(begin + shift->left) * from_step;
+    if (step == 1 && from_step == 1)
+        for (ptrdiff_t x = begin; x < end; x++) out[x] = table[*row++];
+    else if (step == -1 && from_step == 1)
+        for (ptrdiff_t x = begin; x < end; x++) out[-x] = table[*row++];
+    else
+        for (ptrdiff_t x = begin; x < end; x++, row += from_step) out[x * step] = table[*row];
+    for (ptrdiff_t x = end; x < count; x++) out[x * step] = black;
+}
+
+static void shifted_plane(float *out, size_t step, const uint8_t *from, size_t from_step, const float *table,
+                          const nz_image *image, const nz_shift *shift) {
+    size_t width = (size_t)image->width;
+    for (int y = 0; y < image->height; y++, out += width * step) {
+        int source = y + shift->top;
+        const uint8_t *row = source < 0 || source >= image->height ? NULL : from + (size_t)source * width * from_step;
+        shifted_row(out, (ptrdiff_t)step, row, from_step, table, (ptrdiff_t)width, shift);
+    }
+}
+
+/* Color, arithmetic and layout, of the image as it is where `shift` is NULL. */
+static nz_status write_values(const nz_preprocess *p, const float *table, int channels, const nz_image *image,
+                              const nz_shift *shift, float *out) {
     NZ_AUTO(nz_image_done) nz_image flat = {0}, gray = {0};
     if (p->color == NZ_COLOR_GRAY && image->channels == 3) {
         if (image->planar) {
@@ -152,11 +187,25 @@ nz_status nz_preprocess_values(const nz_preprocess *p, const float *table, int c
         image = &gray;
     }
     size_t count = (size_t)image->width * (size_t)image->height;
+    size_t step = p->nhwc ? (size_t)channels : 1, from_step = image->planar ? 1 : (size_t)image->channels;
     for (int c = 0; c < channels; c++) {
         size_t from = (size_t)(image->channels == 1 ? 0 : p->color == NZ_COLOR_BGR ? 2 - c : c);
         const uint8_t *pixels = image->pixels + (image->planar ? from * count : from);
-        plane_values(out + (p->nhwc ? (size_t)c : (size_t)c * count), p->nhwc ? (size_t)channels : 1, pixels,
-                     image->planar ? 1 : (size_t)image->channels, table + (size_t)c * 256, count);
+        float *plane = out + (p->nhwc ? (size_t)c : (size_t)c * count);
+        if (shift)
+            shifted_plane(plane, step, pixels, from_step, table + (size_t)c * 256, image, shift);
+        else
+            plane_values(plane, step, pixels, from_step, table + (size_t)c * 256, count);
     }
     return NZ_OK;
+}
+
+nz_status nz_preprocess_values(const nz_preprocess *p, const float *table, int channels, const nz_image *image,
+                               float *out) {
+    return write_values(p, table, channels, image, NULL, out);
+}
+
+nz_status nz_preprocess_values_shifted(const nz_preprocess *p, const float *table, int channels, const nz_image *image,
+                                       const nz_shift *shift, float *out) {
+    return write_values(p, table, channels, image, shift, out);
 }

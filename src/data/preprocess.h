@@ -65,4 +65,14 @@ void nz_preprocess_table(const nz_preprocess *preprocess, int channels, float *o
 NZ_CHECKED nz_status nz_preprocess_values(const nz_preprocess *preprocess, const float *table, int channels,
                                           const nz_image *image, float *out);
 
+/** Value (x, y) of the result comes from pixel (x + left, y + top) of the image, which is black outside; then left and
+ * right are exchanged. */
+typedef struct nz_shift {
+    int left, top;
+    bool flip;
+} nz_shift;
+/** nz_preprocess_values of a shifted image of the same extents. */
+NZ_CHECKED nz_status nz_preprocess_values_shifted(const nz_preprocess *preprocess, const float *table, int channels,
+                                                  const nz_image *image, const nz_shift *shift, float *out);
+
 #endif
