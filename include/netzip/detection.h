@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** Object detection: boxes that were found against boxes that are there. */
+#ifndef NETZIP_DETECTION_H
+#define NETZIP_DETECTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "netzip/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** An object of the ground truth. Boxes are corner and extent in pixels, as COCO has them. */
+typedef struct nz_truth_box {
+    int32_t image, class_index;
+    double x, y, width, height;
+    double area; /**< the annotation's own (of its mask), by which it is small, medium or large */
+    bool crowd;  /**< stands for many: neither found nor missed */
+} nz_truth_box;
+
+/** An object that a model found. */
+typedef struct nz_found_box {
+    int32_t image, class_index;
+    double x, y, width, height, score;
+} nz_found_box;
+
+/** Images, classes and boxes; boxes refer to both by index. Images are sorted by id, classes too, boxes stand in their files' order. */
+typedef struct nz_detections {
+    size_t image_count, class_count, truth_count, found_count;
+    int64_t *image_ids, *class_ids;
+    char **class_names; /**< [class_count]; an entry is NULL where the file gives none */
+    nz_truth_box *truths;
+    nz_found_box *found;
+    size_t skipped_truths; /**< annotations of images or categories that the file does not list */
+    size_t skipped_found;  /**< detections of categories that the ground truth does not list */
+} nz_detections;
+/** Releases everything and zeroes it; safe on a zeroed one. */
+NZ_API void nz_detections_done(nz_detections *detections);
+
+/**
+ * Reads COCO's JSON forms: annotations with images, categories and annotations; and a list of detections with image_id,
+ * category_id, bbox and score.
+ *
+ * @param truth  Path of the annotations.
+ * @param found  Path of the detections; NULL: none are read.
+ * @return NZ_E_IO; NZ_E_FORMAT names the file, the entry and what is wrong with it, among them a detection on an image
+ *         that the annotations do not list; NZ_E_MEMORY.
+ */
+NZ_API NZ_CHECKED nz_status nz_detections_read(nz_detections *ret_detections, const char *truth, const char *found);
+
+/** The twelve statistics in COCO's order. */
+typedef enum nz_coco_stat {
+    NZ_COCO_AP,
+    NZ_COCO_AP50,
+    NZ_COCO_AP75,
+    NZ_COCO_AP_SMALL,
+    NZ_COCO_AP_MEDIUM,
+    NZ_COCO_AP_LARGE,
+    NZ_COCO_AR1,
+    NZ_COCO_AR10,
+    NZ_COCO_AR100,
+    NZ_COCO_AR_SMALL,
+    NZ_COCO_AR_MEDIUM,
+    NZ_COCO_AR_LARGE,
+    NZ_COCO_STATS
+} nz_coco_stat;
+/** "AP", "AP50", ..., "ARlarge". Static. */
+NZ_API const char *nz_coco_stat_name(nz_coco_stat stat);
+
+enum { NZ_COCO_RECALLS = 101 };
+
+typedef struct nz_coco_class {
+    double ap, ap50, ar100;              /**< fractions; -1 without ground truth */
+    size_t truths;                       /**< that count (no crowds) */
+    double precision50[NZ_COCO_RECALLS]; /**< at recall i/100 and IoU 0.50 */
+} nz_coco_class;
+
+typedef struct nz_coco_result {
+    double stats[NZ_COCO_STATS]; /**< fractions; -1 where there is no ground truth */
+    size_t class_count;
+    nz_coco_class *classes;
+} nz_coco_result;
+/** Releases the rows and zeroes them; safe on a zeroed one. */
+NZ_API void nz_coco_result_done(nz_coco_result *result);
+
+/**
+ * Evaluates by the COCO protocol for boxes: per class and image the 100 detections of highest score (equal ones in the
+ * file's order) are matched greedily at IoU 0.50:0.05:0.95, crowds and objects outside the area range neither count nor
+ * hurt, precision is made monotone and read at 101 recalls, classes without ground truth are left out of means.
+ *
+ * @return NZ_E_ARG for indices out of range or scores that are no numbers; NZ_E_MEMORY.
+ * @source T.-Y. Lin et al., Microsoft COCO, 2014, and the evaluation rules published with the data set.
+ */
+NZ_API NZ_CHECKED nz_status nz_coco_evaluate(nz_coco_result *ret_result, const nz_detections *detections);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
