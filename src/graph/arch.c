@@ -9,7 +9,7 @@
 
 enum { CLASSES_MAX = 1 << 24, CHANNELS_MAX = 4096, SIDE_MAX = 65535, NAMES_MAX = 256 };
 
-static const nz_arch_entry *const families[] = {nz_arch_resnets};
+static const nz_arch_entry *const families[] = {nz_arch_resnets, nz_arch_vggs, nz_arch_mobilenets, nz_arch_squeezenets};
 
 static const nz_arch_entry *entry_at(size_t i) {
     for (size_t f = 0; f < NZ_COUNT(families); f++)

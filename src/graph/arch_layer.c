@@ -223,6 +223,57 @@ nz_arch_map nz_arch_add_global_pool(nz_arch *arch, nz_arch_map x, const char *na
     return nz_arch_add_flatten(arch, x, "flatten");
 }
 
+static int64_t common_multiple(int64_t a, int64_t b) {
+    int64_t x = a, y = b;
+    while (y) {
+        int64_t rest = x % y;
+        x = y;
+        y = rest;
+    }
+    return a / x * b;
+}
+
+/* Along one axis: each window's positions are gathered as many times as make all windows equally long, which leaves their
+ * means as they are; then a pool of that length. A map of 1 is only repeated. */
+static nz_arch_map adapt_axis(nz_arch *arch, nz_arch_map x, const char *name, int axis, int64_t extent, int64_t side) {
+    int64_t taps = 1, *indices = NULL;
+    char gather[NAME_BYTES], pool[NAME_BYTES];
+    if (arch->status != NZ_OK) return x;
+    for (int64_t i = 0; i < side; i++)
+        taps = common_multiple(taps, ((i + 1) * extent + side - 1) / side - i * extent / side);
+    arch->status = nz_alloc(&indices, (size_t)(side * taps), sizeof *indices);
+    if (arch->status != NZ_OK) return x;
+    for (int64_t i = 0; i < side; i++) {
+        int64_t first = i * extent / side, length = ((i + 1) * extent + side - 1) / side - first;
+        for (int64_t t = 0; t < taps; t++) indices[i * taps + t] = first + t * length / taps;
+    }
+    snprintf(gather, sizeof gather, "%s.%s", name, axis == 2 ? "rows" : "columns");
+    snprintf(pool, sizeof pool, "%s.%s_mean", name, axis == 2 ? "rows" : "columns");
+    int inputs[2] = {x.value, -1};
+    /* Where windows do not overlap the pool alone does it. */
+    if (side * taps != extent) {
+        inputs[1] = add_ints(arch, gather, ".indices", indices, side * taps);
+        nz_node *node = add_node(arch, &x, "Gather", gather, inputs, 2);
+        if (node) set_int(arch, node, "axis", axis);
+    }
+    free(indices);
+    if (taps == 1) return x;
+    nz_node *node = add_node(arch, &x, "AveragePool", pool, &x.value, 1);
+    if (!node) return x;
+    const int64_t window[2] = {axis == 2 ? taps : 1, axis == 2 ? 1 : taps};
+    arch->status = nz_node_set_ints(node, "kernel_shape", window, 2);
+    if (arch->status == NZ_OK) arch->status = nz_node_set_ints(node, "strides", window, 2);
+    set_same(arch, node, "pads", 0, 4);
+    return x;
+}
+
+nz_arch_map nz_arch_add_adaptive_pool(nz_arch *arch, nz_arch_map x, const char *name, int64_t side) {
+    x = adapt_axis(arch, x, name, 2, x.height, side);
+    x = adapt_axis(arch, x, name, 3, x.width, side);
+    x.height = x.width = side;
+    return x;
+}
+
 nz_arch_map nz_arch_add_subsample(nz_arch *arch, nz_arch_map x, const char *name, int64_t channels) {
     static const int64_t starts[2] = {0, 0}, ends[2] = {INT64_MAX, INT64_MAX}, axes[2] = {2, 3}, steps[2] = {2, 2};
     char slice[NAME_BYTES], pad[NAME_BYTES];
