@@ -86,6 +86,10 @@ nz_quantizer *nz_engine_quantizer(nz_engine *engine, size_t i);
 size_t nz_engine_running_count(const nz_engine *engine);
 nz_running *nz_engine_running(nz_engine *engine, size_t i);
 
+/** From the next forward on BatchNormalization keeps to its running statistics, or uses the batch's again (QAT freezes them
+ * for the last part of a run). */
+void nz_engine_set_frozen_norm(nz_engine *engine, bool frozen);
+
 /** Reads or writes a parameter in ONNX order: `plain` has as many elements as its shape. */
 void nz_param_get(const nz_param *param, float *plain);
 void nz_param_set(nz_param *param, const float *plain);
@@ -117,7 +121,8 @@ NZ_CHECKED nz_status nz_engine_tap_gradient(nz_engine *engine, size_t i, const f
 NZ_CHECKED nz_status nz_engine_backward(nz_engine *engine, const float *doutput);
 
 /** The name of the first node whose output of the last forward, or of the first parameter whose gradient, holds something
- * not finite; NULL where all is well. Slow: for the message of a failed run. */
+ * not finite; NULL where all is well. Slow: goes through the forward again, whose x must still be there; for the message of
+ * a failed run. */
 const char *nz_engine_not_finite(nz_engine *engine);
 
 /** The graph that was opened with the present values of parameters, running statistics and quantisers. Owned. */
