@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * oneDNN 2.6 as a provider: the only file that includes dnnl.h. Scales, zero points and the bias arrive in real units;
+ * oneDNN 2.6 as a provider. Scales, zero points and the bias arrive in real units;
  * oneDNN 2 wants one output scale and what remains as post-operations, so values on their way through the
  * post-operations are tracked as stored = gain x real + offset, and gain and offset are chosen so that as little as
  * possible has to be computed for the conversion.
@@ -10,10 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <dnnl.h>
-
 #include "core/error.h"
-#include "kernel/kernel.h"
+#include "kernel/onednn2.h"
 
 enum { ARGS_MOST = 8 };
 
@@ -51,21 +49,30 @@ bool nz_kernel_sums_exactly(void) {
 #endif
 }
 
-static dnnl_engine_t engine;
-static dnnl_stream_t stream;
+dnnl_engine_t nz_onednn_engine;
+dnnl_stream_t nz_onednn_stream;
 static dnnl_status_t engine_status;
 
 static void make_engine(void) {
-    engine_status = dnnl_engine_create(&engine, dnnl_cpu, 0);
-    if (engine_status == dnnl_success) engine_status = dnnl_stream_create(&stream, engine, dnnl_stream_default_flags);
+    engine_status = dnnl_engine_create(&nz_onednn_engine, dnnl_cpu, 0);
+    if (engine_status == dnnl_success)
+        engine_status = dnnl_stream_create(&nz_onednn_stream, nz_onednn_engine, dnnl_stream_default_flags);
 }
 
-/* What oneDNN refuses is not supported here; only memory is a failure. */
-static nz_status check(dnnl_status_t status) {
+nz_status nz_onednn_check(dnnl_status_t status) {
     if (status == dnnl_success) return NZ_OK;
     return status == dnnl_out_of_memory ? nz_fail(NZ_E_MEMORY, "out of memory in oneDNN") : NZ_E_UNSUPPORTED;
 }
-#define DO(call) NZ_TRY(check(call))
+
+nz_status nz_onednn_start(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&once, make_engine);
+    return nz_onednn_check(engine_status);
+}
+
+bool nz_onednn_is_slow(const char *implementation) {
+    return strncmp(implementation, "ref", 3) == 0 || strncmp(implementation, "simple:any", 10) == 0;
+}
 
 static void onednn_bind(nz_kernel *kernel, nz_kernel_arg arg, void *data) {
     onednn *self = (onednn *)kernel;
@@ -75,7 +82,7 @@ static void onednn_bind(nz_kernel *kernel, nz_kernel_arg arg, void *data) {
 
 static nz_status onednn_run(nz_kernel *kernel) {
     onednn *self = (onednn *)kernel;
-    dnnl_status_t status = dnnl_primitive_execute(self->primitive, stream, self->arg_count, self->args);
+    dnnl_status_t status = dnnl_primitive_execute(self->primitive, nz_onednn_stream, self->arg_count, self->args);
     return status == dnnl_success
                ? NZ_OK
                : nz_fail(NZ_E_INTERNAL, "oneDNN failed to execute %s (status %d)", kernel->name, (int)status);
@@ -94,7 +101,7 @@ static void onednn_release(nz_kernel *kernel) {
 
 /* -- tensors ---------------------------------------------------------------------------------------------------- */
 
-static dnnl_data_type_t data_type(nz_dtype dtype) {
+dnnl_data_type_t nz_onednn_type(nz_dtype dtype) {
     switch ((int)dtype) {
     case NZ_F32: return dnnl_f32;
     case NZ_BF16: return dnnl_bf16;
@@ -107,8 +114,7 @@ static dnnl_data_type_t data_type(nz_dtype dtype) {
 
 static bool is_int8(nz_dtype dtype) { return dtype == NZ_U8 || dtype == NZ_I8; }
 
-/* `rank` at least as large as the tensor's: extents of 1 go in front (broadcasting). */
-static nz_status describe(dnnl_memory_desc_t *md, const nz_mem *mem, int rank) {
+nz_status nz_onednn_describe(dnnl_memory_desc_t *md, const nz_mem *mem, int rank) {
     dnnl_dims_t dims, strides;
     int lead = rank - mem->rank;
     int64_t step = 1;
@@ -118,7 +124,7 @@ static nz_status describe(dnnl_memory_desc_t *md, const nz_mem *mem, int rank) {
         if (mem->dim[i] * mem->stride[i] > step) step = mem->dim[i] * mem->stride[i];
     }
     for (int i = 0; i < lead; i++) dims[i] = 1, strides[i] = step;
-    DO(dnnl_memory_desc_init_by_strides(md, rank, dims, data_type(mem->dtype), strides));
+    DO(dnnl_memory_desc_init_by_strides(md, rank, dims, nz_onednn_type(mem->dtype), strides));
     return NZ_OK;
 }
 
@@ -129,7 +135,7 @@ static nz_status add_arg(onednn *self, int arg, dnnl_memory_t memory) {
 
 /* An argument whose address comes later. */
 static nz_status add_bound(onednn *self, nz_kernel_arg ours, int arg, const dnnl_memory_desc_t *md) {
-    if (!self->bound[ours]) DO(dnnl_memory_create(&self->bound[ours], md, engine, DNNL_MEMORY_NONE));
+    if (!self->bound[ours]) DO(dnnl_memory_create(&self->bound[ours], md, nz_onednn_engine, DNNL_MEMORY_NONE));
     return add_arg(self, arg, self->bound[ours]);
 }
 
@@ -237,7 +243,7 @@ static nz_status append_binary(creation *c, affine *state, const nz_post *post) 
     dnnl_memory_desc_t md;
     if (c->binary_at >= 0) return NZ_E_UNSUPPORTED;
     NZ_TRY(bring(c, state, (affine){1, 0}));
-    NZ_TRY(describe(&md, &c->desc->src1, c->desc->dst.rank));
+    NZ_TRY(nz_onednn_describe(&md, &c->desc->src1, c->desc->dst.rank));
     c->binary_at = dnnl_post_ops_len(c->posts);
     DO(dnnl_post_ops_append_binary(c->posts, post->kind == NZ_POST_ADD ? dnnl_binary_add : dnnl_binary_mul, &md));
     return NZ_OK;
@@ -290,7 +296,7 @@ static nz_status append_posts(creation *c, affine state) {
         switch (post->kind) {
         case NZ_POST_ACT: NZ_TRY(append_act(c, &state, post, i + 1 == desc->post_count)); break;
         case NZ_POST_SUM:
-            DO(dnnl_post_ops_append_sum_v2(c->posts, state.gain * post->scale, data_type(post->dtype)));
+            DO(dnnl_post_ops_append_sum_v2(c->posts, state.gain * post->scale, nz_onednn_type(post->dtype)));
             state.offset += state.gain * post->scale * (float)post->zero_point;
             break;
         case NZ_POST_ADD:
@@ -378,10 +384,9 @@ static nz_status make_attributes(creation *c) {
 
 static nz_status make_primitive(creation *c, const void *op_desc) {
     const char *name = NULL;
-    DO(dnnl_primitive_desc_create(&c->primitive, op_desc, c->attr, engine, NULL));
+    DO(dnnl_primitive_desc_create(&c->primitive, op_desc, c->attr, nz_onednn_engine, NULL));
     DO(dnnl_primitive_desc_query(c->primitive, dnnl_query_impl_info_str, 0, &name));
-    if (strncmp(name, "ref", 3) == 0 || strncmp(name, "simple:any", 10) == 0)
-        return NZ_E_UNSUPPORTED; /* slower than our own C */
+    if (nz_onednn_is_slow(name)) return NZ_E_UNSUPPORTED;
     snprintf(c->kernel->base.name, sizeof c->kernel->base.name, "onednn:%s", name);
     DO(dnnl_primitive_create(&c->kernel->primitive, c->primitive));
     return NZ_OK;
@@ -399,12 +404,13 @@ static nz_status pack(dnnl_memory_t *ret_packed, const dnnl_memory_desc_t *from_
     dnnl_memory_t from = NULL, to = NULL;
     dnnl_primitive_desc_t pd = NULL;
     dnnl_primitive_t reorder = NULL;
-    dnnl_status_t s = dnnl_memory_create(&from, from_md, engine, (void *)(uintptr_t)data);
-    if (s == dnnl_success) s = dnnl_memory_create(&to, to_md, engine, DNNL_MEMORY_ALLOCATE);
-    if (s == dnnl_success) s = dnnl_reorder_primitive_desc_create(&pd, from_md, engine, to_md, engine, NULL);
+    dnnl_status_t s = dnnl_memory_create(&from, from_md, nz_onednn_engine, (void *)(uintptr_t)data);
+    if (s == dnnl_success) s = dnnl_memory_create(&to, to_md, nz_onednn_engine, DNNL_MEMORY_ALLOCATE);
+    if (s == dnnl_success)
+        s = dnnl_reorder_primitive_desc_create(&pd, from_md, nz_onednn_engine, to_md, nz_onednn_engine, NULL);
     if (s == dnnl_success) s = dnnl_primitive_create(&reorder, pd);
     dnnl_exec_arg_t args[] = {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}};
-    if (s == dnnl_success) s = dnnl_primitive_execute(reorder, stream, 2, args);
+    if (s == dnnl_success) s = dnnl_primitive_execute(reorder, nz_onednn_stream, 2, args);
     if (reorder) dnnl_primitive_destroy(reorder);
     if (pd) dnnl_primitive_desc_destroy(pd);
     if (from) dnnl_memory_destroy(from);
@@ -425,7 +431,7 @@ static nz_status add_bias(creation *c) {
     void *to = NULL;
     if (!bias) return NZ_OK;
     const dnnl_memory_desc_t *md = dnnl_primitive_desc_query_md(c->primitive, dnnl_query_weights_md, 1);
-    DO(dnnl_memory_create(&c->kernel->bias, md, engine, DNNL_MEMORY_ALLOCATE));
+    DO(dnnl_memory_create(&c->kernel->bias, md, nz_onednn_engine, DNNL_MEMORY_ALLOCATE));
     DO(dnnl_memory_get_data_handle(c->kernel->bias, &to));
     memcpy(to, bias, (size_t)c->channels * sizeof(float));
     return add_arg(c->kernel, DNNL_ARG_BIAS, c->kernel->bias);
@@ -437,39 +443,35 @@ static nz_status add_common(creation *c, const dnnl_memory_desc_t *src, const dn
     NZ_TRY(add_bound(c->kernel, NZ_ARG_DST, DNNL_ARG_DST, dst));
     if (c->binary_at >= 0) {
         dnnl_memory_desc_t md;
-        NZ_TRY(describe(&md, &c->desc->src1, c->desc->dst.rank));
+        NZ_TRY(nz_onednn_describe(&md, &c->desc->src1, c->desc->dst.rank));
         NZ_TRY(add_bound(c->kernel, NZ_ARG_SRC1, DNNL_ARG_ATTR_MULTIPLE_POST_OP(c->binary_at) | DNNL_ARG_SRC_1, &md));
     }
     return add_scratch(c);
 }
 
-/* Strides of dense ONNX weights as oneDNN's [g,] O, I, spatial. */
-static nz_status describe_weights(const creation *c, dnnl_memory_desc_t *plain, dnnl_memory_desc_t *any) {
-    const nz_kernel_desc *desc = c->desc;
-    const nz_shape *shape = &desc->weights->shape;
+nz_status nz_onednn_weights(dnnl_memory_desc_t *ret_plain, dnnl_memory_desc_t *ret_any, const nz_shape *shape,
+                            bool swapped, int64_t groups, nz_dtype plain_type, dnnl_data_type_t any_type) {
     dnnl_dims_t dims, strides;
-    int spatial = shape->rank - 2, lead = desc->groups > 1;
+    int spatial = shape->rank - 2, lead = groups > 1;
     int64_t taps = 1;
     for (int i = spatial - 1; i >= 0; i--) {
         dims[lead + 2 + i] = shape->dim[2 + i];
         strides[lead + 2 + i] = taps;
         taps *= shape->dim[2 + i];
     }
-    bool swapped = desc->op == NZ_KERNEL_DECONV;
-    int64_t rows = shape->dim[0] / desc->groups;
+    int64_t rows = shape->dim[0] / groups;
     dims[lead] = swapped ? shape->dim[1] : rows;
     dims[lead + 1] = swapped ? rows : shape->dim[1];
     strides[lead] = swapped ? taps : taps * shape->dim[1];
     strides[lead + 1] = swapped ? taps * shape->dim[1] : taps;
-    if (lead) dims[0] = desc->groups, strides[0] = taps * shape->dim[1] * rows;
-    DO(dnnl_memory_desc_init_by_strides(plain, lead + 2 + spatial, dims, data_type(desc->weights->dtype), strides));
-    dnnl_data_type_t type = desc->src.dtype == NZ_BF16 ? dnnl_bf16 : data_type(desc->weights->dtype);
-    DO(dnnl_memory_desc_init_by_tag(any, lead + 2 + spatial, dims, type, dnnl_format_tag_any));
+    if (lead) dims[0] = groups, strides[0] = taps * shape->dim[1] * rows;
+    DO(dnnl_memory_desc_init_by_strides(ret_plain, lead + 2 + spatial, dims, nz_onednn_type(plain_type), strides));
+    DO(dnnl_memory_desc_init_by_tag(ret_any, lead + 2 + spatial, dims, any_type, dnnl_format_tag_any));
     return NZ_OK;
 }
 
-static void window_dims(const nz_window *w, bool transposed, dnnl_dims_t stride, dnnl_dims_t dilation,
-                        dnnl_dims_t begin, dnnl_dims_t end) {
+void nz_onednn_window(const nz_window *w, bool transposed, dnnl_dims_t stride, dnnl_dims_t dilation, dnnl_dims_t begin,
+                      dnnl_dims_t end) {
     for (int i = 0; i < w->rank; i++) {
         int at = 3 - w->rank + i;
         int64_t small = transposed ? w->in[at] : w->out[at], large = transposed ? w->out[at] : w->in[at];
@@ -485,11 +487,13 @@ static nz_status make_conv(creation *c) {
     dnnl_memory_desc_t src, dst, plain, any, bias;
     dnnl_dims_t stride, dilation, begin, end, channels = {c->channels};
     bool deconv = desc->op == NZ_KERNEL_DECONV, biased = c->bias || (desc->bias && !c->output_scales);
-    NZ_TRY(describe(&src, &desc->src, desc->src.rank));
-    NZ_TRY(describe(&dst, &desc->dst, desc->dst.rank));
-    NZ_TRY(describe_weights(c, &plain, &any));
+    NZ_TRY(nz_onednn_describe(&src, &desc->src, desc->src.rank));
+    NZ_TRY(nz_onednn_describe(&dst, &desc->dst, desc->dst.rank));
+    NZ_TRY(nz_onednn_weights(&plain, &any, &desc->weights->shape, desc->op == NZ_KERNEL_DECONV, desc->groups,
+                             desc->weights->dtype,
+                             desc->src.dtype == NZ_BF16 ? dnnl_bf16 : nz_onednn_type(desc->weights->dtype)));
     DO(dnnl_memory_desc_init_by_tag(&bias, 1, channels, dnnl_f32, dnnl_x));
-    window_dims(&desc->window, deconv, stride, dilation, begin, end);
+    nz_onednn_window(&desc->window, deconv, stride, dilation, begin, end);
     union {
         dnnl_convolution_desc_t conv;
         dnnl_deconvolution_desc_t deconv;
@@ -514,11 +518,12 @@ static nz_status make_linear(creation *c) {
     dnnl_dims_t dims = {n, k}, strides = {desc->weights_transposed ? k : 1, desc->weights_transposed ? 1 : n},
                 channels = {n};
     bool biased = c->bias || (desc->bias && !c->output_scales);
-    NZ_TRY(describe(&src, &desc->src, 2));
-    NZ_TRY(describe(&dst, &desc->dst, 2));
-    DO(dnnl_memory_desc_init_by_strides(&plain, 2, dims, data_type(desc->weights->dtype), strides));
-    DO(dnnl_memory_desc_init_by_tag(
-        &any, 2, dims, desc->src.dtype == NZ_BF16 ? dnnl_bf16 : data_type(desc->weights->dtype), dnnl_format_tag_any));
+    NZ_TRY(nz_onednn_describe(&src, &desc->src, 2));
+    NZ_TRY(nz_onednn_describe(&dst, &desc->dst, 2));
+    DO(dnnl_memory_desc_init_by_strides(&plain, 2, dims, nz_onednn_type(desc->weights->dtype), strides));
+    DO(dnnl_memory_desc_init_by_tag(&any, 2, dims,
+                                    desc->src.dtype == NZ_BF16 ? dnnl_bf16 : nz_onednn_type(desc->weights->dtype),
+                                    dnnl_format_tag_any));
     DO(dnnl_memory_desc_init_by_tag(&bias, 1, channels, dnnl_f32, dnnl_x));
     dnnl_inner_product_desc_t d;
     DO(dnnl_inner_product_forward_desc_init(&d, dnnl_forward_inference, &src, &any, biased ? &bias : NULL, &dst));
@@ -538,9 +543,9 @@ static nz_status make_pool(creation *c) {
     if (desc->src_quant.scale != desc->dst_quant.scale || desc->src_quant.zero_point != desc->dst_quant.zero_point)
         return NZ_E_UNSUPPORTED;
     if (desc->op == NZ_KERNEL_AVG_POOL_PAD && desc->src_quant.zero_point) return NZ_E_UNSUPPORTED;
-    NZ_TRY(describe(&src, &desc->src, desc->src.rank));
-    NZ_TRY(describe(&dst, &desc->dst, desc->dst.rank));
-    window_dims(&desc->window, false, stride, dilation, begin, end);
+    NZ_TRY(nz_onednn_describe(&src, &desc->src, desc->src.rank));
+    NZ_TRY(nz_onednn_describe(&dst, &desc->dst, desc->dst.rank));
+    nz_onednn_window(&desc->window, false, stride, dilation, begin, end);
     for (int i = 0; i < desc->window.rank; i++) kernel[i] = desc->window.kernel[3 - desc->window.rank + i];
     dnnl_pooling_v2_desc_t d;
     DO(dnnl_pooling_v2_forward_desc_init(&d, dnnl_forward_inference, algorithm, &src, &dst, stride, kernel, dilation,
@@ -556,7 +561,7 @@ static nz_status make_act(creation *c) {
     if (desc->post_count != 1 || desc->posts[0].kind != NZ_POST_ACT || !nz_mem_same(&desc->src, &desc->dst))
         return NZ_E_UNSUPPORTED;
     NZ_TRY(find_activation(&algorithm, &desc->posts[0]));
-    NZ_TRY(describe(&md, &desc->src, desc->src.rank ? desc->src.rank : 1));
+    NZ_TRY(nz_onednn_describe(&md, &desc->src, desc->src.rank ? desc->src.rank : 1));
     dnnl_eltwise_desc_t d;
     DO(dnnl_eltwise_forward_desc_init(&d, dnnl_forward_inference, algorithm, &md, desc->posts[0].alpha,
                                       desc->posts[0].beta));
@@ -572,9 +577,9 @@ static nz_status make_binary(creation *c) {
     int rank = desc->dst.rank;
     if (rank < 1 || !nz_mem_same(&desc->src, &desc->dst) || desc->src.dtype != NZ_F32 || desc->src1.dtype != NZ_F32)
         return NZ_E_UNSUPPORTED;
-    NZ_TRY(describe(&src, &desc->src, rank));
-    NZ_TRY(describe(&src1, &desc->src1, rank));
-    NZ_TRY(describe(&dst, &desc->dst, rank));
+    NZ_TRY(nz_onednn_describe(&src, &desc->src, rank));
+    NZ_TRY(nz_onednn_describe(&src1, &desc->src1, rank));
+    NZ_TRY(nz_onednn_describe(&dst, &desc->dst, rank));
     dnnl_binary_desc_t d;
     DO(dnnl_binary_desc_init(&d, algorithms[desc->op - NZ_KERNEL_ADD], &src, &src1, &dst));
     NZ_TRY(make_primitive(c, &d));
@@ -587,9 +592,9 @@ static nz_status make_matmul(creation *c) {
     dnnl_memory_desc_t src, src1, dst;
     int rank = desc->dst.rank;
     if (rank < 2 || desc->src.rank != rank || desc->src1.rank != rank) return NZ_E_UNSUPPORTED;
-    NZ_TRY(describe(&src, &desc->src, rank));
-    NZ_TRY(describe(&src1, &desc->src1, rank));
-    NZ_TRY(describe(&dst, &desc->dst, rank));
+    NZ_TRY(nz_onednn_describe(&src, &desc->src, rank));
+    NZ_TRY(nz_onednn_describe(&src1, &desc->src1, rank));
+    NZ_TRY(nz_onednn_describe(&dst, &desc->dst, rank));
     dnnl_matmul_desc_t d;
     DO(dnnl_matmul_desc_init(&d, &src, &src1, NULL, &dst));
     NZ_TRY(make_primitive(c, &d));
@@ -601,7 +606,7 @@ static nz_status make_softmax(creation *c) {
     const nz_kernel_desc *desc = c->desc;
     dnnl_memory_desc_t md;
     if (!nz_mem_same(&desc->src, &desc->dst) || desc->src.rank < 1) return NZ_E_UNSUPPORTED;
-    NZ_TRY(describe(&md, &desc->src, desc->src.rank));
+    NZ_TRY(nz_onednn_describe(&md, &desc->src, desc->src.rank));
     dnnl_softmax_desc_t d;
     if (desc->op == NZ_KERNEL_SOFTMAX)
         DO(dnnl_softmax_forward_desc_init(&d, dnnl_forward_inference, &md, desc->axis));
@@ -638,10 +643,9 @@ static nz_status make(creation *c) {
 }
 
 static nz_status onednn_create(nz_kernel **ret_kernel, const nz_kernel_desc *desc) {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    (void)pthread_once(&once, make_engine);
-    DO(engine_status);
-    if (data_type(desc->src.dtype) == dnnl_data_type_undef || data_type(desc->dst.dtype) == dnnl_data_type_undef)
+    NZ_TRY(nz_onednn_start());
+    if (nz_onednn_type(desc->src.dtype) == dnnl_data_type_undef ||
+        nz_onednn_type(desc->dst.dtype) == dnnl_data_type_undef)
         return NZ_E_UNSUPPORTED;
     creation c = {.desc = desc, .channels = out_channels(desc), .binary_at = -1};
     NZ_TRY(nz_alloc(&c.kernel, 1, sizeof *c.kernel));
