@@ -32,4 +32,16 @@ void nz_ref_batch_norm_back(int64_t batch, int64_t channels, int64_t plane, cons
 void nz_ref_batch_norm_train_back(int64_t batch, int64_t channels, int64_t plane, const float *x, const float *dy,
                                   const float *scale, float epsilon, float *dx, float *dscale, float *dshift);
 
+/** Of y = normalised row * scale + shift, over `rows` rows of `width`: dx from dn, the gradient by the normalised row. `x` is
+ * normalised by its own mean and variance, or by its mean square alone where `centred` is false. dx may be dn.
+ * @param ret_normal  The normalised rows; NULL where not wanted. */
+void nz_ref_normalise_rows_back(int64_t rows, int64_t width, bool centred, const float *x, float epsilon,
+                                const float *dn, float *dx, float *ret_normal);
+/** As nz_ref_lrn has it; `scratch` holds as many numbers as x. */
+void nz_ref_lrn_back(int64_t batch, int64_t channels, int64_t plane, const float *x, const float *dy, int64_t size,
+                     float alpha, float beta, float bias, float *scratch, float *dx);
+/** From y = softmax, or its logarithm, over the middle axis of [outer, count, inner]. */
+void nz_ref_softmax_back(int64_t outer, int64_t count, int64_t inner, const float *y, const float *dy, bool logarithm,
+                         float *dx);
+
 #endif

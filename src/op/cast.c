@@ -5,7 +5,7 @@
 
 #include "core/threads.h"
 #include "op/families.h"
-#include "op/helper.h"
+#include "op/grad.h"
 
 /* ---- a chunk of elements through f64 or i64 ---- */
 
@@ -144,6 +144,14 @@ static nz_status run_cast(const nz_op_ctx *ctx) {
     return NZ_OK;
 }
 
+/** Between floats as it is; through integers and bools nothing flows. */
+static nz_status grad_cast(const nz_op_ctx *ctx, const nz_op_grad *grad) {
+    if (nz_dtype_get(ctx->in[0]->dtype)->is_float && nz_dtype_get(grad->out[0]->dtype)->is_float)
+        return nz_grad_copy(ctx, grad);
+    memset(nz_grad_to(ctx, grad, 0), 0, (size_t)nz_shape_elements(&ctx->in[0]->shape) * sizeof(float));
+    return NZ_OK;
+}
+
 /* ---- inferring, lifting ---- */
 
 #define TYPES (NZ_TYPES_BYTES | NZ_TYPE_BIT(NZ_U4) | NZ_TYPE_BIT(NZ_I4))
@@ -206,13 +214,17 @@ const nz_op nz_ops_cast[] = {
      .lift = lift_cast,
      .infer = infer_cast,
      .run = run_cast,
-     .since = since_cast},
+     .since = since_cast,
+     .grad = grad_cast,
+     .grad_inputs = 1},
     {.name = "CastLike",
      .versions = NZ_VERSIONS(15, 19, 21, 23, 24),
      .canonical_since = 15,
      .attributes = NZ_ATTRIBUTES("saturate"),
      .types = TYPES,
      .infer = infer_cast_like,
-     .run = run_cast},
+     .run = run_cast,
+     .grad = grad_cast,
+     .grad_inputs = 1},
     {0},
 };

@@ -5,7 +5,7 @@
 #include "core/threads.h"
 #include "op/einsum.h"
 #include "op/families.h"
-#include "op/helper.h"
+#include "op/grad.h"
 
 enum { MOST_TERMS = 8, MOST_LABELS = 2 * NZ_MAX_RANK, ELLIPSIS = 1 /* labels 1.. stand for the axes of "..." */ };
 
@@ -249,6 +249,67 @@ static nz_status plain_einsum(const nz_op_ctx *ctx) {
 }
 static nz_status run_einsum(const nz_op_ctx *ctx) { return nz_op_run_widened(ctx, plain_einsum); }
 
+/* ---- gradients ---- */
+
+/** Labels of term `t` without repetition, each with the step between neighbours in its tensor; an axis that was broadcast
+ * ("..." of extent 1) is left out, so that it is summed. */
+static int own_labels(const nz_op_ctx *ctx, const equation *e, size_t t, unsigned char *labels, int64_t *steps) {
+    int64_t own[NZ_MAX_RANK];
+    int count = 0;
+    nz_shape_strides(&ctx->in[t]->shape, own);
+    for (int d = 0; d < e->rank[t]; d++) {
+        int k = 0;
+        if (ctx->in[t]->shape.dim[d] == 1) continue;
+        while (k < count && labels[k] != e->label[t][d]) k++;
+        if (k == count) labels[count++] = e->label[t][d], steps[k] = 0;
+        steps[k] += own[d];
+    }
+    return count;
+}
+
+/** The gradient by term t is an Einsum itself: what flows in takes the term's place, and the term that of the output. */
+static nz_status grad_term(const nz_op_ctx *ctx, const nz_op_grad *grad, const equation *e, size_t t) {
+    equation turned = *e;
+    nz_op_ctx inner = *ctx;
+    const nz_tensor **in;
+    int64_t steps[NZ_MAX_RANK], n = nz_shape_elements(&ctx->in[t]->shape), points = 1, rest = 1;
+    float *to = nz_grad_to(ctx, grad, t), *dense;
+    NZ_TRY(nz_arena_alloc(ctx->scratch, &in, ctx->in_count, sizeof *in));
+    for (size_t i = 0; i < ctx->in_count; i++) in[i] = i == t ? grad->dout[0] : ctx->in[i];
+    inner.in = in;
+    turned.rank[t] = e->rank[e->terms];
+    memcpy(turned.label[t], e->label[e->terms], sizeof turned.label[t]);
+    turned.rank[e->terms] = own_labels(ctx, e, t, turned.label[e->terms], steps);
+    einsum_job job = {.ctx = &inner, .terms = e->terms};
+    plan_walk(&inner, &turned, &job.walk);
+    if (job.walk.total == job.walk.outer) job.walk.extent[job.walk.total++] = 1; /* rows of one */
+    for (int a = 0; a < job.walk.outer; a++) points *= job.walk.extent[a];
+    for (int a = job.walk.outer; a < job.walk.total - 1; a++) rest *= job.walk.extent[a];
+    job.rows = rest;
+    NZ_TRY(nz_arena_alloc(ctx->scratch, &dense, (size_t)points, sizeof *dense));
+    nz_tensor result = nz_tensor_borrow(NZ_F32, &ctx->in[t]->shape, dense);
+    inner.out = &result;
+    int64_t row = rest * job.walk.extent[job.walk.total - 1];
+    nz_parallel((size_t)points, (size_t)(16384 / (row + 1) + 1), einsum_floats, &job);
+    /* Of a label that occurs twice only the diagonal was read. */
+    memset(to, 0, (size_t)n * sizeof *to);
+    for (int64_t i = 0; i < points; i++) {
+        int64_t left = i, at = 0;
+        for (int a = job.walk.outer - 1; a >= 0; left /= job.walk.extent[a--])
+            at += left % job.walk.extent[a] * steps[a];
+        to[at] = dense[i];
+    }
+    return NZ_OK;
+}
+
+static nz_status grad_einsum(const nz_op_ctx *ctx, const nz_op_grad *grad) {
+    equation e;
+    NZ_TRY(read_equation(ctx, &e));
+    for (size_t t = 0; t < e.terms; t++)
+        if (nz_grad_to(ctx, grad, t)) NZ_TRY(grad_term(ctx, grad, &e, t));
+    return NZ_OK;
+}
+
 /** A MAC per point of the whole walk and further factor; of a single tensor only the summing costs. */
 static nz_status count_einsum(const nz_op_ctx *ctx, nz_op_cost *cost) {
     equation e;
@@ -273,6 +334,10 @@ const nz_op nz_ops_einsum[] = {
      .lift = nz_lift_einsum,
      .infer = infer_einsum,
      .count = count_einsum,
-     .run = run_einsum},
+     .run = run_einsum,
+     .grad = grad_einsum,
+     .grad_inputs = NZ_GRAD_ALL_INPUTS,
+     .grad_reads = NZ_GRAD_READS_IN,
+     .params = 3},
     {0},
 };

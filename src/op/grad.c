@@ -134,6 +134,20 @@ nz_status nz_grad_expand(const nz_op_ctx *ctx, const nz_op_grad *grad) {
     return NZ_OK;
 }
 
+nz_status nz_grad_by_run(const nz_op_ctx *ctx, const nz_op_grad *grad, nz_status (*run)(const nz_op_ctx *)) {
+    nz_op_ctx turned = *ctx;
+    const nz_tensor **in;
+    nz_tensor *out;
+    NZ_TRY(nz_arena_alloc(ctx->scratch, &in, ctx->in_count, sizeof *in));
+    NZ_TRY(nz_arena_alloc(ctx->scratch, &out, ctx->out_count, sizeof *out));
+    for (size_t i = 1; i < ctx->in_count; i++) in[i] = ctx->in[i];
+    in[0] = grad->dout[0];
+    out[0] = *grad->din[0];
+    turned.in = in;
+    turned.out = out;
+    return run(&turned);
+}
+
 /* ---- element-wise rules ---- */
 
 nz_status nz_grad_broadcast(const nz_op_ctx *ctx, const nz_op_grad *grad, size_t i, const nz_tensor *a,

@@ -27,6 +27,10 @@ nz_status nz_grad_copy(const nz_op_ctx *ctx, const nz_op_grad *grad);
 /** As an entry's grad: input 0 was broadcast to the output. */
 nz_status nz_grad_expand(const nz_op_ctx *ctx, const nz_op_grad *grad);
 
+/** For functions of input 0 that are linear: `run` maps the gradient by output 0 to that by input 0. It sees both in the
+ * places of input and output. */
+NZ_CHECKED nz_status nz_grad_by_run(const nz_op_ctx *ctx, const nz_op_grad *grad, nz_status (*run)(const nz_op_ctx *));
+
 /** The gradient by input i, which broadcasts to the output: `row` writes it per element of the output to operand 0 from
  * dy and the tensors a and b (operands 1, 2, 3; b may be NULL), and what was broadcast is summed. */
 NZ_CHECKED nz_status nz_grad_broadcast(const nz_op_ctx *ctx, const nz_op_grad *grad, size_t i, const nz_tensor *a,

@@ -2,8 +2,10 @@
 /** Reading and writing at places that other tensors name. An index outside its axis is an error that names it. */
 #include <string.h>
 
+#include "kernel/ref_grad.h"
 #include "op/families.h"
-#include "op/helper.h"
+#include "op/grad.h"
+#include "op/grad_fold.h"
 #include "op/lift.h"
 
 static nz_status check_index_type(const nz_op_ctx *ctx, size_t i) {
@@ -66,6 +68,23 @@ static nz_status run_gather(const nz_op_ctx *ctx) {
     return NZ_OK;
 }
 
+/** An index that occurs more than once collects the gradients of all its places. */
+static nz_status grad_gather(const nz_op_ctx *ctx, const nz_op_grad *grad) {
+    const nz_shape *in = &ctx->in[0]->shape;
+    int64_t axis = nz_attr_int(ctx->node, "axis", 0), n = nz_shape_elements(&ctx->in[1]->shape);
+    if (axis < 0) axis += in->rank;
+    nz_ref_taps taps = {.in = in->dim[axis], .out = n, .count = 1};
+    NZ_TRY(nz_arena_alloc(ctx->scratch, &taps.index, (size_t)n, sizeof *taps.index));
+    NZ_TRY(nz_arena_alloc(ctx->scratch, &taps.weight, (size_t)n, sizeof *taps.weight));
+    for (int64_t i = 0; i < n; i++) {
+        taps.weight[i] = 1;
+        NZ_TRY(index_at(ctx, &taps.index[i], ctx->in[1], i, taps.in));
+    }
+    nz_ref_resize_axis_back(&taps, nz_shape_span(in, 0, (int)axis), nz_shape_span(in, (int)axis + 1, in->rank),
+                            nz_grad_from(grad, 0), nz_grad_to(ctx, grad, 0));
+    return NZ_OK;
+}
+
 /* ---- GatherElements, ScatterElements ---- */
 
 typedef enum reduction { SCATTER_NONE, SCATTER_ADD, SCATTER_MUL, SCATTER_MAX, SCATTER_MIN, SCATTER_KINDS } reduction;
@@ -115,17 +134,18 @@ static void scatter_one(nz_tensor *out, int64_t to, const nz_tensor *updates, in
         nz_tensor_set_int(out, to, reduce_int(kind, nz_tensor_int(out, to), nz_tensor_int(updates, from)));
 }
 
-/** Every index of `indices` with the place in `data` that it names: calls `visit` with both positions. */
+/** What is called with every index's position and the place in the data that it names. */
+typedef void visitor(const nz_op_ctx *ctx, int64_t data_at, int64_t index_at, const void *argument);
+
 static nz_status each_element(const nz_op_ctx *ctx, const nz_shape *data, const nz_tensor *indices, int axis,
-                              void (*visit)(const nz_op_ctx *, int64_t data_at, int64_t index_at, reduction),
-                              reduction kind) {
+                              visitor *visit, const void *argument) {
     int64_t strides[NZ_MAX_RANK], at[NZ_MAX_RANK] = {0}, n = nz_shape_elements(&indices->shape);
     nz_shape_strides(data, strides);
     for (int64_t i = 0; i < n; i++) {
         int64_t place = 0, along = 0;
         NZ_TRY(index_at(ctx, &along, indices, i, data->dim[axis]));
         for (int d = 0; d < data->rank; d++) place += (d == axis ? along : at[d]) * strides[d];
-        visit(ctx, place, i, kind);
+        visit(ctx, place, i, argument);
         for (int d = data->rank - 1; d >= 0 && ++at[d] == indices->shape.dim[d]; d--) at[d] = 0;
     }
     return NZ_OK;
@@ -154,9 +174,9 @@ static nz_status infer_gather_elements(const nz_op_ctx *ctx) {
     return NZ_OK;
 }
 
-static void take_element(const nz_op_ctx *ctx, int64_t data_at, int64_t index_at, reduction kind) {
+static void take_element(const nz_op_ctx *ctx, int64_t data_at, int64_t index_at, const void *argument) {
     size_t size = nz_dtype_size(ctx->in[0]->dtype);
-    (void)kind;
+    (void)argument;
     memcpy((char *)ctx->out[0].data + (size_t)index_at * size, (const char *)ctx->in[0]->data + (size_t)data_at * size,
            size);
 }
@@ -164,7 +184,19 @@ static void take_element(const nz_op_ctx *ctx, int64_t data_at, int64_t index_at
 static nz_status run_gather_elements(const nz_op_ctx *ctx) {
     int64_t axis = nz_attr_int(ctx->node, "axis", 0);
     const nz_shape *in = &ctx->in[0]->shape;
-    return each_element(ctx, in, ctx->in[1], (int)(axis < 0 ? axis + in->rank : axis), take_element, SCATTER_NONE);
+    return each_element(ctx, in, ctx->in[1], (int)(axis < 0 ? axis + in->rank : axis), take_element, NULL);
+}
+
+static void give_element(const nz_op_ctx *ctx, int64_t data_at, int64_t index_at, const void *argument) {
+    const nz_op_grad *grad = argument;
+    nz_grad_to(ctx, grad, 0)[data_at] += nz_grad_from(grad, 0)[index_at];
+}
+
+static nz_status grad_gather_elements(const nz_op_ctx *ctx, const nz_op_grad *grad) {
+    int64_t axis = nz_attr_int(ctx->node, "axis", 0);
+    const nz_shape *in = &ctx->in[0]->shape;
+    memset(nz_grad_to(ctx, grad, 0), 0, (size_t)nz_shape_elements(in) * sizeof(float));
+    return each_element(ctx, in, ctx->in[1], (int)(axis < 0 ? axis + in->rank : axis), give_element, grad);
 }
 
 static nz_status infer_scatter_elements(const nz_op_ctx *ctx) {
@@ -181,8 +213,8 @@ static nz_status infer_scatter_elements(const nz_op_ctx *ctx) {
     return NZ_OK;
 }
 
-static void put_element(const nz_op_ctx *ctx, int64_t data_at, int64_t index_at, reduction kind) {
-    scatter_one(&ctx->out[0], data_at, ctx->in[2], index_at, kind);
+static void put_element(const nz_op_ctx *ctx, int64_t data_at, int64_t index_at, const void *argument) {
+    scatter_one(&ctx->out[0], data_at, ctx->in[2], index_at, *(const reduction *)argument);
 }
 
 static nz_status run_scatter_elements(const nz_op_ctx *ctx) {
@@ -191,7 +223,58 @@ static nz_status run_scatter_elements(const nz_op_ctx *ctx) {
     reduction kind;
     NZ_TRY(read_reduction(ctx, &kind));
     nz_op_copy(&ctx->out[0], ctx->in[0]);
-    return each_element(ctx, in, ctx->in[1], (int)(axis < 0 ? axis + in->rank : axis), put_element, kind);
+    return each_element(ctx, in, ctx->in[1], (int)(axis < 0 ? axis + in->rank : axis), put_element, &kind);
+}
+
+/* ---- gradients of scattering: what lands at one place of the output folds into it, the data first ---- */
+
+typedef struct scatter_back {
+    nz_fold fold;
+    const float *updates, *dy;
+    float *to;     /**< of the updates, NULL: not wanted */
+    int64_t first; /**< number of the first update in the fold */
+} scatter_back;
+
+static void show_element(const nz_op_ctx *ctx, int64_t data_at, int64_t index_at, const void *argument) {
+    const scatter_back *back = argument;
+    (void)ctx;
+    nz_fold_show(&back->fold, data_at, back->first + index_at, back->updates[index_at]);
+}
+
+static void share_element(const nz_op_ctx *ctx, int64_t data_at, int64_t index_at, const void *argument) {
+    const scatter_back *back = argument;
+    (void)ctx;
+    back->to[index_at] =
+        nz_fold_share(&back->fold, data_at, back->first + index_at, back->updates[index_at], back->dy[data_at]);
+}
+
+/** The gradients of data and updates; `walk` visits every update. */
+static nz_status grad_scatter(const nz_op_ctx *ctx, const nz_op_grad *grad,
+                              nz_status (*walk)(const nz_op_ctx *, visitor *, const void *)) {
+    static const nz_fold_kind folds[SCATTER_KINDS] = {NZ_FOLD_LAST, NZ_FOLD_SUM, NZ_FOLD_PRODUCT, NZ_FOLD_LARGEST,
+                                                      NZ_FOLD_SMALLEST};
+    const float *data = ctx->in[0]->data;
+    int64_t n = nz_shape_elements(&ctx->in[0]->shape);
+    float *to = nz_grad_to(ctx, grad, 0);
+    scatter_back back = {
+        .updates = ctx->in[2]->data, .dy = nz_grad_from(grad, 0), .to = nz_grad_to(ctx, grad, 2), .first = n};
+    reduction kind = SCATTER_NONE;
+    NZ_TRY(read_reduction(ctx, &kind));
+    NZ_TRY(nz_fold_init(&back.fold, folds[kind], (size_t)n, ctx->scratch));
+    for (int64_t i = 0; i < n; i++) nz_fold_show(&back.fold, i, i, data[i]);
+    NZ_TRY(walk(ctx, show_element, &back));
+    for (int64_t i = 0; to && i < n; i++) to[i] = nz_fold_share(&back.fold, i, i, data[i], back.dy[i]);
+    return back.to ? walk(ctx, share_element, &back) : NZ_OK;
+}
+
+static nz_status walk_elements(const nz_op_ctx *ctx, visitor *visit, const void *argument) {
+    int64_t axis = nz_attr_int(ctx->node, "axis", 0);
+    const nz_shape *in = &ctx->in[0]->shape;
+    return each_element(ctx, in, ctx->in[1], (int)(axis < 0 ? axis + in->rank : axis), visit, argument);
+}
+
+static nz_status grad_scatter_elements(const nz_op_ctx *ctx, const nz_op_grad *grad) {
+    return grad_scatter(ctx, grad, walk_elements);
 }
 
 static nz_status lift_scatter(nz_graph *graph, int node) {
@@ -269,6 +352,24 @@ static nz_status run_gather_nd(const nz_op_ctx *ctx) {
     return NZ_OK;
 }
 
+static nz_status grad_gather_nd(const nz_op_ctx *ctx, const nz_op_grad *grad) {
+    const nz_shape *data = &ctx->in[0]->shape, *indices = &ctx->in[1]->shape;
+    int batch = (int)nz_attr_int(ctx->node, "batch_dims", 0), depth = (int)indices->dim[indices->rank - 1];
+    int64_t batches = nz_shape_span(data, 0, batch), named = nz_shape_span(data, batch, batch + depth);
+    int64_t tuples = nz_shape_span(indices, batch, indices->rank - 1);
+    int64_t block = nz_shape_span(data, batch + depth, data->rank);
+    const float *dy = nz_grad_from(grad, 0);
+    float *dx = nz_grad_to(ctx, grad, 0);
+    memset(dx, 0, (size_t)nz_shape_elements(data) * sizeof *dx);
+    for (int64_t b = 0; b < batches; b++)
+        for (int64_t i = 0; i < tuples; i++, dy += block) {
+            int64_t at = 0;
+            NZ_TRY(tuple_at(ctx, &at, b * tuples + i, depth, batch));
+            for (int64_t k = 0; k < block; k++) dx[(b * named + at) * block + k] += dy[k];
+        }
+    return NZ_OK;
+}
+
 static nz_status infer_scatter_nd(const nz_op_ctx *ctx) {
     int depth = 0;
     reduction kind;
@@ -307,6 +408,22 @@ static nz_status run_scatter_nd(const nz_op_ctx *ctx) {
     return NZ_OK;
 }
 
+static nz_status walk_tuples(const nz_op_ctx *ctx, visitor *visit, const void *argument) {
+    const nz_shape *data = &ctx->in[0]->shape, *indices = &ctx->in[1]->shape;
+    int depth = (int)indices->dim[indices->rank - 1];
+    int64_t tuples = nz_shape_span(indices, 0, indices->rank - 1), inner = nz_shape_span(data, depth, data->rank);
+    for (int64_t i = 0; i < tuples; i++) {
+        int64_t at = 0;
+        NZ_TRY(tuple_at(ctx, &at, i, depth, 0));
+        for (int64_t k = 0; k < inner; k++) visit(ctx, at * inner + k, i * inner + k, argument);
+    }
+    return NZ_OK;
+}
+
+static nz_status grad_scatter_nd(const nz_op_ctx *ctx, const nz_op_grad *grad) {
+    return grad_scatter(ctx, grad, walk_tuples);
+}
+
 /* ---- entries ---- */
 
 /** A reduction is one operation per update; plain placing moves data. */
@@ -325,7 +442,9 @@ const nz_op nz_ops_index[] = {
      .attributes = NZ_ATTRIBUTES("axis"),
      .types = NZ_TYPES_BYTES,
      .infer = infer_gather,
-     .run = run_gather},
+     .run = run_gather,
+     .grad = grad_gather,
+     .grad_inputs = 1},
     {.name = "GatherElements",
      .versions = NZ_VERSIONS(11, 13),
      .canonical_since = 11,
@@ -333,7 +452,9 @@ const nz_op nz_ops_index[] = {
      .attributes = NZ_ATTRIBUTES("axis"),
      .types = NZ_TYPES_BYTES,
      .infer = infer_gather_elements,
-     .run = run_gather_elements},
+     .run = run_gather_elements,
+     .grad = grad_gather_elements,
+     .grad_inputs = 1},
     {.name = "GatherND",
      .versions = NZ_VERSIONS(11, 12, 13),
      .canonical_since = 12,
@@ -341,7 +462,9 @@ const nz_op nz_ops_index[] = {
      .attributes = NZ_ATTRIBUTES("batch_dims"),
      .types = NZ_TYPES_BYTES,
      .infer = infer_gather_nd,
-     .run = run_gather_nd},
+     .run = run_gather_nd,
+     .grad = grad_gather_nd,
+     .grad_inputs = 1},
     {.name = "Scatter",
      .versions = NZ_VERSIONS(9, 11),
      .canonical_since = 9,
@@ -358,7 +481,10 @@ const nz_op nz_ops_index[] = {
      .infer = infer_scatter_elements,
      .count = count_scatter,
      .run = run_scatter_elements,
-     .since = since_scatter},
+     .since = since_scatter,
+     .grad = grad_scatter_elements,
+     .grad_inputs = 5,
+     .grad_reads = NZ_GRAD_READS_IN},
     {.name = "ScatterND",
      .versions = NZ_VERSIONS(11, 13, 16, 18),
      .canonical_since = 11,
@@ -367,6 +493,9 @@ const nz_op nz_ops_index[] = {
      .infer = infer_scatter_nd,
      .count = count_scatter,
      .run = run_scatter_nd,
-     .since = since_scatter},
+     .since = since_scatter,
+     .grad = grad_scatter_nd,
+     .grad_inputs = 5,
+     .grad_reads = NZ_GRAD_READS_IN},
     {0},
 };

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "op/families.h"
-#include "op/helper.h"
+#include "op/grad.h"
 #include "op/lift.h"
 
 /* ---- comparison ---- */
@@ -189,6 +189,21 @@ static nz_status run_where(const nz_op_ctx *ctx) {
     return NZ_OK;
 }
 
+static void chosen_row(char *const at[], const int64_t stride[], int64_t n, const void *argument) {
+    float *to = (void *)at[0];
+    const float *dy = (const void *)at[1];
+    const uint8_t *condition = (const void *)at[2];
+    const bool wanted = *(const bool *)argument;
+    for (int64_t i = 0; i < n; i++)
+        to[i * stride[0]] = (condition[i * stride[2]] != 0) == wanted ? dy[i * stride[1]] : 0;
+}
+
+static nz_status grad_where(const nz_op_ctx *ctx, const nz_op_grad *grad) {
+    static const bool yes = true, no = false;
+    NZ_TRY(nz_grad_broadcast(ctx, grad, 1, ctx->in[0], NULL, chosen_row, &yes));
+    return nz_grad_broadcast(ctx, grad, 2, ctx->in[0], NULL, chosen_row, &no);
+}
+
 /* ---- entries ---- */
 
 #define TYPES_BOOL NZ_TYPE_BIT(NZ_BOOL)
@@ -258,6 +273,9 @@ const nz_op nz_ops_logic[] = {
      .types = TYPES_BOOL,
      .infer = infer_where,
      .count = nz_op_count_1,
-     .run = run_where},
+     .run = run_where,
+     .grad = grad_where,
+     .grad_inputs = 6,
+     .grad_reads = NZ_GRAD_READS_IN},
     {0},
 };

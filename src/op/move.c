@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "op/families.h"
-#include "op/helper.h"
+#include "op/grad.h"
 #include "op/lift.h"
 
 /** Copies `from` (with strides over `shape`) into `to` (likewise). */
@@ -64,6 +64,18 @@ static nz_status run_transpose(const nz_op_ctx *ctx) {
     return NZ_OK;
 }
 
+static nz_status grad_transpose(const nz_op_ctx *ctx, const nz_op_grad *grad) {
+    int perm[NZ_MAX_RANK] = {0};
+    int64_t own[NZ_MAX_RANK], from[NZ_MAX_RANK], to[NZ_MAX_RANK];
+    const nz_shape *out = &grad->dout[0]->shape;
+    NZ_TRY(permutation(ctx, perm));
+    nz_shape_strides(&ctx->in[0]->shape, own);
+    nz_shape_strides(out, from);
+    for (int d = 0; d < out->rank; d++) to[d] = own[perm[d]];
+    copy_strided(out, nz_grad_to(ctx, grad, 0), to, nz_grad_from(grad, 0), from, sizeof(float));
+    return NZ_OK;
+}
+
 /* ---- Concat, Split ---- */
 
 static nz_status infer_concat(const nz_op_ctx *ctx) {
@@ -108,6 +120,20 @@ static nz_status run_concat(const nz_op_ctx *ctx) {
         nz_shape_strides(&ctx->in[i]->shape, own);
         copy_strided(&ctx->in[i]->shape, to, strides, ctx->in[i]->data, own, size);
         to += size * (size_t)(ctx->in[i]->shape.dim[axis] * strides[axis]);
+    }
+    return NZ_OK;
+}
+
+static nz_status grad_concat(const nz_op_ctx *ctx, const nz_op_grad *grad) {
+    int64_t strides[NZ_MAX_RANK], own[NZ_MAX_RANK], axis = nz_attr_int(ctx->node, "axis", 0);
+    if (axis < 0) axis += grad->dout[0]->shape.rank;
+    const float *from = nz_grad_from(grad, 0);
+    nz_shape_strides(&grad->dout[0]->shape, strides);
+    for (size_t i = 0; i < ctx->in_count; i++) {
+        const nz_shape *in = &ctx->in[i]->shape;
+        nz_shape_strides(in, own);
+        if (nz_grad_to(ctx, grad, i)) copy_strided(in, nz_grad_to(ctx, grad, i), own, from, strides, sizeof(float));
+        from += in->dim[axis] * strides[axis];
     }
     return NZ_OK;
 }
@@ -162,6 +188,23 @@ static nz_status run_split(const nz_op_ctx *ctx) {
         nz_shape_strides(&out->shape, own);
         if (nz_op_has_out(ctx, i)) copy_strided(&out->shape, out->data, own, from, strides, size);
         from += size * (size_t)(out->shape.dim[axis] * strides[axis]);
+    }
+    return NZ_OK;
+}
+
+/** Parts that nobody reads give nothing back. */
+static nz_status grad_split(const nz_op_ctx *ctx, const nz_op_grad *grad) {
+    const nz_shape *in = &ctx->in[0]->shape;
+    int64_t strides[NZ_MAX_RANK], own[NZ_MAX_RANK], axis = nz_attr_int(ctx->node, "axis", 0);
+    if (axis < 0) axis += in->rank;
+    float *to = nz_grad_to(ctx, grad, 0);
+    nz_shape_strides(in, strides);
+    memset(to, 0, (size_t)nz_shape_elements(in) * sizeof *to);
+    for (size_t i = 0; i < ctx->out_count; i++) {
+        const nz_shape *out = &ctx->out[i].shape;
+        nz_shape_strides(out, own);
+        if (nz_grad_from(grad, i)) copy_strided(out, to, strides, nz_grad_from(grad, i), own, sizeof(float));
+        to += out->dim[axis] * strides[axis];
     }
     return NZ_OK;
 }
@@ -255,6 +298,25 @@ static nz_status run_slice(const nz_op_ctx *ctx) {
     return NZ_OK;
 }
 
+/** What was cut off gets nothing. */
+static nz_status grad_slice(const nz_op_ctx *ctx, const nz_op_grad *grad) {
+    slice_plan plan;
+    const nz_shape *in = &ctx->in[0]->shape, *out = &grad->dout[0]->shape;
+    int64_t own[NZ_MAX_RANK], from[NZ_MAX_RANK];
+    float *to = nz_grad_to(ctx, grad, 0);
+    memset(to, 0, (size_t)nz_shape_elements(in) * sizeof *to);
+    if (nz_shape_elements(out) == 0) return NZ_OK;
+    NZ_TRY(plan_slice(ctx, &plan));
+    nz_shape_strides(in, own);
+    nz_shape_strides(out, from);
+    for (int d = 0; d < in->rank; d++) {
+        to += plan.start[d] * own[d];
+        own[d] = out->dim[d] > 1 ? own[d] * plan.step[d] : 0;
+    }
+    copy_strided(out, to, own, nz_grad_from(grad, 0), from, sizeof(float));
+    return NZ_OK;
+}
+
 static nz_status lift_slice(nz_graph *graph, int node) {
     if (graph->nodes[node].opset >= 10) return NZ_OK;
     NZ_TRY(nz_lift_ints(graph, node, "starts", 1));
@@ -327,6 +389,19 @@ static nz_status run_tile(const nz_op_ctx *ctx) {
     nz_loop_add_strided(&loop, out->data, nz_dtype_size(in->dtype), to);
     nz_loop_add_strided(&loop, in->data, nz_dtype_size(in->dtype), from);
     nz_loop_copy(&loop);
+    return NZ_OK;
+}
+
+static nz_status grad_tile(const nz_op_ctx *ctx, const nz_op_grad *grad) {
+    const nz_shape *in = &ctx->in[0]->shape, *out = &grad->dout[0]->shape;
+    int64_t dims[2 * NZ_MAX_RANK];
+    unsigned repeats = 0;
+    for (int d = 0; d < in->rank; d++) {
+        dims[2 * d] = in->dim[d] ? out->dim[d] / in->dim[d] : 0;
+        dims[2 * d + 1] = in->dim[d];
+        repeats |= 1u << 2 * d;
+    }
+    nz_grad_sum(nz_grad_to(ctx, grad, 0), nz_grad_from(grad, 0), 2 * in->rank, dims, repeats);
     return NZ_OK;
 }
 
@@ -404,6 +479,19 @@ static nz_status run_space_to_depth(const nz_op_ctx *ctx) {
     return NZ_OK;
 }
 
+/* Each gives back what the other does. */
+static nz_status back_to_depth(const nz_op_ctx *ctx) {
+    move_blocks(ctx->in[0], &ctx->out[0], nz_attr_int(ctx->node, "blocksize", 1),
+                strcmp(nz_attr_string(ctx->node, "mode", "DCR"), "CRD") == 0, false);
+    return NZ_OK;
+}
+static nz_status grad_depth_to_space(const nz_op_ctx *ctx, const nz_op_grad *grad) {
+    return nz_grad_by_run(ctx, grad, back_to_depth);
+}
+static nz_status grad_space_to_depth(const nz_op_ctx *ctx, const nz_op_grad *grad) {
+    return nz_grad_by_run(ctx, grad, run_depth_to_space);
+}
+
 /* ---- entries ---- */
 
 #define MOVES (NZ_OP_MOVES_DATA | NZ_OP_KEEPS_RANGE)
@@ -417,7 +505,9 @@ const nz_op nz_ops_move[] = {
      .types = NZ_TYPES_BYTES,
      .lift = lift_concat,
      .infer = infer_concat,
-     .run = run_concat},
+     .run = run_concat,
+     .grad = grad_concat,
+     .grad_inputs = NZ_GRAD_ALL_INPUTS},
     {.name = "DepthToSpace",
      .versions = NZ_VERSIONS(1, 11, 13),
      .canonical_since = 11,
@@ -425,7 +515,9 @@ const nz_op nz_ops_move[] = {
      .attributes = NZ_ATTRIBUTES("blocksize", "mode"),
      .types = NZ_TYPES_BYTES,
      .infer = infer_depth_to_space,
-     .run = run_depth_to_space},
+     .run = run_depth_to_space,
+     .grad = grad_depth_to_space,
+     .grad_inputs = 1},
     {.name = "Expand",
      .versions = NZ_VERSIONS(8, 13),
      .canonical_since = 8,
@@ -433,7 +525,9 @@ const nz_op nz_ops_move[] = {
      .plan_inputs = 2,
      .types = NZ_TYPES_BYTES,
      .infer = infer_expand,
-     .run = run_expand},
+     .run = run_expand,
+     .grad = nz_grad_expand,
+     .grad_inputs = 1},
     {.name = "Slice",
      .versions = NZ_VERSIONS(1, 10, 11, 13),
      .canonical_since = 11,
@@ -442,7 +536,9 @@ const nz_op nz_ops_move[] = {
      .types = NZ_TYPES_BYTES,
      .lift = lift_slice,
      .infer = infer_slice,
-     .run = run_slice},
+     .run = run_slice,
+     .grad = grad_slice,
+     .grad_inputs = 1},
     {.name = "SpaceToDepth",
      .versions = NZ_VERSIONS(1, 13),
      .canonical_since = 1,
@@ -450,7 +546,9 @@ const nz_op nz_ops_move[] = {
      .attributes = NZ_ATTRIBUTES("blocksize"),
      .types = NZ_TYPES_BYTES,
      .infer = infer_space_to_depth,
-     .run = run_space_to_depth},
+     .run = run_space_to_depth,
+     .grad = grad_space_to_depth,
+     .grad_inputs = 1},
     {.name = "Split",
      .versions = NZ_VERSIONS(1, 2, 11, 13, 18),
      .canonical_since = 13,
@@ -461,7 +559,9 @@ const nz_op nz_ops_move[] = {
      .lift = lift_split,
      .infer = infer_split,
      .run = run_split,
-     .since = since_split},
+     .since = since_split,
+     .grad = grad_split,
+     .grad_inputs = 1},
     {.name = "Tile",
      .versions = NZ_VERSIONS(6, 13),
      .canonical_since = 6,
@@ -469,7 +569,9 @@ const nz_op nz_ops_move[] = {
      .plan_inputs = 2,
      .types = NZ_TYPES_BYTES,
      .infer = infer_tile,
-     .run = run_tile},
+     .run = run_tile,
+     .grad = grad_tile,
+     .grad_inputs = 1},
     {.name = "Transpose",
      .versions = NZ_VERSIONS(1, 13, 21, 23, 24),
      .canonical_since = 1,
@@ -477,6 +579,8 @@ const nz_op nz_ops_move[] = {
      .attributes = NZ_ATTRIBUTES("perm"),
      .types = NZ_TYPES_BYTES | NZ_TYPE_BIT(NZ_U4) | NZ_TYPE_BIT(NZ_I4),
      .infer = infer_transpose,
-     .run = run_transpose},
+     .run = run_transpose,
+     .grad = grad_transpose,
+     .grad_inputs = 1},
     {0},
 };

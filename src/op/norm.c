@@ -162,6 +162,26 @@ static nz_status run_groups(const nz_op_ctx *ctx) {
     return NZ_OK;
 }
 
+static nz_status grad_groups(const nz_op_ctx *ctx, const nz_op_grad *grad) {
+    int64_t e[3];
+    split_channels(&ctx->in[0]->shape, e);
+    int64_t groups = nz_attr_int(ctx->node, "num_groups", e[1]), total = e[0] * e[1] * e[2];
+    const float *scale = ctx->in[1]->data, *dy = nz_grad_from(grad, 0);
+    float *dx = nz_grad_to(ctx, grad, 0), *dscale = nz_grad_to(ctx, grad, 1), *dshift = nz_grad_to(ctx, grad, 2), *flow,
+          *normal;
+    NZ_TRY(nz_arena_alloc(ctx->scratch, &flow, (size_t)total, sizeof *flow));
+    NZ_TRY(nz_arena_alloc(ctx->scratch, &normal, (size_t)total, sizeof *normal));
+    for (int64_t c = 0; c < e[0] * e[1]; c++)
+        for (int64_t i = c * e[2]; i < (c + 1) * e[2]; i++) flow[i] = dy[i] * scale[c % e[1]];
+    if (total > 0)
+        nz_ref_normalise_rows_back(e[0] * groups, e[1] / groups * e[2], true, ctx->in[0]->data,
+                                   nz_attr_float(ctx->node, "epsilon", 1e-5F), flow, dx ? dx : flow, normal);
+    if (dshift) nz_ref_channel_sums(e[0], e[1], e[2], dy, dshift);
+    for (int64_t i = 0; i < total; i++) normal[i] *= dy[i];
+    if (dscale) nz_ref_channel_sums(e[0], e[1], e[2], normal, dscale);
+    return NZ_OK;
+}
+
 static nz_status lift_instance(nz_graph *graph, int node) {
     nz_node_remove_attr(&graph->nodes[node], "consumed_inputs");
     return NZ_OK;
@@ -196,6 +216,8 @@ static nz_status infer_layer(const nz_op_ctx *ctx) {
     return NZ_OK;
 }
 
+NZ_GRAD_ROW(times_row, dy *a)
+
 static nz_status run_layer(const nz_op_ctx *ctx) {
     WIDEN(run_layer);
     const nz_shape *shape = &ctx->in[0]->shape;
@@ -229,6 +251,33 @@ static nz_status run_layer(const nz_op_ctx *ctx) {
             y[k] = i == 1 ? y[k] * value[at] : y[k] + value[at];
         }
     }
+    return NZ_OK;
+}
+
+static nz_status grad_layer(const nz_op_ctx *ctx, const nz_op_grad *grad) {
+    const nz_shape *shape = &ctx->in[0]->shape;
+    int axis = 0;
+    NZ_TRY(nz_op_axis(ctx, &axis, nz_attr_int(ctx->node, "axis", -1), shape->rank));
+    int64_t rows = nz_shape_span(shape, 0, axis), width = nz_shape_span(shape, axis, shape->rank), total = rows * width;
+    const float *dy = nz_grad_from(grad, 0);
+    float *dx = nz_grad_to(ctx, grad, 0), *dscale = nz_grad_to(ctx, grad, 1), *dshift = nz_grad_to(ctx, grad, 2);
+    float *flow, *normal;
+    NZ_TRY(nz_arena_alloc(ctx->scratch, &flow, (size_t)total, sizeof *flow));
+    NZ_TRY(nz_arena_alloc(ctx->scratch, &normal, (size_t)total, sizeof *normal));
+    nz_tensor product = nz_tensor_borrow(NZ_F32, shape, flow);
+    nz_loop loop;
+    nz_loop_init(&loop, shape);
+    nz_loop_add(&loop, &product);
+    nz_loop_add(&loop, grad->dout[0]);
+    nz_loop_add(&loop, ctx->in[1]);
+    nz_loop_add(&loop, ctx->in[1]);
+    nz_loop_run(&loop, times_row, NULL);
+    if (total > 0)
+        nz_ref_normalise_rows_back(rows, width, strcmp(ctx->node->op_type, "RMSNormalization") != 0, ctx->in[0]->data,
+                                   nz_attr_float(ctx->node, "epsilon", 1e-5F), flow, dx ? dx : flow, normal);
+    if (dshift) nz_grad_sum_to(dshift, &ctx->in[2]->shape, shape, dy);
+    for (int64_t i = 0; i < total; i++) normal[i] *= dy[i];
+    if (dscale) nz_grad_sum_to(dscale, &ctx->in[1]->shape, shape, normal);
     return NZ_OK;
 }
 
@@ -274,6 +323,32 @@ static nz_status run_lp(const nz_op_ctx *ctx) {
     return NZ_OK;
 }
 
+/* dx = (dy - sign * sum(dy y)) / norm, where the sign of L1 becomes y itself for L2. */
+static nz_status grad_lp(const nz_op_ctx *ctx, const nz_op_grad *grad) {
+    const nz_shape *shape = &ctx->in[0]->shape;
+    int axis = 0;
+    NZ_TRY(nz_op_axis(ctx, &axis, nz_attr_int(ctx->node, "axis", -1), shape->rank));
+    int64_t outer = nz_shape_span(shape, 0, axis), inner = nz_shape_span(shape, axis + 1, shape->rank),
+            length = shape->dim[axis] * inner;
+    bool squares = nz_attr_int(ctx->node, "p", 2) == 2;
+    for (int64_t row = 0; row < outer * inner; row++) {
+        int64_t first = row / inner * length + row % inner;
+        const float *x = (const float *)ctx->in[0]->data + first, *dy = nz_grad_from(grad, 0) + first;
+        float *dx = nz_grad_to(ctx, grad, 0) + first;
+        double norm = 0, sum = 0;
+        for (int64_t i = 0; i < length; i += inner) {
+            norm += squares ? (double)x[i] * (double)x[i] : fabs((double)x[i]);
+            sum += (double)dy[i] * (double)x[i];
+        }
+        if (squares) norm = sqrt(norm);
+        for (int64_t i = 0; i < length; i += inner) {
+            double direction = squares ? (double)x[i] / norm : (double)((x[i] > 0) - (x[i] < 0));
+            dx[i] = norm > 0 ? (float)(((double)dy[i] - direction * sum / norm) / norm) : 0;
+        }
+    }
+    return NZ_OK;
+}
+
 static nz_status mvn_axes(const nz_op_ctx *ctx, unsigned *ret_set) {
     static const int64_t usual[] = {0, 2, 3};
     size_t count = 0;
@@ -287,37 +362,80 @@ static nz_status infer_mvn(const nz_op_ctx *ctx) {
     return mvn_axes(ctx, &set);
 }
 
-/* As the operator's own definition has it: (x - mean) / (sqrt(E[x^2] - mean^2) + 1e-9). */
+/* Which group of elements that are normalised together element `i` belongs to. */
+static int64_t mvn_group(const nz_shape *shape, unsigned set, int64_t i) {
+    int64_t group = 0, step = 1;
+    for (int axis = shape->rank - 1; axis >= 0; i /= shape->dim[axis--]) {
+        if (set >> axis & 1) continue;
+        group += i % shape->dim[axis] * step;
+        step *= shape->dim[axis];
+    }
+    return group;
+}
+
+typedef struct mvn_sums {
+    unsigned set;
+    int64_t groups;
+    double count; /* elements of a group */
+    double *mean, *deviation, *flow, *products;
+} mvn_sums;
+
+/* Mean and deviation of every group. */
+static nz_status mvn_moments(const nz_op_ctx *ctx, mvn_sums *ret_sums) {
+    const nz_shape *shape = &ctx->in[0]->shape;
+    const float *x = ctx->in[0]->data;
+    int64_t total = nz_shape_elements(shape);
+    mvn_sums m = {.groups = 1};
+    NZ_TRY(mvn_axes(ctx, &m.set));
+    for (int i = 0; i < shape->rank; i++) m.groups *= m.set >> i & 1 ? 1 : shape->dim[i];
+    double **lists[] = {&m.mean, &m.deviation, &m.flow, &m.products};
+    for (size_t i = 0; i < NZ_COUNT(lists); i++)
+        NZ_TRY(nz_arena_alloc(ctx->scratch, lists[i], (size_t)m.groups, sizeof(double)));
+    m.count = m.groups ? (double)total / (double)m.groups : 0;
+    for (int64_t i = 0; i < total; i++) m.mean[mvn_group(shape, m.set, i)] += (double)x[i];
+    for (int64_t g = 0; g < m.groups; g++) m.mean[g] /= m.count;
+    for (int64_t i = 0; i < total; i++) {
+        int64_t g = mvn_group(shape, m.set, i);
+        m.deviation[g] += ((double)x[i] - m.mean[g]) * ((double)x[i] - m.mean[g]);
+    }
+    for (int64_t g = 0; g < m.groups; g++) m.deviation[g] = sqrt(m.deviation[g] / m.count);
+    *ret_sums = m;
+    return NZ_OK;
+}
+
+#define MVN_EPSILON 1e-9 /* added to the deviation, as the operator's own definition has it */
+
 static nz_status run_mvn(const nz_op_ctx *ctx) {
     WIDEN(run_mvn);
     const nz_shape *shape = &ctx->in[0]->shape;
     const float *x = ctx->in[0]->data;
     float *y = ctx->out[0].data;
-    int64_t total = nz_shape_elements(shape), groups = 1;
-    unsigned set = 0;
-    NZ_TRY(mvn_axes(ctx, &set));
-    for (int i = 0; i < shape->rank; i++) groups *= set >> i & 1 ? 1 : shape->dim[i];
-    double *sums, *squares;
-    NZ_TRY(nz_arena_alloc(ctx->scratch, &sums, (size_t)groups, sizeof *sums));
-    NZ_TRY(nz_arena_alloc(ctx->scratch, &squares, (size_t)groups, sizeof *squares));
-    for (int pass = 0; pass < 3; pass++)
-        for (int64_t i = 0; i < total; i++) {
-            int64_t group = 0, step = 1, rest = i;
-            for (int axis = shape->rank - 1; axis >= 0; axis--) {
-                int64_t at = rest % shape->dim[axis];
-                rest /= shape->dim[axis];
-                if (set >> axis & 1) continue;
-                group += at * step;
-                step *= shape->dim[axis];
-            }
-            double mean = sums[group] * (double)groups / (double)total, difference = (double)x[i] - mean;
-            if (pass == 0)
-                sums[group] += (double)x[i];
-            else if (pass == 1)
-                squares[group] += difference * difference;
-            else
-                y[i] = (float)(difference / (sqrt(squares[group] * (double)groups / (double)total) + 1e-9));
-        }
+    mvn_sums m;
+    NZ_TRY(mvn_moments(ctx, &m));
+    for (int64_t i = 0; i < nz_shape_elements(shape); i++) {
+        int64_t g = mvn_group(shape, m.set, i);
+        y[i] = (float)(((double)x[i] - m.mean[g]) / (m.deviation[g] + MVN_EPSILON));
+    }
+    return NZ_OK;
+}
+
+static nz_status grad_mvn(const nz_op_ctx *ctx, const nz_op_grad *grad) {
+    const nz_shape *shape = &ctx->in[0]->shape;
+    const float *x = ctx->in[0]->data, *dy = nz_grad_from(grad, 0);
+    float *dx = nz_grad_to(ctx, grad, 0);
+    mvn_sums m;
+    NZ_TRY(mvn_moments(ctx, &m));
+    for (int64_t i = 0; i < nz_shape_elements(shape); i++) {
+        int64_t g = mvn_group(shape, m.set, i);
+        m.flow[g] += (double)dy[i];
+        m.products[g] += (double)dy[i] * ((double)x[i] - m.mean[g]);
+    }
+    for (int64_t i = 0; i < nz_shape_elements(shape); i++) {
+        int64_t g = mvn_group(shape, m.set, i);
+        double divisor = m.deviation[g] + MVN_EPSILON, spread = m.count * m.deviation[g] * divisor;
+        double through = spread > 0 ? ((double)x[i] - m.mean[g]) * m.products[g] / spread : 0;
+        dx[i] = (float)(((double)dy[i] - m.flow[g] / m.count - through) / divisor);
+    }
     return NZ_OK;
 }
 
@@ -343,6 +461,17 @@ static nz_status run_lrn(const nz_op_ctx *ctx) {
     nz_ref_lrn(e[0], e[1], e[2], ctx->in[0]->data, nz_attr_int(ctx->node, "size", 1),
                nz_attr_float(ctx->node, "alpha", 1e-4F), nz_attr_float(ctx->node, "beta", 0.75F),
                nz_attr_float(ctx->node, "bias", 1.0F), ctx->out[0].data);
+    return NZ_OK;
+}
+
+static nz_status grad_lrn(const nz_op_ctx *ctx, const nz_op_grad *grad) {
+    int64_t e[3];
+    float *scratch;
+    split_channels(&ctx->in[0]->shape, e);
+    NZ_TRY(nz_arena_alloc(ctx->scratch, &scratch, (size_t)(e[0] * e[1] * e[2]), sizeof *scratch));
+    nz_ref_lrn_back(e[0], e[1], e[2], ctx->in[0]->data, nz_grad_from(grad, 0), nz_attr_int(ctx->node, "size", 1),
+                    nz_attr_float(ctx->node, "alpha", 1e-4F), nz_attr_float(ctx->node, "beta", 0.75F),
+                    nz_attr_float(ctx->node, "bias", 1.0F), scratch, nz_grad_to(ctx, grad, 0));
     return NZ_OK;
 }
 
@@ -404,7 +533,11 @@ const nz_op nz_ops_norm[] = {
      .lift = lift_instance,
      .infer = infer_channels,
      .count = count_normalise,
-     .run = run_groups},
+     .run = run_groups,
+     .grad = grad_groups,
+     .grad_inputs = 7,
+     .grad_reads = NZ_GRAD_READS_IN,
+     .params = 6},
     {.name = "GroupNormalization",
      .versions = NZ_VERSIONS(18, 21),
      .canonical_since = 21,
@@ -414,7 +547,11 @@ const nz_op nz_ops_norm[] = {
      .lift = lift_group,
      .infer = infer_channels,
      .count = count_normalise,
-     .run = run_groups},
+     .run = run_groups,
+     .grad = grad_groups,
+     .grad_inputs = 7,
+     .grad_reads = NZ_GRAD_READS_IN,
+     .params = 6},
     {.name = "LayerNormalization",
      .versions = NZ_VERSIONS(17),
      .canonical_since = 17,
@@ -423,7 +560,11 @@ const nz_op nz_ops_norm[] = {
      .types = TYPES_NORM,
      .infer = infer_layer,
      .count = count_normalise,
-     .run = run_layer},
+     .run = run_layer,
+     .grad = grad_layer,
+     .grad_inputs = 7,
+     .grad_reads = NZ_GRAD_READS_IN,
+     .params = 6},
     {.name = "RMSNormalization",
      .versions = NZ_VERSIONS(23),
      .canonical_since = 23,
@@ -432,7 +573,11 @@ const nz_op nz_ops_norm[] = {
      .types = TYPES_NORM,
      .infer = infer_layer,
      .count = count_rms,
-     .run = run_layer},
+     .run = run_layer,
+     .grad = grad_layer,
+     .grad_inputs = 3,
+     .grad_reads = NZ_GRAD_READS_IN,
+     .params = 2},
     {.name = "LpNormalization",
      .versions = NZ_VERSIONS(1, 22),
      .canonical_since = 1,
@@ -441,7 +586,10 @@ const nz_op nz_ops_norm[] = {
      .types = TYPES_NORM,
      .infer = infer_lp,
      .count = count_lp,
-     .run = run_lp},
+     .run = run_lp,
+     .grad = grad_lp,
+     .grad_inputs = 1,
+     .grad_reads = NZ_GRAD_READS_IN},
     {.name = "MeanVarianceNormalization",
      .versions = NZ_VERSIONS(9, 13),
      .canonical_since = 9,
@@ -450,7 +598,10 @@ const nz_op nz_ops_norm[] = {
      .types = TYPES_NORM,
      .infer = infer_mvn,
      .count = nz_op_count_5,
-     .run = run_mvn},
+     .run = run_mvn,
+     .grad = grad_mvn,
+     .grad_inputs = 1,
+     .grad_reads = NZ_GRAD_READS_IN},
     {.name = "LRN",
      .versions = NZ_VERSIONS(1, 13),
      .canonical_since = 1,
@@ -459,6 +610,9 @@ const nz_op nz_ops_norm[] = {
      .types = TYPES_NORM,
      .infer = infer_lrn,
      .count = count_lrn,
-     .run = run_lrn},
+     .run = run_lrn,
+     .grad = grad_lrn,
+     .grad_inputs = 1,
+     .grad_reads = NZ_GRAD_READS_IN},
     {.name = NULL},
 };

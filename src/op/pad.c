@@ -2,8 +2,9 @@
 /** Padding and cropping: along each axis a map says from which input position an output position comes. */
 #include <string.h>
 
+#include "kernel/ref_grad.h"
 #include "op/families.h"
-#include "op/helper.h"
+#include "op/grad.h"
 #include "op/lift.h"
 
 typedef enum pad_mode { PAD_CONSTANT, PAD_REFLECT, PAD_EDGE, PAD_WRAP, PAD_MODES } pad_mode;
@@ -95,6 +96,31 @@ static nz_status pad_into(const nz_op_ctx *ctx, pad_mode mode, const int64_t *be
     return NZ_OK;
 }
 
+/** Axis after axis, last first, every position gives its gradient back to where it came from. */
+static nz_status pad_back(const nz_op_ctx *ctx, const nz_op_grad *grad, pad_mode mode, const int64_t *before) {
+    const nz_shape *in = &ctx->in[0]->shape, *out = &grad->dout[0]->shape;
+    const float *from = nz_grad_from(grad, 0);
+    nz_shape now = *out;
+    for (int d = out->rank - 1; d >= 0; d--) {
+        nz_ref_taps taps = {.in = in->dim[d], .out = out->dim[d], .count = 1};
+        float *to;
+        if (in->dim[d] == out->dim[d] && before[d] == 0) continue;
+        now.dim[d] = in->dim[d];
+        NZ_TRY(nz_arena_alloc(ctx->scratch, &taps.index, (size_t)taps.out, sizeof *taps.index));
+        NZ_TRY(nz_arena_alloc(ctx->scratch, &taps.weight, (size_t)taps.out, sizeof *taps.weight));
+        NZ_TRY(nz_arena_alloc(ctx->scratch, &to, (size_t)nz_shape_elements(&now), sizeof *to));
+        for (int64_t i = 0; i < taps.out; i++) {
+            int64_t at = taps.in == 0 ? -1 : map_position(mode, i - before[d], taps.in);
+            taps.index[i] = at < 0 ? 0 : at;
+            taps.weight[i] = at < 0 ? 0 : 1;
+        }
+        nz_ref_resize_axis_back(&taps, nz_shape_span(&now, 0, d), nz_shape_span(&now, d + 1, now.rank), from, to);
+        from = to;
+    }
+    memmove(nz_grad_to(ctx, grad, 0), from, (size_t)nz_shape_elements(in) * sizeof *from);
+    return NZ_OK;
+}
+
 /* ---- Pad ---- */
 
 static nz_status pad_amounts(const nz_op_ctx *ctx, pad_mode *ret_mode, int64_t before[NZ_MAX_RANK],
@@ -159,6 +185,13 @@ static nz_status run_pad(const nz_op_ctx *ctx) {
     return pad_into(ctx, mode, before, value ? value->data : NULL);
 }
 
+static nz_status grad_pad(const nz_op_ctx *ctx, const nz_op_grad *grad) {
+    int64_t before[NZ_MAX_RANK], after[NZ_MAX_RANK];
+    pad_mode mode = PAD_CONSTANT;
+    NZ_TRY(pad_amounts(ctx, &mode, before, after));
+    return pad_back(ctx, grad, mode, before);
+}
+
 static nz_status lift_pad(nz_graph *graph, int node) {
     nz_node *n = &graph->nodes[node];
     if (n->opset >= 11) return NZ_OK;
@@ -215,6 +248,13 @@ static nz_status run_center(const nz_op_ctx *ctx) {
     return pad_into(ctx, PAD_CONSTANT, before, NULL);
 }
 
+static nz_status grad_center(const nz_op_ctx *ctx, const nz_op_grad *grad) {
+    int64_t before[NZ_MAX_RANK];
+    nz_shape out;
+    NZ_TRY(center_amounts(ctx, before, &out));
+    return pad_back(ctx, grad, PAD_CONSTANT, before);
+}
+
 /* ---- entries ---- */
 
 const nz_op nz_ops_pad[] = {
@@ -226,7 +266,9 @@ const nz_op nz_ops_pad[] = {
      .attributes = NZ_ATTRIBUTES("axes"),
      .types = NZ_TYPES_BYTES,
      .infer = infer_center,
-     .run = run_center},
+     .run = run_center,
+     .grad = grad_center,
+     .grad_inputs = 1},
     {.name = "Pad",
      .versions = NZ_VERSIONS(1, 2, 11, 13, 18, 19, 21, 23, 24),
      .canonical_since = 13,
@@ -237,6 +279,8 @@ const nz_op nz_ops_pad[] = {
      .lift = lift_pad,
      .infer = infer_pad,
      .run = run_pad,
-     .since = since_pad},
+     .since = since_pad,
+     .grad = grad_pad,
+     .grad_inputs = 1},
     {0},
 };

@@ -6,6 +6,7 @@
 #include "kernel/ref_grad.h"
 #include "op/families.h"
 #include "op/grad.h"
+#include "op/grad_fold.h"
 #include "op/window.h"
 
 #define TYPES_MAX_POOL (NZ_TYPES_FLOAT | NZ_TYPE_BIT(NZ_I8) | NZ_TYPE_BIT(NZ_U8))
@@ -271,25 +272,50 @@ static nz_status infer_unpool(const nz_op_ctx *ctx) {
     return NZ_OK;
 }
 
-/* Indices count in the tensor that was pooled; the output may be larger, and coordinates stay what they were. */
+/* Where in the output, which has these strides, an index of the tensor that was pooled leads; -1: nowhere. The output may
+ * be larger, and coordinates stay what they were. */
+static int64_t unpooled_at(const nz_shape *pooled, const int64_t strides[NZ_MAX_RANK], int64_t index) {
+    int64_t to = 0;
+    if (index < 0 || index >= nz_shape_elements(pooled)) return -1;
+    for (int axis = pooled->rank - 1; axis >= 0; index /= pooled->dim[axis--])
+        to += index % pooled->dim[axis] * strides[axis];
+    return to;
+}
+
 static nz_status run_unpool(const nz_op_ctx *ctx) {
     const nz_tensor *x = ctx->in[0];
     nz_tensor *y = &ctx->out[0];
     const int64_t *indices = ctx->in[1]->data;
     nz_shape pooled;
     NZ_TRY(pooled_shape(&pooled, ctx));
-    int64_t count = nz_shape_elements(&x->shape), total = nz_shape_elements(&pooled), strides[NZ_MAX_RANK];
+    int64_t count = nz_shape_elements(&x->shape), strides[NZ_MAX_RANK];
     nz_shape_strides(&y->shape, strides);
     memset(y->data, 0, y->bytes);
     for (int64_t i = 0; i < count; i++) {
-        int64_t rest = indices[i], to = 0;
-        if (rest < 0 || rest >= total) continue;
-        for (int axis = pooled.rank - 1; axis >= 0; axis--) {
-            to += rest % pooled.dim[axis] * strides[axis];
-            rest /= pooled.dim[axis];
-        }
-        nz_tensor_set_real(y, to, nz_tensor_real(x, i));
+        int64_t to = unpooled_at(&pooled, strides, indices[i]);
+        if (to >= 0) nz_tensor_set_real(y, to, nz_tensor_real(x, i));
     }
+    return NZ_OK;
+}
+
+/* Where two inputs lead to one place, the last one stays. */
+static nz_status grad_unpool(const nz_op_ctx *ctx, const nz_op_grad *grad) {
+    const int64_t *indices = ctx->in[1]->data;
+    const float *dy = nz_grad_from(grad, 0);
+    float *dx = nz_grad_to(ctx, grad, 0);
+    nz_shape pooled;
+    nz_fold fold;
+    NZ_TRY(pooled_shape(&pooled, ctx));
+    int64_t count = nz_shape_elements(&ctx->in[0]->shape), strides[NZ_MAX_RANK];
+    const nz_shape *out = &grad->dout[0]->shape;
+    nz_shape_strides(out, strides);
+    NZ_TRY(nz_fold_init(&fold, NZ_FOLD_LAST, (size_t)nz_shape_elements(out), ctx->scratch));
+    for (int pass = 0; pass < 2; pass++)
+        for (int64_t i = 0; i < count; i++) {
+            int64_t to = unpooled_at(&pooled, strides, indices[i]);
+            if (pass == 0 && to >= 0) nz_fold_show(&fold, to, i, 0);
+            if (pass == 1) dx[i] = to >= 0 ? nz_fold_share(&fold, to, i, 0, dy[to]) : 0;
+        }
     return NZ_OK;
 }
 
@@ -373,6 +399,8 @@ const nz_op nz_ops_pool[] = {
      .attributes = NZ_ATTRIBUTES("kernel_shape", "pads", "strides"),
      .types = NZ_TYPES_FLOAT,
      .infer = infer_unpool,
-     .run = run_unpool},
+     .run = run_unpool,
+     .grad = grad_unpool,
+     .grad_inputs = 1},
     {.name = NULL},
 };

@@ -4,7 +4,7 @@
 
 #include "kernel/ref.h"
 #include "op/families.h"
-#include "op/helper.h"
+#include "op/grad.h"
 
 #define TYPES_F8                                                                                                       \
     (NZ_TYPE_BIT(NZ_F8E4M3FN) | NZ_TYPE_BIT(NZ_F8E4M3FNUZ) | NZ_TYPE_BIT(NZ_F8E5M2) | NZ_TYPE_BIT(NZ_F8E5M2FNUZ))
@@ -54,21 +54,23 @@ static nz_status read_grid(grid *ret_grid, const nz_op_ctx *ctx) {
     return NZ_OK;
 }
 
-/* Runs of neighbouring elements with one scale: calls `body` with the first element, their number and the scale's index. */
-static void each_run(const grid *g, void (*body)(const nz_op_ctx *, int64_t, int64_t, int64_t), const nz_op_ctx *ctx) {
+/* What runs of neighbouring elements with one scale are given to: the first element, their number, the scale's index. */
+typedef void run_body(const nz_op_ctx *ctx, const nz_op_grad *grad, int64_t first, int64_t count, int64_t at);
+
+static void each_run(const grid *g, run_body *body, const nz_op_ctx *ctx, const nz_op_grad *grad) {
     if (g->single) {
-        body(ctx, 0, g->outer * g->extent * g->inner, 0);
+        body(ctx, grad, 0, g->outer * g->extent * g->inner, 0);
         return;
     }
     for (int64_t o = 0; o < g->outer; o++)
         for (int64_t d = 0; d < g->extent; d++) {
             int64_t first = (o * g->extent + d) * g->inner;
             if (!g->blocked) {
-                body(ctx, first, g->inner, d);
+                body(ctx, grad, first, g->inner, d);
                 continue;
             }
             for (int64_t i = 0; i < g->inner; i++)
-                body(ctx, first + i, 1, (o * g->scales + d / g->block) * g->inner + i);
+                body(ctx, grad, first + i, 1, (o * g->scales + d / g->block) * g->inner + i);
         }
 }
 
@@ -92,8 +94,9 @@ static nz_status infer_quantize(const nz_op_ctx *ctx) {
     return NZ_OK;
 }
 
-static void quantize_run(const nz_op_ctx *ctx, int64_t first, int64_t count, int64_t at) {
+static void quantize_run(const nz_op_ctx *ctx, const nz_op_grad *grad, int64_t first, int64_t count, int64_t at) {
     const nz_tensor *x = ctx->in[0], *zero = nz_op_in(ctx, 2);
+    (void)grad;
     nz_tensor *y = &ctx->out[0];
     float scale = (float)nz_tensor_real(ctx->in[1], at);
     const nz_dtype_info *info = nz_dtype_get(y->dtype);
@@ -118,7 +121,41 @@ static void quantize_run(const nz_op_ctx *ctx, int64_t first, int64_t count, int
 static nz_status run_quantize(const nz_op_ctx *ctx) {
     grid g;
     NZ_TRY(read_grid(&g, ctx));
-    each_run(&g, quantize_run, ctx);
+    each_run(&g, quantize_run, ctx, NULL);
+    return NZ_OK;
+}
+
+/* The least and the greatest number of a type, for 8-bit floats too. */
+static void range_of(nz_dtype dtype, double *ret_least, double *ret_most) {
+    const nz_dtype_info *info = nz_dtype_get(dtype);
+    if (!info->is_integer) {
+        *ret_most = (double)nz_f8_to_f32(dtype, nz_f32_to_f8(dtype, INFINITY, true));
+        *ret_least = -*ret_most;
+        return;
+    }
+    *ret_least = info->is_signed ? -ldexp(1, info->bits - 1) : 0;
+    *ret_most = ldexp(1, info->bits - (info->is_signed ? 1 : 0)) - 1;
+}
+
+/* Straight through: rounding counts as the identity, saturation as a constant. */
+static void quantize_back(const nz_op_ctx *ctx, const nz_op_grad *grad, int64_t first, int64_t count, int64_t at) {
+    const nz_tensor *zero = nz_op_in(ctx, 2);
+    const float *x = ctx->in[0]->data, *dy = nz_grad_from(grad, 0), scale = (float)nz_tensor_real(ctx->in[1], at);
+    bool integer = nz_dtype_get(grad->out[0]->dtype)->is_integer;
+    double least, most, shift = zero && integer ? (double)nz_tensor_int(zero, at) : 0;
+    float *dx = nz_grad_to(ctx, grad, 0);
+    range_of(grad->out[0]->dtype, &least, &most);
+    for (int64_t i = first; i < first + count; i++) {
+        double level = (double)(x[i] / scale);
+        if (integer) level = nearbyint(level) + shift;
+        dx[i] = level >= least && level <= most ? dy[i] / scale : 0;
+    }
+}
+
+static nz_status grad_quantize(const nz_op_ctx *ctx, const nz_op_grad *grad) {
+    grid g;
+    NZ_TRY(read_grid(&g, ctx));
+    each_run(&g, quantize_back, ctx, grad);
     return NZ_OK;
 }
 
@@ -157,8 +194,9 @@ static nz_status infer_dequantize(const nz_op_ctx *ctx) {
     return NZ_OK;
 }
 
-static void dequantize_run(const nz_op_ctx *ctx, int64_t first, int64_t count, int64_t at) {
+static void dequantize_run(const nz_op_ctx *ctx, const nz_op_grad *grad, int64_t first, int64_t count, int64_t at) {
     const nz_tensor *x = ctx->in[0], *zero = nz_op_in(ctx, 2);
+    (void)grad;
     nz_tensor *y = &ctx->out[0];
     float scale = (float)nz_tensor_real(ctx->in[1], at);
     if (!nz_dtype_get(x->dtype)->is_integer) {
@@ -180,7 +218,20 @@ static void dequantize_run(const nz_op_ctx *ctx, int64_t first, int64_t count, i
 static nz_status run_dequantize(const nz_op_ctx *ctx) {
     grid g;
     NZ_TRY(read_grid(&g, ctx));
-    each_run(&g, dequantize_run, ctx);
+    each_run(&g, dequantize_run, ctx, NULL);
+    return NZ_OK;
+}
+
+static void dequantize_back(const nz_op_ctx *ctx, const nz_op_grad *grad, int64_t first, int64_t count, int64_t at) {
+    const float *dy = nz_grad_from(grad, 0), scale = (float)nz_tensor_real(ctx->in[1], at);
+    float *dx = nz_grad_to(ctx, grad, 0);
+    for (int64_t i = first; i < first + count; i++) dx[i] = dy[i] * scale;
+}
+
+static nz_status grad_dequantize(const nz_op_ctx *ctx, const nz_op_grad *grad) {
+    grid g;
+    NZ_TRY(read_grid(&g, ctx));
+    each_run(&g, dequantize_back, ctx, grad);
     return NZ_OK;
 }
 
@@ -227,7 +278,10 @@ const nz_op nz_ops_quantize[] = {
      .infer = infer_quantize,
      .count = count_conversions,
      .run = run_quantize,
-     .since = since},
+     .since = since,
+     .grad = grad_quantize,
+     .grad_inputs = 1,
+     .grad_reads = NZ_GRAD_READS_IN},
     {.name = "DequantizeLinear",
      .versions = NZ_VERSIONS(10, 13, 19, 21, 23, 25),
      .canonical_since = 21,
@@ -237,7 +291,9 @@ const nz_op nz_ops_quantize[] = {
      .infer = infer_dequantize,
      .count = count_conversions,
      .run = run_dequantize,
-     .since = since},
+     .since = since,
+     .grad = grad_dequantize,
+     .grad_inputs = 1},
     {.name = "DynamicQuantizeLinear",
      .versions = NZ_VERSIONS(11),
      .canonical_since = 11,

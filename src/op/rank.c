@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "op/families.h"
-#include "op/helper.h"
+#include "op/grad.h"
 #include "op/lift.h"
 
 /** An axis in the middle of a tensor: outer x extent x inner elements. */
@@ -130,27 +130,51 @@ static int compare_ascending(const void *left, const void *right) {
     return a->index < b->index ? -1 : 1;
 }
 
+/** Fills `line` with the elements of the line that begins at `base`, in the order of the node. */
+static void order_line(const nz_op_ctx *ctx, const lines *l, int64_t base, candidate *line) {
+    const nz_tensor *in = ctx->in[0];
+    bool largest = nz_attr_int(ctx->node, "largest", 1) != 0, real = nz_dtype_get(in->dtype)->is_float;
+    for (int64_t j = 0; j < l->extent; j++) {
+        int64_t at = base + j * l->inner;
+        line[j] = (candidate){real ? nz_tensor_real(in, at) : 0, real ? 0 : nz_tensor_int(in, at), j};
+    }
+    qsort(line, (size_t)l->extent, sizeof *line, largest ? compare_descending : compare_ascending);
+}
+
 static nz_status run_top_k(const nz_op_ctx *ctx) {
     const nz_tensor *in = ctx->in[0];
     int64_t axis = nz_attr_int(ctx->node, "axis", -1), k = nz_tensor_int(ctx->in[1], 0);
     lines l = lines_of(&in->shape, axis);
-    bool largest = nz_attr_int(ctx->node, "largest", 1) != 0, real = nz_dtype_get(in->dtype)->is_float;
     size_t size = nz_dtype_size(in->dtype);
     candidate *line;
     NZ_TRY(nz_arena_alloc(ctx->scratch, &line, (size_t)l.extent, sizeof *line));
     for (int64_t o = 0; o < l.outer; o++)
         for (int64_t i = 0; i < l.inner; i++) {
             int64_t base = o * l.extent * l.inner + i, to = o * k * l.inner + i;
-            for (int64_t j = 0; j < l.extent; j++) {
-                int64_t at = base + j * l.inner;
-                line[j] = (candidate){real ? nz_tensor_real(in, at) : 0, real ? 0 : nz_tensor_int(in, at), j};
-            }
-            qsort(line, (size_t)l.extent, sizeof *line, largest ? compare_descending : compare_ascending);
+            order_line(ctx, &l, base, line);
             for (int64_t j = 0; j < k; j++, to += l.inner) {
                 memcpy((char *)ctx->out[0].data + (size_t)to * size,
                        (const char *)in->data + (size_t)(base + line[j].index * l.inner) * size, size);
                 if (nz_op_has_out(ctx, 1)) ((int64_t *)ctx->out[1].data)[to] = line[j].index;
             }
+        }
+    return NZ_OK;
+}
+
+/** What was not chosen gets nothing. */
+static nz_status grad_top_k(const nz_op_ctx *ctx, const nz_op_grad *grad) {
+    int64_t k = nz_tensor_int(ctx->in[1], 0);
+    lines l = lines_of(&ctx->in[0]->shape, nz_attr_int(ctx->node, "axis", -1));
+    const float *dy = nz_grad_from(grad, 0);
+    float *dx = nz_grad_to(ctx, grad, 0);
+    candidate *line;
+    memset(dx, 0, (size_t)nz_shape_elements(&ctx->in[0]->shape) * sizeof *dx);
+    NZ_TRY(nz_arena_alloc(ctx->scratch, &line, (size_t)l.extent, sizeof *line));
+    for (int64_t o = 0; o < l.outer; o++)
+        for (int64_t i = 0; i < l.inner; i++) {
+            int64_t base = o * l.extent * l.inner + i, from = o * k * l.inner + i;
+            order_line(ctx, &l, base, line);
+            for (int64_t j = 0; j < k; j++, from += l.inner) dx[base + line[j].index * l.inner] = dy[from];
         }
     return NZ_OK;
 }
@@ -171,10 +195,10 @@ static nz_status infer_cum_sum(const nz_op_ctx *ctx) {
     return NZ_OK;
 }
 
-static nz_status run_cum_sum(const nz_op_ctx *ctx) {
+static nz_status cumulate(const nz_op_ctx *ctx, bool reverse) {
     const nz_tensor *in = ctx->in[0];
     lines l = lines_of(&in->shape, nz_tensor_int(ctx->in[1], 0));
-    bool exclusive = nz_attr_int(ctx->node, "exclusive", 0) != 0, reverse = nz_attr_int(ctx->node, "reverse", 0) != 0;
+    bool exclusive = nz_attr_int(ctx->node, "exclusive", 0) != 0;
     bool real = nz_dtype_get(in->dtype)->is_float;
     for (int64_t o = 0; o < l.outer; o++)
         for (int64_t i = 0; i < l.inner; i++) {
@@ -193,6 +217,16 @@ static nz_status run_cum_sum(const nz_op_ctx *ctx) {
             }
         }
     return NZ_OK;
+}
+
+static nz_status run_cum_sum(const nz_op_ctx *ctx) { return cumulate(ctx, nz_attr_int(ctx->node, "reverse", 0) != 0); }
+
+/** An element is in the sums of all that follow: the same from the other end. */
+static nz_status cumulate_back(const nz_op_ctx *ctx) {
+    return cumulate(ctx, nz_attr_int(ctx->node, "reverse", 0) == 0);
+}
+static nz_status grad_cum_sum(const nz_op_ctx *ctx, const nz_op_grad *grad) {
+    return nz_grad_by_run(ctx, grad, cumulate_back);
 }
 
 /* ---- entries ---- */
@@ -222,7 +256,9 @@ const nz_op nz_ops_rank[] = {
      .attributes = NZ_ATTRIBUTES("exclusive", "reverse"),
      .infer = infer_cum_sum,
      .count = nz_op_count_input,
-     .run = run_cum_sum},
+     .run = run_cum_sum,
+     .grad = grad_cum_sum,
+     .grad_inputs = 1},
     {.name = "Hardmax",
      .versions = NZ_VERSIONS(1, 11, 13),
      .canonical_since = 13,
@@ -241,6 +277,9 @@ const nz_op nz_ops_rank[] = {
      .infer = infer_top_k,
      .count = nz_op_count_input,
      .run = run_top_k,
-     .lift = lift_top_k},
+     .lift = lift_top_k,
+     .grad = grad_top_k,
+     .grad_inputs = 1,
+     .grad_reads = NZ_GRAD_READS_IN},
     {0},
 };

@@ -8,19 +8,7 @@
 #include "op/families.h"
 #include "op/helper.h"
 #include "op/lift.h"
-
-typedef enum reduce_kind {
-    REDUCE_SUM,
-    REDUCE_MEAN,
-    REDUCE_L1,
-    REDUCE_L2,
-    REDUCE_SUM_SQUARE,
-    REDUCE_LOG_SUM,
-    REDUCE_LOG_SUM_EXP,
-    REDUCE_PROD,
-    REDUCE_MAX,
-    REDUCE_MIN
-} reduce_kind;
+#include "op/reduce.h"
 
 /* ---- axes ---- */
 
@@ -61,7 +49,7 @@ static nz_status infer_reduce(const nz_op_ctx *ctx) {
 
 /** Axes in groups of neighbours that are all kept or all reduced; extents of 1 vanish. */
 typedef struct reduce_plan {
-    reduce_kind kind;
+    nz_reduce_kind kind;
     int kept, reduced;
     int64_t kept_dim[NZ_MAX_RANK], kept_stride[NZ_MAX_RANK];
     int64_t reduced_dim[NZ_MAX_RANK], reduced_stride[NZ_MAX_RANK];
@@ -120,24 +108,24 @@ enum { LANES = 8 };
 
 /* Folds the values of a contiguous row that fill whole lanes; returns how many those are. */
 #define REAL_LANES(T)                                                                                                  \
-    static int64_t lanes_##T(reduce_kind kind, const T *at, int64_t n, double *sum) {                                  \
+    static int64_t lanes_##T(nz_reduce_kind kind, const T *at, int64_t n, double *sum) {                               \
         double lane[LANES];                                                                                            \
         int64_t i = 0;                                                                                                 \
-        bool ordered = kind == REDUCE_MAX || kind == REDUCE_MIN;                                                       \
-        if (kind == REDUCE_PROD || kind == REDUCE_LOG_SUM_EXP || n < 2 * LANES) return 0;                              \
+        bool ordered = kind == NZ_REDUCE_MAX || kind == NZ_REDUCE_MIN;                                                 \
+        if (kind == NZ_REDUCE_PROD || kind == NZ_REDUCE_LOG_SUM_EXP || n < 2 * LANES) return 0;                        \
         for (int l = 0; l < LANES; l++) lane[l] = ordered ? *sum : 0;                                                  \
         switch (kind) {                                                                                                \
-        case REDUCE_L1: LANE_ROW(lane[l] + fabs(x));                                                                   \
-        case REDUCE_L2:                                                                                                \
-        case REDUCE_SUM_SQUARE: LANE_ROW(lane[l] + x * x);                                                             \
-        case REDUCE_MAX: LANE_ROW(LARGER(x, lane[l]));                                                                 \
-        case REDUCE_MIN: LANE_ROW(SMALLER(x, lane[l]));                                                                \
+        case NZ_REDUCE_L1: LANE_ROW(lane[l] + fabs(x));                                                                \
+        case NZ_REDUCE_L2:                                                                                             \
+        case NZ_REDUCE_SUM_SQUARE: LANE_ROW(lane[l] + x * x);                                                          \
+        case NZ_REDUCE_MAX: LANE_ROW(LARGER(x, lane[l]));                                                              \
+        case NZ_REDUCE_MIN: LANE_ROW(SMALLER(x, lane[l]));                                                             \
         default: LANE_ROW(lane[l] + x);                                                                                \
         }                                                                                                              \
         for (int l = 0; l < LANES; l++)                                                                                \
-            *sum = kind == REDUCE_MAX   ? LARGER(lane[l], *sum)                                                        \
-                   : kind == REDUCE_MIN ? SMALLER(lane[l], *sum)                                                       \
-                                        : *sum + lane[l];                                                              \
+            *sum = kind == NZ_REDUCE_MAX   ? LARGER(lane[l], *sum)                                                     \
+                   : kind == NZ_REDUCE_MIN ? SMALLER(lane[l], *sum)                                                    \
+                                           : *sum + lane[l];                                                           \
         return i;                                                                                                      \
     }
 REAL_LANES(float)
@@ -145,18 +133,18 @@ REAL_LANES(double)
 
 /* Folds n values into the accumulator; `shift` is subtracted in LogSumExp. */
 #define REAL_ROW(T)                                                                                                    \
-    static double row_##T(reduce_kind kind, const T *at, int64_t stride, int64_t n, double sum, double shift) {        \
+    static double row_##T(nz_reduce_kind kind, const T *at, int64_t stride, int64_t n, double sum, double shift) {     \
         int64_t begin = stride == 1 ? lanes_##T(kind, at, n, &sum) : 0;                                                \
         at += begin * stride;                                                                                          \
         n -= begin;                                                                                                    \
         switch (kind) {                                                                                                \
-        case REDUCE_L1: FOR_ROW(sum += fabs(x));                                                                       \
-        case REDUCE_L2:                                                                                                \
-        case REDUCE_SUM_SQUARE: FOR_ROW(sum += x * x);                                                                 \
-        case REDUCE_LOG_SUM_EXP: FOR_ROW(sum += exp(x - shift));                                                       \
-        case REDUCE_PROD: FOR_ROW(sum *= x);                                                                           \
-        case REDUCE_MAX: FOR_ROW(sum = LARGER(x, sum));                                                                \
-        case REDUCE_MIN: FOR_ROW(sum = SMALLER(x, sum));                                                               \
+        case NZ_REDUCE_L1: FOR_ROW(sum += fabs(x));                                                                    \
+        case NZ_REDUCE_L2:                                                                                             \
+        case NZ_REDUCE_SUM_SQUARE: FOR_ROW(sum += x * x);                                                              \
+        case NZ_REDUCE_LOG_SUM_EXP: FOR_ROW(sum += exp(x - shift));                                                    \
+        case NZ_REDUCE_PROD: FOR_ROW(sum *= x);                                                                        \
+        case NZ_REDUCE_MAX: FOR_ROW(sum = LARGER(x, sum));                                                             \
+        case NZ_REDUCE_MIN: FOR_ROW(sum = SMALLER(x, sum));                                                            \
         default: FOR_ROW(sum += x);                                                                                    \
         }                                                                                                              \
         return sum;                                                                                                    \
@@ -165,7 +153,7 @@ REAL_ROW(float)
 REAL_ROW(double)
 
 /** Calls for every row (the last group of reduced axes) below the output at `base`. */
-static double fold_rows(const reduce_plan *plan, reduce_kind kind, int64_t base, double sum, double shift) {
+static double fold_rows(const reduce_plan *plan, nz_reduce_kind kind, int64_t base, double sum, double shift) {
     int64_t index[NZ_MAX_RANK] = {0}, at = base;
     const int last = plan->reduced - 1;
     for (;;) {
@@ -188,31 +176,31 @@ static double fold_rows(const reduce_plan *plan, reduce_kind kind, int64_t base,
 
 static double reduce_real(const reduce_plan *plan, int64_t base) {
     switch (plan->kind) {
-    case REDUCE_MEAN: return fold_rows(plan, REDUCE_SUM, base, 0, 0) / (double)plan->count;
-    case REDUCE_L2: return sqrt(fold_rows(plan, REDUCE_L2, base, 0, 0));
-    case REDUCE_LOG_SUM: return log(fold_rows(plan, REDUCE_SUM, base, 0, 0));
-    case REDUCE_LOG_SUM_EXP: {
+    case NZ_REDUCE_MEAN: return fold_rows(plan, NZ_REDUCE_SUM, base, 0, 0) / (double)plan->count;
+    case NZ_REDUCE_L2: return sqrt(fold_rows(plan, NZ_REDUCE_L2, base, 0, 0));
+    case NZ_REDUCE_LOG_SUM: return log(fold_rows(plan, NZ_REDUCE_SUM, base, 0, 0));
+    case NZ_REDUCE_LOG_SUM_EXP: {
         /* Relative to the largest value, so that nothing overflows. */
-        double largest = fold_rows(plan, REDUCE_MAX, base, -INFINITY, 0);
+        double largest = fold_rows(plan, NZ_REDUCE_MAX, base, -INFINITY, 0);
         if (!isfinite(largest)) return largest;
-        return largest + log(fold_rows(plan, REDUCE_LOG_SUM_EXP, base, 0, largest));
+        return largest + log(fold_rows(plan, NZ_REDUCE_LOG_SUM_EXP, base, 0, largest));
     }
-    case REDUCE_PROD: return fold_rows(plan, REDUCE_PROD, base, 1, 0);
-    case REDUCE_MAX: return fold_rows(plan, REDUCE_MAX, base, -INFINITY, 0);
-    case REDUCE_MIN: return fold_rows(plan, REDUCE_MIN, base, INFINITY, 0);
+    case NZ_REDUCE_PROD: return fold_rows(plan, NZ_REDUCE_PROD, base, 1, 0);
+    case NZ_REDUCE_MAX: return fold_rows(plan, NZ_REDUCE_MAX, base, -INFINITY, 0);
+    case NZ_REDUCE_MIN: return fold_rows(plan, NZ_REDUCE_MIN, base, INFINITY, 0);
     default: return fold_rows(plan, plan->kind, base, 0, 0);
     }
 }
 
-static int64_t update_int(reduce_kind kind, int64_t sum, int64_t x, bool first) {
+static int64_t update_int(nz_reduce_kind kind, int64_t sum, int64_t x, bool first) {
     uint64_t a = (uint64_t)sum, b = (uint64_t)x;
     switch (kind) {
-    case REDUCE_L1: return (int64_t)(a + (x < 0 ? 0 - b : b));
-    case REDUCE_L2:
-    case REDUCE_SUM_SQUARE: return (int64_t)(a + b * b);
-    case REDUCE_PROD: return first ? x : (int64_t)(a * b);
-    case REDUCE_MAX: return first || x > sum ? x : sum;
-    case REDUCE_MIN: return first || x < sum ? x : sum;
+    case NZ_REDUCE_L1: return (int64_t)(a + (x < 0 ? 0 - b : b));
+    case NZ_REDUCE_L2:
+    case NZ_REDUCE_SUM_SQUARE: return (int64_t)(a + b * b);
+    case NZ_REDUCE_PROD: return first ? x : (int64_t)(a * b);
+    case NZ_REDUCE_MAX: return first || x > sum ? x : sum;
+    case NZ_REDUCE_MIN: return first || x < sum ? x : sum;
     default: return (int64_t)(a + b);
     }
 }
@@ -230,17 +218,17 @@ static int64_t reduce_int(const reduce_plan *plan, int64_t base) {
             at += rest % plan->reduced_dim[d] * plan->reduced_stride[d];
         int64_t x = nz_tensor_int(plan->in, at);
         sum = update_int(plan->kind, sum, x, i == 0);
-        real += plan->kind == REDUCE_LOG_SUM_EXP ? exp((double)x) : (double)x;
+        real += plan->kind == NZ_REDUCE_LOG_SUM_EXP ? exp((double)x) : (double)x;
     }
     switch (plan->kind) {
-    case REDUCE_MEAN: return plan->count ? sum / plan->count : 0;
-    case REDUCE_L2: return whole(sqrt((double)sum));
-    case REDUCE_LOG_SUM:
-    case REDUCE_LOG_SUM_EXP: return real > 0 ? whole(log(real)) : 0;
-    case REDUCE_PROD: return plan->count ? sum : 1;
+    case NZ_REDUCE_MEAN: return plan->count ? sum / plan->count : 0;
+    case NZ_REDUCE_L2: return whole(sqrt((double)sum));
+    case NZ_REDUCE_LOG_SUM:
+    case NZ_REDUCE_LOG_SUM_EXP: return real > 0 ? whole(log(real)) : 0;
+    case NZ_REDUCE_PROD: return plan->count ? sum : 1;
     /* Of nothing, the largest is the least number of the type: storing saturates. */
-    case REDUCE_MAX: return plan->count ? sum : INT64_MIN;
-    case REDUCE_MIN: return plan->count ? sum : INT64_MAX;
+    case NZ_REDUCE_MAX: return plan->count ? sum : INT64_MIN;
+    case NZ_REDUCE_MIN: return plan->count ? sum : INT64_MAX;
     default: return sum;
     }
 }
@@ -261,16 +249,16 @@ static void reduce_part(void *argument, size_t begin, size_t end) {
 
 /** A reduction over an extent of 0 has no rows to walk. */
 static void reduce_nothing(const reduce_plan *plan) {
-    static const double of_nothing[] = {[REDUCE_SUM] = 0,
-                                        [REDUCE_MEAN] = NAN,
-                                        [REDUCE_L1] = 0,
-                                        [REDUCE_L2] = 0,
-                                        [REDUCE_SUM_SQUARE] = 0,
-                                        [REDUCE_LOG_SUM] = -INFINITY,
-                                        [REDUCE_LOG_SUM_EXP] = -INFINITY,
-                                        [REDUCE_PROD] = 1,
-                                        [REDUCE_MAX] = -INFINITY,
-                                        [REDUCE_MIN] = INFINITY};
+    static const double of_nothing[] = {[NZ_REDUCE_SUM] = 0,
+                                        [NZ_REDUCE_MEAN] = NAN,
+                                        [NZ_REDUCE_L1] = 0,
+                                        [NZ_REDUCE_L2] = 0,
+                                        [NZ_REDUCE_SUM_SQUARE] = 0,
+                                        [NZ_REDUCE_LOG_SUM] = -INFINITY,
+                                        [NZ_REDUCE_LOG_SUM_EXP] = -INFINITY,
+                                        [NZ_REDUCE_PROD] = 1,
+                                        [NZ_REDUCE_MAX] = -INFINITY,
+                                        [NZ_REDUCE_MIN] = INFINITY};
     int64_t n = nz_shape_elements(&plan->out->shape);
     bool real = nz_dtype_get(plan->in->dtype)->is_float;
     for (int64_t i = 0; i < n; i++)
@@ -280,7 +268,7 @@ static void reduce_nothing(const reduce_plan *plan) {
             nz_tensor_set_int(plan->out, i, reduce_int(plan, 0));
 }
 
-static nz_status run_reduce(const nz_op_ctx *ctx, reduce_kind kind) {
+static nz_status run_reduce(const nz_op_ctx *ctx, nz_reduce_kind kind) {
     unsigned set = 0;
     bool noop = false;
     NZ_TRY(reduced_axes(ctx, &set, &noop));
@@ -297,17 +285,23 @@ static nz_status run_reduce(const nz_op_ctx *ctx, reduce_kind kind) {
 
 #define RUN(name, kind)                                                                                                \
     static nz_status plain_##name(const nz_op_ctx *ctx) { return run_reduce(ctx, kind); }                              \
-    static nz_status run_##name(const nz_op_ctx *ctx) { return nz_op_run_widened(ctx, plain_##name); }
-RUN(sum, REDUCE_SUM)
-RUN(mean, REDUCE_MEAN)
-RUN(l1, REDUCE_L1)
-RUN(l2, REDUCE_L2)
-RUN(sum_square, REDUCE_SUM_SQUARE)
-RUN(log_sum, REDUCE_LOG_SUM)
-RUN(log_sum_exp, REDUCE_LOG_SUM_EXP)
-RUN(prod, REDUCE_PROD)
-RUN(max, REDUCE_MAX)
-RUN(min, REDUCE_MIN)
+    static nz_status run_##name(const nz_op_ctx *ctx) { return nz_op_run_widened(ctx, plain_##name); }                 \
+    static nz_status grad_##name(const nz_op_ctx *ctx, const nz_op_grad *grad) {                                       \
+        unsigned set = 0;                                                                                              \
+        bool noop = false;                                                                                             \
+        NZ_TRY(reduced_axes(ctx, &set, &noop));                                                                        \
+        return nz_grad_reduce(ctx, grad, kind, noop ? 0 : set);                                                        \
+    }
+RUN(sum, NZ_REDUCE_SUM)
+RUN(mean, NZ_REDUCE_MEAN)
+RUN(l1, NZ_REDUCE_L1)
+RUN(l2, NZ_REDUCE_L2)
+RUN(sum_square, NZ_REDUCE_SUM_SQUARE)
+RUN(log_sum, NZ_REDUCE_LOG_SUM)
+RUN(log_sum_exp, NZ_REDUCE_LOG_SUM_EXP)
+RUN(prod, NZ_REDUCE_PROD)
+RUN(max, NZ_REDUCE_MAX)
+RUN(min, NZ_REDUCE_MIN)
 
 /* ---- counting, lifting ---- */
 
@@ -338,24 +332,26 @@ static int since_others(const nz_graph *graph, const nz_node *node) {
 
 #define TYPES (NZ_TYPES_FLOAT | NZ_TYPE_BIT(NZ_I32) | NZ_TYPE_BIT(NZ_I64) | NZ_TYPE_BIT(NZ_U32) | NZ_TYPE_BIT(NZ_U64))
 #define TYPES_ORDERED (TYPES | NZ_TYPE_BIT(NZ_I8) | NZ_TYPE_BIT(NZ_U8) | NZ_TYPE_BIT(NZ_BOOL))
-#define REDUCE(label, vs, ts, counter, fn)                                                                             \
+#define REDUCE(label, vs, ts, counter, name_, reads)                                                                   \
     {                                                                                                                  \
         .name = label, .versions = vs, .canonical_since = 18, .plan_inputs = 2,                                        \
         .attributes = NZ_ATTRIBUTES("keepdims", "noop_with_empty_axes"), .types = ts, .lift = lift_others,             \
-        .infer = infer_reduce, .count = counter, .run = fn, .since = since_others                                      \
+        .infer = infer_reduce, .count = counter, .run = run_##name_, .since = since_others, .grad = grad_##name_,      \
+        .grad_inputs = 1, .grad_reads = reads                                                                          \
     }
+#define BOTH (NZ_GRAD_READS_IN | NZ_GRAD_READS_OUT)
 #define VERSIONS NZ_VERSIONS(1, 11, 13, 18)
 
 const nz_op nz_ops_reduce[] = {
-    REDUCE("ReduceL1", VERSIONS, TYPES, nz_op_count_input, run_l1),
-    REDUCE("ReduceL2", VERSIONS, TYPES, count_twice, run_l2),
-    REDUCE("ReduceLogSum", VERSIONS, TYPES, nz_op_count_input, run_log_sum),
-    REDUCE("ReduceLogSumExp", VERSIONS, TYPES, count_twice, run_log_sum_exp),
-    REDUCE("ReduceMax", NZ_VERSIONS(1, 11, 12, 13, 18, 20), TYPES_ORDERED, nz_op_count_input, run_max),
-    REDUCE("ReduceMean", VERSIONS, TYPES, count_mean, run_mean),
-    REDUCE("ReduceMin", NZ_VERSIONS(1, 11, 12, 13, 18, 20), TYPES_ORDERED, nz_op_count_input, run_min),
-    REDUCE("ReduceProd", VERSIONS, TYPES, nz_op_count_input, run_prod),
-    REDUCE("ReduceSumSquare", VERSIONS, TYPES, count_twice, run_sum_square),
+    REDUCE("ReduceL1", VERSIONS, TYPES, nz_op_count_input, l1, NZ_GRAD_READS_IN),
+    REDUCE("ReduceL2", VERSIONS, TYPES, count_twice, l2, BOTH),
+    REDUCE("ReduceLogSum", VERSIONS, TYPES, nz_op_count_input, log_sum, NZ_GRAD_READS_OUT),
+    REDUCE("ReduceLogSumExp", VERSIONS, TYPES, count_twice, log_sum_exp, BOTH),
+    REDUCE("ReduceMax", NZ_VERSIONS(1, 11, 12, 13, 18, 20), TYPES_ORDERED, nz_op_count_input, max, BOTH),
+    REDUCE("ReduceMean", VERSIONS, TYPES, count_mean, mean, 0),
+    REDUCE("ReduceMin", NZ_VERSIONS(1, 11, 12, 13, 18, 20), TYPES_ORDERED, nz_op_count_input, min, BOTH),
+    REDUCE("ReduceProd", VERSIONS, TYPES, nz_op_count_input, prod, NZ_GRAD_READS_IN),
+    REDUCE("ReduceSumSquare", VERSIONS, TYPES, count_twice, sum_square, NZ_GRAD_READS_IN),
     {.name = "ReduceSum",
      .versions = NZ_VERSIONS(1, 11, 13),
      .canonical_since = 13,
@@ -365,6 +361,8 @@ const nz_op nz_ops_reduce[] = {
      .lift = lift_sum,
      .infer = infer_reduce,
      .count = nz_op_count_input,
-     .run = run_sum},
+     .run = run_sum,
+     .grad = grad_sum,
+     .grad_inputs = 1},
     {0},
 };

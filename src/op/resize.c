@@ -5,7 +5,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "kernel/ref_grad.h"
 #include "op/families.h"
+#include "op/grad.h"
 #include "op/lift.h"
 
 enum { X, ROI, SCALES, SIZES };
@@ -230,6 +232,43 @@ static nz_status run_resize(const nz_op_ctx *ctx) {
     return resize_axes(ctx, &r, nz_dtype_size(dtype));
 }
 
+/* The axes in reverse order, each gradient given back to the taps that made the position. */
+static nz_status grad_resize(const nz_op_ctx *ctx, const nz_op_grad *grad) {
+    nz_resize r;
+    NZ_TRY(nz_op_read_resize(&r, ctx));
+    const nz_shape *out = &grad->dout[0]->shape;
+    const float *from = nz_grad_from(grad, 0);
+    nz_shape now = *out;
+    int64_t total = nz_shape_elements(out);
+    nz_ref_taps taps[NZ_MAX_RANK];
+    bool *away[NZ_MAX_RANK];
+    float *inside = NULL;
+    for (int i = 0; i < r.rank; i++) {
+        if (!r.axis[i].active) continue;
+        NZ_TRY(nz_resize_taps(&taps[i], &away[i], &r, &r.axis[i], ctx->scratch));
+        if (r.coordinates != NZ_RESIZE_CROP) continue;
+        /* Positions outside the image have a value of their own. */
+        int64_t step = nz_shape_span(out, i + 1, r.rank);
+        if (!inside) {
+            NZ_TRY(nz_arena_alloc(ctx->scratch, &inside, (size_t)total, sizeof *inside));
+            memcpy(inside, from, (size_t)total * sizeof *inside);
+        }
+        for (int64_t k = 0; k < total; k++)
+            if (away[i][k / step % out->dim[i]]) inside[k] = 0;
+        from = inside;
+    }
+    for (int i = r.rank - 1; i >= 0; i--) {
+        float *to;
+        if (!r.axis[i].active) continue;
+        now.dim[i] = r.axis[i].in;
+        NZ_TRY(nz_arena_alloc(ctx->scratch, &to, (size_t)nz_shape_elements(&now), sizeof *to));
+        nz_ref_resize_axis_back(&taps[i], nz_shape_span(&now, 0, i), nz_shape_span(&now, i + 1, r.rank), from, to);
+        from = to;
+    }
+    memmove(nz_grad_to(ctx, grad, X), from, (size_t)nz_shape_elements(&now) * sizeof *from);
+    return NZ_OK;
+}
+
 /* -- lifts ------------------------------------------------------------------------------------------------------ */
 
 /* Version 10 of Resize and every Upsample: corners meet, the lower neighbour is the nearest, scales are the second input. */
@@ -326,7 +365,9 @@ const nz_op nz_ops_resize[] = {
      .infer = infer_resize,
      .count = count_resize,
      .run = run_resize,
-     .since = since_resize},
+     .since = since_resize,
+     .grad = grad_resize,
+     .grad_inputs = 1},
     {.name = "Upsample", /* always lifted: the entry says which versions that can be done for */
      .versions = NZ_VERSIONS(1, 7, 9),
      .canonical_since = 7,

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "op/families.h"
-#include "op/helper.h"
+#include "op/grad.h"
 
 /* ---- Compress: the condition is known when planning ---- */
 
@@ -45,6 +45,27 @@ static nz_status run_compress(const nz_op_ctx *ctx) {
             if (!condition[i]) continue;
             memcpy(to, (const char *)in->data + (size_t)(o * extent + i) * block, block);
             to += block;
+        }
+    return NZ_OK;
+}
+
+static nz_status grad_compress(const nz_op_ctx *ctx, const nz_op_grad *grad) {
+    const nz_shape *in = &ctx->in[0]->shape;
+    const uint8_t *condition = ctx->in[1]->data;
+    bool along = nz_attr_get(ctx->node, "axis") != NULL;
+    int64_t axis = nz_attr_int(ctx->node, "axis", 0), listed = ctx->in[1]->shape.dim[0];
+    if (axis < 0) axis += in->rank;
+    int64_t outer = along ? nz_shape_span(in, 0, (int)axis) : 1,
+            block = along ? nz_shape_span(in, (int)axis + 1, in->rank) : 1;
+    int64_t extent = along ? in->dim[axis] : nz_shape_elements(in);
+    const float *dy = nz_grad_from(grad, 0);
+    float *dx = nz_grad_to(ctx, grad, 0);
+    memset(dx, 0, (size_t)nz_shape_elements(in) * sizeof *dx);
+    for (int64_t o = 0; o < outer; o++)
+        for (int64_t i = 0; i < listed; i++) {
+            if (!condition[i]) continue;
+            memcpy(dx + (o * extent + i) * block, dy, (size_t)block * sizeof *dy);
+            dy += block;
         }
     return NZ_OK;
 }
@@ -114,6 +135,11 @@ static nz_status run_reverse(const nz_op_ctx *ctx) {
     return NZ_OK;
 }
 
+/** Reversing twice changes nothing. */
+static nz_status grad_reverse(const nz_op_ctx *ctx, const nz_op_grad *grad) {
+    return nz_grad_by_run(ctx, grad, run_reverse);
+}
+
 /* ---- Trilu ---- */
 
 static nz_status infer_trilu(const nz_op_ctx *ctx) {
@@ -151,6 +177,10 @@ static nz_status run_trilu(const nz_op_ctx *ctx) {
     return NZ_OK;
 }
 
+static nz_status grad_trilu(const nz_op_ctx *ctx, const nz_op_grad *grad) {
+    return nz_grad_by_run(ctx, grad, run_trilu);
+}
+
 /* ---- entries ---- */
 
 const nz_op nz_ops_select[] = {
@@ -162,7 +192,9 @@ const nz_op nz_ops_select[] = {
      .attributes = NZ_ATTRIBUTES("axis"),
      .types = NZ_TYPES_BYTES,
      .infer = infer_compress,
-     .run = run_compress},
+     .run = run_compress,
+     .grad = grad_compress,
+     .grad_inputs = 1},
     {.name = "NonZero",
      .versions = NZ_VERSIONS(9, 13),
      .canonical_since = 9,
@@ -177,13 +209,17 @@ const nz_op nz_ops_select[] = {
      .attributes = NZ_ATTRIBUTES("batch_axis", "time_axis"),
      .types = NZ_TYPES_BYTES,
      .infer = infer_reverse,
-     .run = run_reverse},
+     .run = run_reverse,
+     .grad = grad_reverse,
+     .grad_inputs = 1},
     {.name = "Trilu",
      .versions = NZ_VERSIONS(14),
      .canonical_since = 14,
      .attributes = NZ_ATTRIBUTES("upper"),
      .types = NZ_TYPES_BYTES,
      .infer = infer_trilu,
-     .run = run_trilu},
+     .run = run_trilu,
+     .grad = grad_trilu,
+     .grad_inputs = 1},
     {0},
 };

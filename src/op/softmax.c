@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /** Softmax and LogSoftmax. */
-#include <math.h>
 #include <string.h>
 
-#include "kernel/ref.h"
+#include "kernel/ref_grad.h"
 #include "op/families.h"
 #include "op/grad.h"
 #include "op/helper.h"
@@ -27,21 +26,11 @@ static nz_status run_softmax(const nz_op_ctx *ctx) {
 
 static nz_status grad_softmax(const nz_op_ctx *ctx, const nz_op_grad *grad) {
     const nz_shape *shape = &ctx->in[0]->shape;
-    const float *y = grad->out[0]->data, *dy = nz_grad_from(grad, 0);
-    float *dx = nz_grad_to(ctx, grad, 0);
-    bool logarithm = strcmp(ctx->node->op_type, "LogSoftmax") == 0;
     int axis = 0;
     NZ_TRY(nz_op_axis(ctx, &axis, nz_attr_int(ctx->node, "axis", -1), shape->rank));
-    int64_t count = shape->dim[axis], inner = nz_shape_span(shape, axis + 1, shape->rank),
-            rows = nz_shape_span(shape, 0, axis) * inner;
-    for (int64_t row = 0; row < rows; row++) {
-        int64_t first = row / inner * count * inner + row % inner, end = first + count * inner;
-        double sum = 0;
-        for (int64_t i = first; i < end; i += inner) sum += logarithm ? (double)dy[i] : (double)dy[i] * (double)y[i];
-        for (int64_t i = first; i < end; i += inner)
-            dx[i] = logarithm ? (float)((double)dy[i] - exp((double)y[i]) * sum)
-                              : (float)((double)y[i] * ((double)dy[i] - sum));
-    }
+    nz_ref_softmax_back(nz_shape_span(shape, 0, axis), shape->dim[axis], nz_shape_span(shape, axis + 1, shape->rank),
+                        grad->out[0]->data, nz_grad_from(grad, 0), strcmp(ctx->node->op_type, "LogSoftmax") == 0,
+                        nz_grad_to(ctx, grad, 0));
     return NZ_OK;
 }
 

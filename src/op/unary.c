@@ -111,14 +111,6 @@ NZ_UNARY_GRAD(acosh, 1 / sqrt((x - 1) * (x + 1)))
 NZ_UNARY_GRAD(atanh, 1 / ((1 - x) * (1 + x)))
 NZ_UNARY_GRAD(abs, x > 0 ? 1 : x < 0 ? -1 : 0)
 
-static nz_status grad_neg(const nz_op_ctx *ctx, const nz_op_grad *grad) {
-    const float *dy = nz_grad_from(grad, 0);
-    float *dx = nz_grad_to(ctx, grad, 0);
-    int64_t n = nz_shape_elements(&ctx->in[0]->shape);
-    for (int64_t i = 0; i < n; i++) dx[i] = -dy[i];
-    return NZ_OK;
-}
-
 /* ---- integers too: Abs, Neg, Sign ---- */
 
 #define INT_CASE(op, dtype, type)                                                                                      \
@@ -163,6 +155,10 @@ static nz_status run_sign(const nz_op_ctx *ctx) {
         NZ_EACH_UNSIGNED(NOT_ZERO_CASE)
     default: return run_sign_real(ctx);
     }
+}
+
+static nz_status grad_neg(const nz_op_ctx *ctx, const nz_op_grad *grad) {
+    return nz_grad_by_run(ctx, grad, run_neg_real);
 }
 
 /* ---- entries ---- */

@@ -13,7 +13,7 @@
 #include "core/threads.h"
 
 /**
- * Inputs as text: "2x3" numbers of the row's range, "p2x3" numbers of [0.5, 1.5] (variances, divisors), "b2x3" random bools,
+ * Inputs as text: "2x3" numbers of the row's range, "p2x3" numbers of [0.5, 1.5] (variances, divisors), "b2x3" random bools, "B:1,0" bools,
  * "i:1,2" a list of int64, "I:3" one int64, "i2x2:0,1,1,0" int64 of a shape, "f:1,2" and "F:0.5" floats likewise, "-" left out.
  * Attributes: "group=2 pads=1,1 one=3, alpha=0.5f mode:edge" for an integer, lists of integers, a float and a text.
  */
@@ -66,15 +66,15 @@ static inline void grad_input(op_case *c, const grad_row *row, const char *text,
         op_skip(c);
         return;
     }
-    char kind = *text && strchr("pbiIfF", *text) ? *text++ : 'x';
+    char kind = *text && strchr("pbBiIfF", *text) ? *text++ : 'x';
     const char *colon = strchr(text, ':');
-    nz_dtype dtype = kind == 'b' ? NZ_BOOL : kind == 'i' || kind == 'I' ? NZ_I64 : real;
+    nz_dtype dtype = kind == 'b' || kind == 'B' ? NZ_BOOL : kind == 'i' || kind == 'I' ? NZ_I64 : real;
     if (colon) {
         size_t count = 0;
         for (char *at = (char *)(uintptr_t)colon + 1; *at; at += *at == ',') values[count++] = strtod(at, &at);
         if (colon > text)
             snprintf(shape, sizeof shape, "%.*s", (int)(colon - text), text);
-        else if (kind == 'i' || kind == 'f')
+        else if (strchr("ifB", kind))
             snprintf(shape, sizeof shape, "%zu", count);
     } else {
         snprintf(shape, sizeof shape, "%s", text);

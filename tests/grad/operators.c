@@ -75,6 +75,13 @@ static const grad_row rows[] = {
     SINGLE("BatchNormalization", "training_mode=1 epsilon=0.1f", "4x2x3x1", "2", "2", "2", "p2"),
     SINGLE("Softmax", NULL, "3x5"), SINGLE("Softmax", "axis=1", "2x5x3"), SINGLE("Softmax", "axis=0", "7"),
     SINGLE("LogSoftmax", NULL, "3x5"), SINGLE("LogSoftmax", "axis=-2", "2x5x3"),
+    SINGLE("InstanceNormalization", NULL, "2x3x4x2", "3", "3"), SINGLE("InstanceNormalization", "epsilon=0.1f", "3x2x5", "2", "2"),
+    SINGLE("GroupNormalization", "num_groups=2", "2x4x3x2", "4", "4"), SINGLE("GroupNormalization", "num_groups=3", "1x6x5", "6", "6"),
+    SINGLE("LayerNormalization", NULL, "3x7", "7", "7"), SINGLE("LayerNormalization", "axis=1", "2x3x4", "3x4", "3x4"), SINGLE("LayerNormalization", "axis=-2", "2x3x4", "4"),
+    SINGLE("LayerNormalization", NULL, "2x3x5", "1", "3x1"), SINGLE("RMSNormalization", NULL, "3x7", "7"), SINGLE("RMSNormalization", "axis=1", "2x3x4", "3x4"),
+    SINGLE("LpNormalization", NULL, "3x5"), SINGLE("LpNormalization", "axis=1", "2x4x3"), SINGLE("LpNormalization", "p=1 axis=0", "5x3"),
+    SINGLE("MeanVarianceNormalization", NULL, "2x3x2x3"), SINGLE("MeanVarianceNormalization", "axes=-1,", "3x5"),
+    SINGLE("LRN", "size=3", "2x5x2x2"), SINGLE("LRN", "size=4 alpha=0.5f beta=0.6f bias=1.5f", "1x6x3"), SINGLE("LRN", "size=9 alpha=1.0f", "2x4"),
     /* pooling */
     ROW("MaxPool", "kernel_shape=2,2 strides=2,2", "2x2x4x6"), ROW("MaxPool", "kernel_shape=3,3 strides=2,2 pads=1,1,1,1", "2x2x5x6"),
     ROW("MaxPool", "kernel_shape=3,2 strides=1,2 pads=1,0,0,1 ceil_mode=1", "1x3x5x6"), ROW("MaxPool", "kernel_shape=3, dilations=2,", "2x2x9"),
@@ -92,6 +99,53 @@ static const grad_row rows[] = {
     ROW("Identity", NULL, "3x5"), ROW("Flatten", NULL, "2x3x4"), ROW("Flatten", "axis=-1", "2x3x4"), ROW("Reshape", NULL, "2x3x4", "i:4,-1"),
     ROW("Squeeze", NULL, "1x3x1", "i:-1"), ROW("Squeeze", NULL, "1x3x1"), ROW("Unsqueeze", NULL, "3x2", "i:0,-1"), ROW("Dropout", NULL, "3x5"),
     OUTPUTS(2, "Dropout", NULL, "3x5"),
+    /* elements in other places */
+    ROW("Transpose", NULL, "2x3x4"), ROW("Transpose", "perm=0,2,3,1", "2x3x4x5"), ROW("Transpose", "perm=1,0", "20x21"),
+    ROW("Concat", "axis=1", "2x3x2", "2x1x2", "2x4x2"), ROW("Concat", "axis=-1", "3x2", "3x5"), ROW("Concat", "axis=0", "3"),
+    OUTPUTS(3, "Split", "axis=1 num_outputs=3", "2x6x2"), OUTPUTS(2, "Split", "axis=-1", "3x7", "i:2,5"), OUTPUTS(3, "Split", "num_outputs=3", "7x2"),
+    ROW("Slice", NULL, "4x7", "i:1", "i:3"), ROW("Slice", NULL, "4x7", "i:-1,1", "i:-9,6", "i:0,-1", "i:-1,2"),
+    ROW("Slice", NULL, "5x6", "i:4", "i:0", "i:1", "i:-3"), ROW("Slice", NULL, "2x3x4", "i:0,2", "i:1,3", "i:-2,-1"),
+    ROW("Expand", NULL, "3x1", "i:2,3,4"), ROW("Expand", NULL, "1x5", "i:3,1"), ROW("Expand", NULL, "2x3", "i:2,3"), ROW("Expand", NULL, "", "i:2,2"),
+    ROW("Tile", NULL, "2x3", "i:2,3"), ROW("Tile", NULL, "2x1x3", "i:1,4,2"), ROW("Tile", NULL, "5", "i:1"),
+    ROW("DepthToSpace", "blocksize=2", "2x8x2x3"), ROW("DepthToSpace", "blocksize=2 mode:CRD", "1x8x3x2"), ROW("SpaceToDepth", "blocksize=2", "2x3x4x2"),
+    ROW("Pad", NULL, "3x4", "i:1,2,0,3"), ROW("Pad", "mode:reflect", "2x4x5", "i:0,2,3,0,1,4"), ROW("Pad", "mode:edge", "3x4", "i:1,2,2,3"),
+    ROW("Pad", "mode:wrap", "3x4", "i:1,5,2,3"), ROW("Pad", NULL, "4x5", "i:-1,1,-1,-2"), ROW("Pad", NULL, "2x3x4", "i:1,2", "F:0.5", "i:-1"),
+    ROW("Pad", NULL, "2x3", "i:0,0,0,0"), ROW("CenterCropPad", NULL, "4x5", "i:7,3"), ROW("CenterCropPad", "axes=1,", "3x4", "i:6"),
+    ROW("Cast", "to=1", "3x4"), ROW("Cast", "to=11", "3x4"), ROW("CastLike", NULL, "3x4", "F:1"),
+    ROW("Where", NULL, "b3x4", "3x4", "3x4"), ROW("Where", NULL, "b2x1x4", "3x1", "4"), ROW("Where", NULL, "b4", "", "3x4"),
+    ROW("Gather", NULL, "5x3", "i:1,4,1"), ROW("Gather", "axis=1", "2x4x3", "i2x2:0,-1,2,2"), ROW("Gather", "axis=-1", "2x7", "I:3"),
+    ROW("GatherElements", "axis=1", "3x4", "i3x2:0,3,1,1,-1,2"), ROW("GatherElements", NULL, "3x2", "i4x2:0,1,2,1,2,0,0,0"),
+    ROW("GatherND", NULL, "3x4x2", "i3x2:0,1,2,3,0,1"), ROW("GatherND", "batch_dims=1", "2x3x2", "i2x1:1,-1"),
+    ROW("ScatterElements", "axis=1", "3x4", "i3x2:0,3,1,1,-1,2", "3x2"), ROW("ScatterElements", "reduction:add", "3x2", "i4x2:0,1,2,1,2,0,0,0", "4x2"),
+    ROW("ScatterElements", "reduction:mul", "3x2", "i4x2:0,1,2,1,2,0,0,0", "4x2"), ROW("ScatterElements", "reduction:max", "3x2", "i4x2:0,1,2,1,2,0,0,0", "4x2"),
+    ROW("ScatterElements", "reduction:min", "3x2", "i4x2:0,1,2,1,2,0,0,0", "4x2"),
+    ROW("ScatterND", NULL, "4x3", "i3x1:2,0,2", "3x3"), ROW("ScatterND", "reduction:add", "4x3", "i3x2:2,1,0,0,2,1", "3"),
+    ROW("ScatterND", "reduction:mul", "4x3", "i3x2:2,1,0,0,2,1", "3"), ROW("ScatterND", "reduction:max", "4x3", "i3x1:2,0,2", "3x3"),
+    ROW("Compress", "axis=1", "3x4", "B:1,0,1,1"), ROW("Compress", NULL, "3x4", "B:0,1,1,0,0,0,1"), ROW("ReverseSequence", NULL, "4x3x2", "i:4,1,3"),
+    ROW("ReverseSequence", "batch_axis=0 time_axis=1", "2x5", "i:3,5"),
+    ROW("Trilu", NULL, "2x4x5"), ROW("Trilu", "upper=0", "4x3", "I:-1"), ROW("Trilu", NULL, "3x6", "I:2"),
+    ROW("CumSum", NULL, "3x5", "I:1"), ROW("CumSum", "reverse=1", "3x5x2", "I:-2"), ROW("CumSum", "exclusive=1", "7", "I:0"), ROW("CumSum", "exclusive=1 reverse=1", "2x4", "I:1"),
+    OUTPUTS(2, "TopK", NULL, "3x6", "i:2"), OUTPUTS(2, "TopK", "axis=0 largest=0", "5x3", "i:3"), ROW("TopK", "axis=1 sorted=0", "2x5x2", "i:4"),
+    ROW("MaxUnpool", "kernel_shape=2,2 strides=2,2", "1x1x2x2", "i1x1x2x2:5,7,13,15"), ROW("MaxUnpool", "kernel_shape=2, strides=2,", "1x2x2", "i1x2x2:1,2,5,6", "i:1,2,5"),
+    /* reductions */
+#define REDUCTIONS(name) \
+    ROW(name, NULL, "3x5"), ROW(name, "keepdims=0", "2x3x4", "i:1"), ROW(name, NULL, "2x3x4x2", "i:-1,1"), ROW(name, "keepdims=0", "3x11", "i:0"), \
+    ROW(name, "noop_with_empty_axes=1", "3x4"), ROW(name, "keepdims=0", "2x1x3x4", "i:0,2")
+    REDUCTIONS("ReduceSum"), REDUCTIONS("ReduceMean"), REDUCTIONS("ReduceL2"), REDUCTIONS("ReduceSumSquare"),
+    REDUCTIONS("ReduceLogSumExp"), REDUCTIONS("ReduceMax"), REDUCTIONS("ReduceMin"), REDUCTIONS("ReduceL1"), REDUCTIONS("ReduceProd"),
+    ROW("ReduceLogSum", NULL, "p3x5"), ROW("ReduceLogSum", "keepdims=0", "p2x3x4", "i:-2"),
+    /* interpolation */
+    ROW("Resize", NULL, "1x2x3x4", "-", "f:1,1,2,2"), ROW("Resize", "coordinate_transformation_mode:asymmetric nearest_mode:floor", "1x1x5x4", "-", "f:1,1,0.6,1.5"),
+    ROW("Resize", NULL, "5x4", "-", "-", "i:3,7"),
+    SINGLE("Resize", "mode:linear", "1x2x3x4", "-", "f:1,1,2,2"), SINGLE("Resize", "mode:linear coordinate_transformation_mode:align_corners", "1x1x3x4", "-", "-", "i:1,1,5,7"),
+    SINGLE("Resize", "mode:linear antialias=1", "6x8", "-", "f:0.5,0.4"), SINGLE("Resize", "mode:cubic", "1x1x4x5", "-", "f:1,1,1.5,2"),
+    SINGLE("Resize", "mode:cubic exclude_outside=1 coordinate_transformation_mode:pytorch_half_pixel", "4x5", "-", "f:2,0.6"),
+    SINGLE("Resize", "mode:linear coordinate_transformation_mode:tf_crop_and_resize extrapolation_value=2.5f", "5x6", "f:0.2,-0.3,0.8,1.2", "-", "i:4,5"),
+    SINGLE("Resize", "mode:linear axes=2,3", "1x2x3x3", "-", "f:2,3"),
+    /* sums of products */
+    ROW("Einsum", "equation:ij,jk->ik", "3x4", "4x5"), ROW("Einsum", "equation:bij,bjk->bik", "2x3x4", "2x4x2"), ROW("Einsum", "equation:i,j->ij", "3", "4"),
+    ROW("Einsum", "equation:ij->i", "3x4"), ROW("Einsum", "equation:ii->i", "4x4"), ROW("Einsum", "equation:ii", "4x4"), ROW("Einsum", "equation:ij->ji", "3x4"),
+    ROW("Einsum", "equation:...ij,...jk->...ik", "2x1x2x3", "4x3x2"), ROW("Einsum", "equation:ijk,ki,j->k", "2x3x4", "4x2", "3"), ROW("Einsum", "equation:ij,ij->", "3x4", "3x4"),
 };
 /* clang-format on */
 
