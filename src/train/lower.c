@@ -160,20 +160,24 @@ static nz_status convert_backward(nz_engine *e, nz_engine_step *step) {
 
 static const nz_step_kind convert_kind = {"conversion", convert_forward, convert_backward, NULL, false};
 
+/* The output is the input; of the batch, it is another each time. */
 static nz_status view_forward(nz_engine *e, nz_engine_step *step) {
-    (void)e, (void)step; /* the output is the input */
+    e->slots[step->out[0]].data = e->slots[step->in[0]].data;
     return NZ_OK;
 }
 
 static nz_status view_backward(nz_engine *e, nz_engine_step *step) {
     const nz_slot *out = &e->slots[step->out[0]];
-    if (step->din[0] != out->grad) memcpy(step->din[0], out->grad, out->bytes);
+    if (step->adds[0])
+        nz_train_add(out->dtype, step->din[0], out->grad, step->din[0], (size_t)out->elements);
+    else if (step->din[0] != out->grad && out->bytes)
+        memcpy(step->din[0], out->grad, out->bytes);
     return NZ_OK;
 }
 
-static const nz_step_kind view_kind = {"view", view_forward, view_backward, NULL, false};
+static const nz_step_kind view_kind = {"view", view_forward, view_backward, NULL, true};
 
-nz_status nz_lower_view(nz_lowering *l, const nz_node *node, int slot, int view) {
+nz_status nz_lower_alias(nz_lowering *l, const nz_node *node, int slot, int view) {
     nz_engine *e = l->engine;
     e->slots[view].view_of = slot;
     nz_engine_step step = {.kind = &view_kind, .node = node, .grad_inputs = 1, .shares = -1, .grad_shares = 1};
@@ -195,7 +199,7 @@ nz_status nz_lower_form(nz_lowering *l, int *ret_slot, int slot, bool last, nz_d
         bool same_places = nz_slot_spatial(&from) == 1 || nz_slot_channels(&from) == 1;
         nz_engine_step step = {.kind = &convert_kind, .grad_inputs = 1, .shares = -1};
         if (same_places && from.dtype == dtype)
-            NZ_TRY(nz_lower_view(l, NULL, slot, made));
+            NZ_TRY(nz_lower_alias(l, NULL, slot, made));
         else
             NZ_TRY(nz_lower_step(l, &step, &slot, 1, &made, 1));
         e->slots[slot].form[last][dtype == NZ_BF16] = made;
@@ -232,7 +236,12 @@ static nz_status tap_backward(nz_engine *e, nz_engine_step *step) {
     return NZ_OK;
 }
 
-static const nz_step_kind tap_kind = {"tap", view_forward, tap_backward, NULL, true};
+static nz_status tap_forward(nz_engine *e, nz_engine_step *step) {
+    (void)e, (void)step; /* looked at from outside */
+    return NZ_OK;
+}
+
+static const nz_step_kind tap_kind = {"tap", tap_forward, tap_backward, NULL, true};
 
 nz_status nz_lower_tap(nz_lowering *l, int slot, size_t i) {
     tap_step *self = NULL;

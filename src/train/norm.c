@@ -147,9 +147,9 @@ typedef struct chain {
     int addend, out; /* values */
 } chain;
 
-static bool is_made_before(const nz_lowering *l, int value, const nz_node *node) {
-    (void)node;
-    return value >= 0 && l->slot_of[value] >= 0;
+/* A map that an earlier step makes. */
+static bool is_made(const nz_lowering *l, int value) {
+    return value >= 0 && l->slot_of[value] >= 0 && l->engine->slots[l->slot_of[value]].place == NZ_SLOT_BLOCK;
 }
 
 static chain follow(const nz_lowering *l, const nz_node *node) {
@@ -159,7 +159,7 @@ static chain follow(const nz_lowering *l, const nz_node *node) {
     if (nz_lower_is(next, "Add") && next->input_count == 2) {
         int other = next->inputs[next->inputs[0] == c.out];
         bool same = other != c.out && nz_shape_equal(&g->values[other].shape, &g->values[c.out].shape);
-        if (same && is_made_before(l, other, node) && l->engine->slots[l->slot_of[other]].place == NZ_SLOT_BLOCK) {
+        if (same && is_made(l, other)) {
             c.add = next;
             c.addend = other;
             c.out = next->outputs[0];
