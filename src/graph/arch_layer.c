@@ -110,13 +110,15 @@ static void set_same(nz_arch *arch, nz_node *node, const char *name, int64_t val
     if (arch->status == NZ_OK) arch->status = nz_node_set_ints(node, name, values, count);
 }
 
-/* The extent after a window has moved over it. */
+/* The extent after a window has moved over it; where `ceil` is set, the last window may reach past the end. */
 static int64_t moved(nz_arch *arch, int64_t extent, const nz_arch_conv *w, bool ceil) {
-    int64_t stride = w->stride ? w->stride : 1, room = extent + 2 * w->padding - w->kernel;
-    if (room < 0 && arch->status == NZ_OK)
+    int64_t stride = w->stride ? w->stride : 1;
+    int64_t room = extent + 2 * w->padding - w->kernel;
+    if (room >= 0) return (room + (ceil ? stride - 1 : 0)) / stride + 1;
+    if (arch->status == NZ_OK)
         arch->status = nz_fail(NZ_E_ARG, "%s: images of %lldx%lld pixels (height x width) are too small for its layers",
                                arch->name, (long long)arch->height, (long long)arch->width);
-    return room < 0 ? 1 : (room + (ceil ? stride - 1 : 0)) / stride + 1;
+    return 1;
 }
 
 static void set_window(nz_arch *arch, nz_node *node, const nz_arch_conv *w) {

@@ -41,7 +41,7 @@ static nz_arch_map build_1_1(nz_arch *arch, nz_arch_map x, const void *plan) {
 }
 
 const nz_arch_entry nz_arch_squeezenets[] = {
-    {{"squeezenet1.1", "SqueezeNet 1.1 (arXiv 1602.07360), torchvision's names; at least 17x17", 1000, 3, 224, 224},
+    {{"squeezenet1.1", "SqueezeNet 1.1 (arXiv 1602.07360), torchvision's names; at least 25x25", 1000, 3, 224, 224},
      build_1_1,
      NULL},
     {.build = NULL},
