@@ -89,8 +89,8 @@ static nz_status run_batch(evaluator *e, const nz_batch *batch) {
     return NZ_OK;
 }
 
-nz_status nz_evaluate(nz_evaluation *ret_evaluation, const nz_graph *graph, const nz_dataset *data,
-                      const nz_evaluate_options *options, const nz_progress *progress) {
+nz_status nz_train_evaluate(nz_evaluation *ret_evaluation, const nz_graph *graph, const nz_dataset *data,
+                            const nz_evaluate_options *options, const nz_progress *progress) {
     NZ_AUTO(evaluator_done) evaluator e = {.options = options};
     size_t count = 0, hits = 0, all = nz_data_count(data);
     double loss = 0;

@@ -295,7 +295,7 @@ static nz_status evaluate(run *r, nz_train_epoch *epoch, bool last) {
                                        .classes = r->classes};
         nz_evaluation found;
         double begun = now_s();
-        NZ_TRY(nz_evaluate(&found, graph, r->test, &options, r->progress));
+        NZ_TRY(nz_train_evaluate(&found, graph, r->test, &options, r->progress));
         if (found.broken && last) nz_progress_note(r->progress, "%zu test samples could not be read", found.broken);
         r->evaluation_seconds = now_s() - begun;
         epoch->test_loss = found.loss;

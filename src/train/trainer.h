@@ -48,8 +48,8 @@ typedef struct nz_evaluate_options {
     size_t classes;
 } nz_evaluate_options;
 /** NZ_E_FORMAT where no sample can be read; NZ_E_CANCELLED; what nz_session_open returns. */
-NZ_CHECKED nz_status nz_evaluate(nz_evaluation *ret_evaluation, const nz_graph *graph, const nz_dataset *data,
-                                 const nz_evaluate_options *options, const nz_progress *progress);
+NZ_CHECKED nz_status nz_train_evaluate(nz_evaluation *ret_evaluation, const nz_graph *graph, const nz_dataset *data,
+                                       const nz_evaluate_options *options, const nz_progress *progress);
 /** Rows whose highest score, the first of equal ones, is the label's. */
 size_t nz_count_hits(const float *scores, const int32_t *labels, size_t count, size_t classes);
 
