@@ -190,7 +190,7 @@ NZ_CHECKED nz_status nz_lower_value(nz_lowering *lowering, int *ret_slot, int va
 /** The value's slot in a form, converted where it has another. dtype NONE: as it is. */
 NZ_CHECKED nz_status nz_lower_form(nz_lowering *lowering, int *ret_slot, int slot, bool last, nz_dtype dtype);
 /** Appends the step that makes slot `view`, the same bytes as `slot` under another shape; node may be NULL. */
-NZ_CHECKED nz_status nz_lower_view(nz_lowering *lowering, const nz_node *node, int slot, int view);
+NZ_CHECKED nz_status nz_lower_alias(nz_lowering *lowering, const nz_node *node, int slot, int view);
 /** Appends a step with its operands; `step` gives all that is not the plan of memory, but in and out, which are copied.
  * Takes step->self over, also on failure. */
 NZ_CHECKED nz_status nz_lower_step(nz_lowering *lowering, const nz_engine_step *step, const int *in, size_t in_count,
