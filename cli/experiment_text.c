@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "experiment_text.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "cli.h"
+#include "compare_text.h"
+#include "core/error.h"
+#include "core/text.h"
+#include "metric/value_json.h"
+#include "metric/value_text.h"
+#include "table.h"
+
+static const char *text_at(const json_t *json, const char *key) {
+    const char *text = json_string_value(json_object_get(json, key));
+    return text ? text : "";
+}
+
+static double number_at(const json_t *json, const char *key) {
+    const json_t *value = json_object_get(json, key);
+    return json_is_number(value) ? json_number_value(value) : NAN;
+}
+
+static nz_status read_json(json_t **ret_json, const nz_experiment_result *result) {
+    json_error_t error;
+    json_t *json = json_loads(result->json, 0, &error);
+    if (!json) return nz_fail(NZ_E_MEMORY, "out of memory: the results");
+    *ret_json = json;
+    return NZ_OK;
+}
+
+/* ---- means over seeds ---- */
+
+static const char *const group_columns[] = {"top1",          "latency_ms", "disk_bytes",
+                                            "entropy_bytes", "sparsity",   "energy_j"};
+
+/* "91.23 +- 0.12", in the mean's unit. */
+static nz_status add_moments(nz_cli_table *table, const json_t *moments) {
+    char mean[NZ_VALUE_TEXT], sd[NZ_VALUE_TEXT];
+    double m = number_at(moments, "mean"), s = number_at(moments, "sd");
+    const char *unit = text_at(moments, "unit");
+    if (isnan(m)) return nz_cli_table_add(table, "\xe2\x80\x93");
+    nz_number_text(mean, m, unit, false);
+    if (isnan(s)) return nz_cli_table_add(table, mean);
+    nz_number_text(sd, s, unit, false);
+    return nz_cli_table_addf(table, "%s \xc2\xb1 %s", mean, sd);
+}
+
+static nz_status print_groups(const json_t *groups, FILE *stream) {
+    NZ_AUTO_CLI_TABLE nz_cli_table table = {.columns = NZ_COUNT(group_columns) + 2};
+    size_t i;
+    json_t *group;
+    NZ_TRY(nz_cli_table_add(&table, "mean \xc2\xb1 standard deviation"));
+    NZ_TRY(nz_cli_table_add(&table, "seeds"));
+    for (size_t c = 0; c < NZ_COUNT(group_columns); c++) NZ_TRY(nz_cli_table_add(&table, group_columns[c]));
+    json_array_foreach(groups, i, group) {
+        const json_t *metrics = json_object_get(group, "metrics");
+        NZ_TRY(nz_cli_table_add(&table, text_at(group, "name")));
+        NZ_TRY(nz_cli_table_addf(&table, "%zu", json_array_size(json_object_get(group, "seeds"))));
+        for (size_t c = 0; c < NZ_COUNT(group_columns); c++)
+            NZ_TRY(add_moments(&table, json_object_get(metrics, group_columns[c])));
+    }
+    fputc('\n', stream);
+    nz_cli_table_print(&table, stream, 1);
+    return NZ_OK;
+}
+
+nz_status nz_experiment_print(const nz_experiment_result *result, FILE *stream) {
+    NZ_AUTO_JSON json_t *json = NULL;
+    NZ_TRY(read_json(&json, result));
+    NZ_TRY(nz_compare_text_print(json, false, stream));
+    if (json_array_size(json_object_get(json, "groups"))) NZ_TRY(print_groups(json_object_get(json, "groups"), stream));
+    fprintf(stream, "\n%zu steps done, %zu found done\nreport: ", result->done, result->skipped);
+    nz_cli_put_printable(stream, result->out);
+    fputs("/report.html\n", stream);
+    return NZ_OK;
+}
+
+/* ---- a dry run ---- */
+
+nz_status nz_experiment_print_plan(const nz_experiment_result *result, FILE *stream) {
+    NZ_AUTO_JSON json_t *json = NULL;
+    NZ_AUTO_CLI_TABLE nz_cli_table table = {.columns = 4};
+    size_t i;
+    json_t *item;
+    NZ_TRY(read_json(&json, result));
+    NZ_TRY(nz_cli_table_add(&table, "step"));
+    NZ_TRY(nz_cli_table_add(&table, "state"));
+    NZ_TRY(nz_cli_table_add(&table, "output"));
+    NZ_TRY(nz_cli_table_add(&table, "what"));
+    json_array_foreach(json_object_get(json, "steps"), i, item) {
+        NZ_TRY(nz_cli_table_add(&table, text_at(item, "title")));
+        NZ_TRY(nz_cli_table_add(&table, text_at(item, "state")));
+        NZ_TRY(nz_cli_table_add(&table, text_at(item, "output")));
+        NZ_TRY(nz_cli_table_add(&table, text_at(item, "what")));
+    }
+    nz_cli_table_print(&table, stream, 15);
+    json_array_foreach(json_object_get(json, "notes"), i, item) {
+        fputs(i ? "  " : "\nNotes:\n  ", stream);
+        nz_cli_put_printable(stream, json_string_value(item));
+        fputc('\n', stream);
+    }
+    return NZ_OK;
+}
+
+/* ---- plain words ---- */
+
+/* A metric of a model, or its mean over seeds. */
+static double value_of(const json_t *row, const char *id) {
+    const json_t *metric = json_object_get(json_object_get(row, "metrics"), id);
+    const json_t *mean = json_object_get(metric, "mean");
+    return mean ? number_at(metric, "mean") : number_at(metric, "value");
+}
+
+static void say_factor(nz_text *out, double before, double after, const char *more, const char *less) {
+    if (!(before > 0) || !(after > 0)) return;
+    double factor = before / after;
+    if (fabs(factor - 1) < 0.05) return;
+    nz_text_appendf(out, "; %.1f times %s", factor > 1 ? factor : 1 / factor, factor > 1 ? more : less);
+}
+
+static void say_top1(nz_text *out, const json_t *base, const json_t *row) {
+    double before = value_of(base, "top1"), after = value_of(row, "top1");
+    if (isnan(before) || isnan(after)) {
+        nz_text_append(out, " its accuracy could not be compared");
+        return;
+    }
+    double points = after - before;
+    nz_text_appendf(out, " right on %.1f%% of the images, ", after);
+    if (fabs(points) < 0.05)
+        nz_text_append(out, "as the uncompressed network");
+    else
+        nz_text_appendf(out, "%.1f points %s than the uncompressed network", fabs(points),
+                        points > 0 ? "more" : "fewer");
+}
+
+static nz_status say_row(const json_t *base, const json_t *row, FILE *stream) {
+    NZ_AUTO_FREE char *text = NULL;
+    nz_text out = {0};
+    double sparsity = value_of(row, "sparsity");
+    nz_text_appendf(&out, "  %s:", text_at(row, "name"));
+    if (strcmp(text_at(row, "status"), "failed") == 0) {
+        nz_text_appendf(&out, " failed: %s", text_at(row, "error"));
+    } else {
+        say_top1(&out, base, row);
+        if (sparsity > value_of(base, "sparsity") + 1)
+            nz_text_appendf(&out, "; %.0f%% of its weights are zero", sparsity);
+        say_factor(&out, value_of(base, "disk_bytes"), value_of(row, "disk_bytes"), "smaller on disk",
+                   "larger on disk");
+        say_factor(&out, value_of(base, "entropy_bytes"), value_of(row, "entropy_bytes"), "smaller when packed",
+                   "larger when packed");
+        say_factor(&out, value_of(base, "latency_ms"), value_of(row, "latency_ms"), "faster", "slower");
+    }
+    NZ_TRY(nz_text_take(&out, &text));
+    nz_cli_put_printable(stream, text);
+    fputc('\n', stream);
+    return NZ_OK;
+}
+
+nz_status nz_experiment_print_words(const nz_experiment_result *result, FILE *stream) {
+    NZ_AUTO_JSON json_t *json = NULL;
+    NZ_TRY(read_json(&json, result));
+    const json_t *rows = json_object_get(json, "groups"), *best = NULL;
+    if (!json_array_size(rows)) rows = json_object_get(json, "models");
+    const json_t *base = json_array_get(rows, 0);
+    double most = 0;
+    fprintf(stream, "\nIn plain words: the uncompressed network is right on %.1f%% of the images.\n",
+            value_of(base, "top1"));
+    for (size_t i = 1; i < json_array_size(rows); i++) {
+        const json_t *row = json_array_get(rows, i), *ocs = json_object_get(row, "ocs");
+        NZ_TRY(say_row(base, row, stream));
+        double value = number_at(ocs, "value");
+        if (isnan(value)) value = number_at(json_object_get(ocs, "partial"), "value");
+        if (isnan(value) || (best && value <= most)) continue;
+        best = row;
+        most = value;
+    }
+    if (best) fprintf(stream, "  The best trade by the overall compression score: %s.\n", text_at(best, "name"));
+    return NZ_OK;
+}

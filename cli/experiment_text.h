@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** An experiment's results and plan on a terminal. */
+#ifndef NZ_CLI_EXPERIMENT_TEXT_H
+#define NZ_CLI_EXPERIMENT_TEXT_H
+
+#include <stdio.h>
+
+#include "netzip/experiment.h"
+
+/** The comparison's table and words, means over seeds where there are several, and where the report lies. */
+NZ_CHECKED nz_status nz_experiment_print(const nz_experiment_result *result, FILE *stream);
+/** The steps of a dry run. */
+NZ_CHECKED nz_status nz_experiment_print_plan(const nz_experiment_result *result, FILE *stream);
+/** What was found, in plain words: one line per method against the uncompressed network, from the results alone. */
+NZ_CHECKED nz_status nz_experiment_print_words(const nz_experiment_result *result, FILE *stream);
+
+#endif
