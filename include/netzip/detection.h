@@ -96,6 +96,37 @@ NZ_API void nz_coco_result_done(nz_coco_result *result);
  */
 NZ_API NZ_CHECKED nz_status nz_coco_evaluate(nz_coco_result *ret_result, const nz_detections *detections);
 
+enum { NZ_CONFIDENCES = 1000 };
+
+typedef struct nz_yolo_class {
+    size_t truths, found;
+    double ap, ap50;              /**< fractions; 0 where nothing was found */
+    double precision, recall, f1; /**< at IoU 0.50 and the confidence of the whole */
+} nz_yolo_class;
+
+/** Means are over the classes that have ground truth. */
+typedef struct nz_yolo_result {
+    double map50, map50_95;       /**< fractions; -1 without any ground truth */
+    double precision, recall, f1; /**< means over classes at `confidence` and IoU 0.50 */
+    double confidence;            /**< where the mean F1 is largest; the first of equals */
+    size_t class_count;
+    nz_yolo_class *classes;
+    double mean_f1[NZ_CONFIDENCES]; /**< at confidence i / 999 */
+} nz_yolo_result;
+/** Releases the rows and zeroes them; safe on a zeroed one. */
+NZ_API void nz_yolo_result_done(nz_yolo_result *result);
+
+/**
+ * Evaluates as YOLOv5's own validation does, which gives other numbers than COCO's protocol on the same boxes: crowds are left
+ * out; of each image the 300 detections of highest score above 0.001 count; at each IoU threshold 0.50:0.05:0.95 pairs
+ * of one class are taken by descending IoU, each side once; the curve begins at (0, 1), ends at (1, 0), is made monotone,
+ * interpolated linearly at 101 recalls and integrated by trapezoids.
+ *
+ * @return NZ_E_ARG as nz_coco_evaluate; NZ_E_MEMORY.
+ * @source G. Jocher et al., YOLOv5 (val.py, metrics.py), behaviour read and written anew.
+ */
+NZ_API NZ_CHECKED nz_status nz_yolo_evaluate(nz_yolo_result *ret_result, const nz_detections *detections);
+
 #ifdef __cplusplus
 }
 #endif

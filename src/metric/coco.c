@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* COCO's protocol for boxes. A cell is one class in one image: matching happens within it, for every area range and IoU
  * threshold at once; what remains of a detection is two bits per threshold and range. */
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/error.h"
 #include "core/memory.h"
+#include "metric/boxes.h"
 #include "netzip/detection.h"
 
-enum { THRESHOLDS = 10, AREAS = 4, FOUND_MOST = 100, DRAWS = 6 };
+enum { THRESHOLDS = NZ_BOX_THRESHOLDS, AREAS = 4, FOUND_MOST = 100, DRAWS = 6 };
 
 /* Both ends belong to a range. */
 static const double areas[AREAS][2] = {{0, 1e10}, {0, 32 * 32}, {32 * 32, 96 * 96}, {96 * 96, 1e10}};
@@ -55,9 +55,6 @@ static void evaluation_done(evaluation *e) {
     free(e->recall);
 }
 
-/* linspace(.5, .95, 10) as everybody computes it. */
-static double threshold(int t) { return t == THRESHOLDS - 1 ? 0.95 : 0.5 + t * ((0.95 - 0.5) / (THRESHOLDS - 1)); }
-
 static int compare_truths(const void *a, const void *b, void *argument) {
     const nz_detections *in = argument;
     uint32_t i = *(const uint32_t *)a, j = *(const uint32_t *)b;
@@ -81,15 +78,6 @@ static int compare_verdicts(const void *a, const void *b) {
     const verdict *p = a, *q = b;
     if (p->score != q->score) return p->score > q->score ? -1 : 1;
     return p->place < q->place ? -1 : p->place > q->place;
-}
-
-/* A crowd is any part of itself: the union is what was found. */
-static double iou(const nz_found_box *d, const nz_truth_box *g) {
-    double w = fmin(d->x + d->width, g->x + g->width) - fmax(d->x, g->x);
-    double h = fmin(d->y + d->height, g->y + g->height) - fmax(d->y, g->y);
-    if (w <= 0 || h <= 0) return 0;
-    double both = w * h, own = d->width * d->height;
-    return both / (g->crowd ? own : own + g->width * g->height - both);
 }
 
 static bool out_of(const double range[2], double area) { return area < range[0] || area > range[1]; }
@@ -130,8 +118,7 @@ static void match_area(evaluation *e, const cell *c, int area, verdict *verdicts
         memset(e->taken, 0, c->truth_count * sizeof *e->taken);
         for (size_t d = 0; d < c->found_count; d++) {
             const nz_found_box *box = c->found[d];
-            int at =
-                find_match(e, c->truths, c->truth_count, e->ious + d * c->truth_count, fmin(threshold(t), 1 - 1e-10));
+            int at = find_match(e, c->truths, c->truth_count, e->ious + d * c->truth_count, nz_box_threshold(t));
             if (at >= 0) {
                 uint32_t g = e->order[at];
                 e->taken[g] = true;
@@ -147,7 +134,8 @@ static void match_area(evaluation *e, const cell *c, int area, verdict *verdicts
 static nz_status match_cell(evaluation *e, const cell *c) {
     NZ_TRY(nz_grow(&e->ious, &e->iou_capacity, c->found_count * c->truth_count, sizeof *e->ious));
     for (size_t d = 0; d < c->found_count; d++)
-        for (size_t g = 0; g < c->truth_count; g++) e->ious[d * c->truth_count + g] = iou(c->found[d], c->truths[g]);
+        for (size_t g = 0; g < c->truth_count; g++)
+            e->ious[d * c->truth_count + g] = nz_box_iou(c->found[d], c->truths[g], c->truths[g]->crowd);
     verdict *verdicts = e->verdicts + e->verdict_count;
     for (size_t d = 0; d < c->found_count; d++)
         verdicts[d] =
@@ -256,23 +244,6 @@ static bool take_cell(const evaluation *e, cell *ret_cell, int32_t c, size_t *at
     return true;
 }
 
-static nz_status check(const nz_detections *in) {
-    if (in->truth_count > UINT32_MAX || in->found_count > UINT32_MAX) return nz_fail(NZ_E_ARG, "more than 2^32 boxes");
-    for (size_t i = 0; i < in->truth_count; i++) {
-        const nz_truth_box *b = &in->truths[i];
-        if (b->image < 0 || (size_t)b->image >= in->image_count || b->class_index < 0 ||
-            (size_t)b->class_index >= in->class_count)
-            return nz_fail(NZ_E_ARG, "object %zu: image or class is out of range", i);
-    }
-    for (size_t i = 0; i < in->found_count; i++) {
-        const nz_found_box *b = &in->found[i];
-        if (b->image < 0 || (size_t)b->image >= in->image_count || b->class_index < 0 ||
-            (size_t)b->class_index >= in->class_count || isnan(b->score))
-            return nz_fail(NZ_E_ARG, "detection %zu: image or class is out of range, or the score is no number", i);
-    }
-    return NZ_OK;
-}
-
 static nz_status open_evaluation(evaluation *e, const nz_detections *in) {
     e->in = in;
     NZ_TRY(nz_alloc(&e->truths, in->truth_count, sizeof *e->truths));
@@ -297,7 +268,7 @@ nz_status nz_coco_evaluate(nz_coco_result *ret_result, const nz_detections *in) 
     const nz_found_box *found[FOUND_MOST];
     size_t at_truth = 0, at_found = 0;
     sums s = {0};
-    NZ_TRY(check(in));
+    NZ_TRY(nz_boxes_check(in));
     NZ_TRY(open_evaluation(&e, in));
     NZ_TRY(nz_alloc(&truths, in->truth_count, sizeof *truths));
     NZ_TRY(nz_alloc(&result.classes, in->class_count, sizeof *result.classes));

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "metric/boxes.h"
+
+#include <math.h>
+
+#include "core/error.h"
+
+double nz_box_threshold(int t) {
+    return t == NZ_BOX_THRESHOLDS - 1 ? 0.95 : 0.5 + t * ((0.95 - 0.5) / (NZ_BOX_THRESHOLDS - 1));
+}
+
+double nz_box_iou(const nz_found_box *d, const nz_truth_box *g, bool part) {
+    double w = fmin(d->x + d->width, g->x + g->width) - fmax(d->x, g->x);
+    double h = fmin(d->y + d->height, g->y + g->height) - fmax(d->y, g->y);
+    if (w <= 0 || h <= 0) return 0;
+    double both = w * h, own = d->width * d->height;
+    return both / (part ? own : own + g->width * g->height - both);
+}
+
+nz_status nz_boxes_check(const nz_detections *in) {
+    if (in->truth_count > UINT32_MAX || in->found_count > UINT32_MAX) return nz_fail(NZ_E_ARG, "more than 2^32 boxes");
+    for (size_t i = 0; i < in->truth_count; i++) {
+        const nz_truth_box *b = &in->truths[i];
+        if (b->image < 0 || (size_t)b->image >= in->image_count || b->class_index < 0 ||
+            (size_t)b->class_index >= in->class_count)
+            return nz_fail(NZ_E_ARG, "object %zu: image or class is out of range", i);
+    }
+    for (size_t i = 0; i < in->found_count; i++) {
+        const nz_found_box *b = &in->found[i];
+        if (b->image < 0 || (size_t)b->image >= in->image_count || b->class_index < 0 ||
+            (size_t)b->class_index >= in->class_count || isnan(b->score))
+            return nz_fail(NZ_E_ARG, "detection %zu: image or class is out of range, or the score is no number", i);
+    }
+    return NZ_OK;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** What the evaluators of detections share. */
+#ifndef NZ_METRIC_BOXES_H
+#define NZ_METRIC_BOXES_H
+
+#include "netzip/detection.h"
+
+enum { NZ_BOX_THRESHOLDS = 10 };
+/** IoU threshold `t` of 0.50:0.05:0.95, to the last bit as everybody's linspace(.5, .95, 10) has it. */
+double nz_box_threshold(int t);
+/** Intersection over union; over what was found alone where `part` (a crowd holds any part of itself). */
+double nz_box_iou(const nz_found_box *found, const nz_truth_box *truth, bool part);
+/** NZ_E_ARG for indices out of range, a score that is no number, or more boxes than are handled. */
+NZ_CHECKED nz_status nz_boxes_check(const nz_detections *detections);
+
+#endif

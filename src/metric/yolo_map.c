@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Mean average precision, precision, recall and F1 as YOLOv5's validation counts them. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/error.h"
+#include "core/memory.h"
+#include "metric/boxes.h"
+#include "netzip/detection.h"
+
+enum { THRESHOLDS = NZ_BOX_THRESHOLDS, FOUND_MOST = 300, RECALLS = 101 };
+static const double score_least = 0.001;
+
+/* A detection that counts; bit t: right at threshold t. */
+typedef struct verdict {
+    double score;
+    uint32_t place;
+    int32_t class_index;
+    uint16_t right;
+} verdict;
+
+/* A truth and a detection of one class that overlap. */
+typedef struct pair {
+    double iou;
+    uint32_t truth, found;
+} pair;
+
+typedef struct evaluation {
+    const nz_detections *in;
+    uint32_t *truths, *found; /* sorted by image, and found by score */
+    size_t truth_count;       /* without crowds */
+    verdict *verdicts;
+    size_t verdict_count;
+    pair *pairs;
+    size_t pair_capacity;
+    bool *truth_taken, *found_taken;          /* of the image in hand */
+    double *precision, *recall;               /* of a class at a threshold, with a place before and one behind */
+    double *precision_at, *recall_at, *f1_at; /* [classes][NZ_CONFIDENCES] */
+} evaluation;
+
+static void evaluation_done(evaluation *e) {
+    free(e->truths);
+    free(e->found);
+    free(e->verdicts);
+    free(e->pairs);
+    free(e->truth_taken);
+    free(e->found_taken);
+    free(e->precision);
+    free(e->recall);
+    free(e->precision_at);
+    free(e->recall_at);
+    free(e->f1_at);
+}
+
+static int compare_truths(const void *a, const void *b, void *argument) {
+    const nz_detections *in = argument;
+    uint32_t i = *(const uint32_t *)a, j = *(const uint32_t *)b;
+    int32_t p = in->truths[i].image, q = in->truths[j].image;
+    return p != q ? (p < q ? -1 : 1) : i < j ? -1 : i > j;
+}
+
+static int compare_found(const void *a, const void *b, void *argument) {
+    const nz_detections *in = argument;
+    uint32_t i = *(const uint32_t *)a, j = *(const uint32_t *)b;
+    const nz_found_box *p = &in->found[i], *q = &in->found[j];
+    if (p->image != q->image) return p->image < q->image ? -1 : 1;
+    if (p->score != q->score) return p->score > q->score ? -1 : 1;
+    return i < j ? -1 : i > j;
+}
+
+static int compare_pairs(const void *a, const void *b) {
+    const pair *p = a, *q = b;
+    if (p->iou != q->iou) return p->iou > q->iou ? -1 : 1;
+    if (p->found != q->found) return p->found < q->found ? -1 : 1;
+    return p->truth < q->truth ? -1 : p->truth > q->truth;
+}
+
+static int compare_verdicts(const void *a, const void *b) {
+    const verdict *p = a, *q = b;
+    if (p->class_index != q->class_index) return p->class_index < q->class_index ? -1 : 1;
+    if (p->score != q->score) return p->score > q->score ? -1 : 1;
+    return p->place < q->place ? -1 : p->place > q->place;
+}
+
+/* Boxes of one image: indices into truths and found. */
+typedef struct picture {
+    const uint32_t *truths, *found;
+    size_t truth_count, found_count;
+} picture;
+
+static nz_status list_pairs(evaluation *e, const picture *p, size_t *ret_count) {
+    size_t count = 0;
+    for (size_t g = 0; g < p->truth_count; g++)
+        for (size_t d = 0; d < p->found_count; d++) {
+            const nz_truth_box *truth = &e->in->truths[p->truths[g]];
+            const nz_found_box *found = &e->in->found[p->found[d]];
+            if (truth->class_index != found->class_index) continue;
+            double iou = nz_box_iou(found, truth, false);
+            if (iou < nz_box_threshold(0)) continue;
+            NZ_TRY(nz_grow(&e->pairs, &e->pair_capacity, count + 1, sizeof *e->pairs));
+            e->pairs[count++] = (pair){.iou = iou, .truth = (uint32_t)g, .found = (uint32_t)d};
+        }
+    if (count) qsort(e->pairs, count, sizeof *e->pairs, compare_pairs);
+    *ret_count = count;
+    return NZ_OK;
+}
+
+static nz_status match_picture(evaluation *e, const picture *p) {
+    size_t pairs = 0;
+    verdict *verdicts = e->verdicts + e->verdict_count;
+    NZ_TRY(list_pairs(e, p, &pairs));
+    for (size_t d = 0; d < p->found_count; d++) {
+        const nz_found_box *box = &e->in->found[p->found[d]];
+        verdicts[d] =
+            (verdict){.score = box->score, .place = (uint32_t)(e->verdict_count + d), .class_index = box->class_index};
+    }
+    for (int t = 0; t < THRESHOLDS; t++) {
+        memset(e->truth_taken, 0, p->truth_count * sizeof *e->truth_taken);
+        memset(e->found_taken, 0, p->found_count * sizeof *e->found_taken);
+        for (size_t i = 0; i < pairs && e->pairs[i].iou >= nz_box_threshold(t); i++) {
+            const pair *q = &e->pairs[i];
+            if (e->truth_taken[q->truth] || e->found_taken[q->found]) continue;
+            e->truth_taken[q->truth] = e->found_taken[q->found] = true;
+            verdicts[q->found].right |= (uint16_t)(1u << t);
+        }
+    }
+    e->verdict_count += p->found_count;
+    return NZ_OK;
+}
+
+static nz_status match_all(evaluation *e) {
+    const nz_detections *in = e->in;
+    size_t g = 0, d = 0;
+    for (int32_t image = 0; (size_t)image < in->image_count; image++) {
+        picture p = {.truths = e->truths + g, .found = e->found + d};
+        for (; g < e->truth_count && in->truths[e->truths[g]].image == image; g++) p.truth_count++;
+        for (; d < in->found_count && in->found[e->found[d]].image == image; d++)
+            if (p.found_count < FOUND_MOST && in->found[e->found[d]].score > score_least) p.found_count++;
+        NZ_TRY(match_picture(e, &p));
+    }
+    return NZ_OK;
+}
+
+/* Linear interpolation of (x, y)[n], x ascending, at `at` within it; of equal x the last one counts. */
+static double interpolate(const double *x, const double *y, size_t n, double at) {
+    size_t low = 0, high = n;
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+        if (x[middle] <= at)
+            low = middle;
+        else
+            high = middle;
+    }
+    if (low + 1 >= n || x[low] == at) return y[low];
+    return y[low] + (y[low + 1] - y[low]) / (x[low + 1] - x[low]) * (at - x[low]);
+}
+
+/* Area under the curve of the detections [0, n) of a class at threshold t. */
+static double average_precision(evaluation *e, const verdict *v, size_t n, size_t truths, int t) {
+    double *recall = e->recall, *precision = e->precision, area = 0, before = 0;
+    size_t hits = 0;
+    recall[0] = 0, precision[0] = 1;
+    for (size_t i = 0; i < n; i++) {
+        hits += v[i].right >> t & 1;
+        recall[i + 1] = (double)hits / ((double)truths + 1e-16);
+        precision[i + 1] = (double)hits / (double)(i + 1);
+    }
+    recall[n + 1] = 1, precision[n + 1] = 0;
+    for (size_t i = n + 1; i-- > 0;) precision[i] = fmax(precision[i], precision[i + 1]);
+    for (int r = 0; r < RECALLS; r++) {
+        double at = r == RECALLS - 1 ? 1 : r * 0.01, here = interpolate(recall, precision, n + 2, at);
+        if (r) area += (here + before) / 2 * 0.01;
+        before = here;
+    }
+    return area;
+}
+
+/* Precision, recall and F1 at 1,000 confidences, between the detections' own by straight lines. */
+static void read_confidences(evaluation *e, const verdict *v, size_t n, size_t truths, size_t class_index) {
+    double *x = e->recall, hits = 0;
+    double *precision = e->precision_at + class_index * NZ_CONFIDENCES, *f1 = e->f1_at + class_index * NZ_CONFIDENCES;
+    double *recall = e->recall_at + class_index * NZ_CONFIDENCES;
+    for (size_t i = 0; i < n; i++) x[i] = -v[i].score;
+    for (size_t i = 0; i < n; i++) e->precision[i] = (hits += v[i].right & 1) / (double)(i + 1);
+    for (size_t c = 0; c < NZ_CONFIDENCES; c++) {
+        double at = -(double)c / (NZ_CONFIDENCES - 1);
+        precision[c] = at < x[0] ? 1 : interpolate(x, e->precision, n, at);
+    }
+    hits = 0;
+    for (size_t i = 0; i < n; i++) e->precision[i] = (hits += v[i].right & 1) / ((double)truths + 1e-16);
+    for (size_t c = 0; c < NZ_CONFIDENCES; c++) {
+        double at = -(double)c / (NZ_CONFIDENCES - 1);
+        recall[c] = at < x[0] ? 0 : interpolate(x, e->precision, n, at);
+        f1[c] = 2 * precision[c] * recall[c] / (precision[c] + recall[c] + 1e-16);
+    }
+}
+
+static void score_class(evaluation *e, nz_yolo_class *row, const verdict *v, size_t n, size_t class_index) {
+    row->found = n;
+    if (!n || !row->truths) return;
+    for (int t = 0; t < THRESHOLDS; t++) {
+        double ap = average_precision(e, v, n, row->truths, t);
+        if (t == 0) row->ap50 = ap;
+        row->ap += ap / THRESHOLDS;
+    }
+    read_confidences(e, v, n, row->truths, class_index);
+}
+
+static void score_all(evaluation *e, nz_yolo_result *r) {
+    size_t at = 0, classes = 0, best = 0;
+    qsort(e->verdicts, e->verdict_count, sizeof *e->verdicts, compare_verdicts);
+    for (size_t i = 0; i < e->truth_count; i++) r->classes[e->in->truths[e->truths[i]].class_index].truths++;
+    for (size_t c = 0; c < r->class_count; c++) {
+        size_t first = at;
+        while (at < e->verdict_count && e->verdicts[at].class_index == (int32_t)c) at++;
+        score_class(e, &r->classes[c], e->verdicts + first, at - first, c);
+        if (!r->classes[c].truths) continue;
+        classes++;
+        r->map50 += r->classes[c].ap50;
+        r->map50_95 += r->classes[c].ap;
+        for (size_t k = 0; k < NZ_CONFIDENCES; k++) r->mean_f1[k] += e->f1_at[c * NZ_CONFIDENCES + k];
+    }
+    if (!classes) {
+        r->map50 = r->map50_95 = r->precision = r->recall = r->f1 = -1;
+        return;
+    }
+    for (size_t k = 0; k < NZ_CONFIDENCES; k++) {
+        r->mean_f1[k] /= (double)classes;
+        if (r->mean_f1[k] > r->mean_f1[best]) best = k;
+    }
+    r->confidence = (double)best / (NZ_CONFIDENCES - 1);
+    r->map50 /= (double)classes, r->map50_95 /= (double)classes;
+    for (size_t c = 0; c < r->class_count; c++) {
+        nz_yolo_class *row = &r->classes[c];
+        row->precision = e->precision_at[c * NZ_CONFIDENCES + best];
+        row->recall = e->recall_at[c * NZ_CONFIDENCES + best];
+        row->f1 = e->f1_at[c * NZ_CONFIDENCES + best];
+        if (!row->truths) continue;
+        r->precision += row->precision / (double)classes;
+        r->recall += row->recall / (double)classes;
+        r->f1 += row->f1 / (double)classes;
+    }
+}
+
+static nz_status open_evaluation(evaluation *e, const nz_detections *in) {
+    e->in = in;
+    NZ_TRY(nz_alloc(&e->truths, in->truth_count, sizeof *e->truths));
+    NZ_TRY(nz_alloc(&e->found, in->found_count, sizeof *e->found));
+    NZ_TRY(nz_alloc(&e->verdicts, in->found_count, sizeof *e->verdicts));
+    NZ_TRY(nz_alloc(&e->truth_taken, in->truth_count, sizeof *e->truth_taken));
+    NZ_TRY(nz_alloc(&e->found_taken, in->found_count, sizeof *e->found_taken));
+    NZ_TRY(nz_alloc(&e->precision, in->found_count + 2, sizeof *e->precision));
+    NZ_TRY(nz_alloc(&e->recall, in->found_count + 2, sizeof *e->recall));
+    NZ_TRY(nz_alloc(&e->precision_at, in->class_count, NZ_CONFIDENCES * sizeof *e->precision_at));
+    NZ_TRY(nz_alloc(&e->recall_at, in->class_count, NZ_CONFIDENCES * sizeof *e->recall_at));
+    NZ_TRY(nz_alloc(&e->f1_at, in->class_count, NZ_CONFIDENCES * sizeof *e->f1_at));
+    for (size_t i = 0; i < in->truth_count; i++)
+        if (!in->truths[i].crowd) e->truths[e->truth_count++] = (uint32_t)i;
+    for (size_t i = 0; i < in->found_count; i++) e->found[i] = (uint32_t)i;
+    qsort_r(e->truths, e->truth_count, sizeof *e->truths, compare_truths, (void *)(uintptr_t)in);
+    qsort_r(e->found, in->found_count, sizeof *e->found, compare_found, (void *)(uintptr_t)in);
+    return NZ_OK;
+}
+
+nz_status nz_yolo_evaluate(nz_yolo_result *ret_result, const nz_detections *in) {
+    NZ_AUTO(evaluation_done) evaluation e = {0};
+    NZ_AUTO(nz_yolo_result_done) nz_yolo_result result = {.class_count = in->class_count};
+    NZ_TRY(nz_boxes_check(in));
+    NZ_TRY(open_evaluation(&e, in));
+    NZ_TRY(nz_alloc(&result.classes, in->class_count, sizeof *result.classes));
+    NZ_TRY(match_all(&e));
+    score_all(&e, &result);
+    *ret_result = result;
+    result = (nz_yolo_result){0};
+    return NZ_OK;
+}
+
+void nz_yolo_result_done(nz_yolo_result *result) {
+    free(result->classes);
+    *result = (nz_yolo_result){0};
+}

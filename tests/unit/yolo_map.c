@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The second evaluator of detections: cases done by hand, and figures that NumPy computed by the same rules. */
+#include "netzip/detection.h"
+#include "test.h"
+
+static nz_truth_box truth(int image, double x) {
+    return (nz_truth_box){.image = image, .x = x, .width = 20, .height = 20, .area = 400};
+}
+
+static nz_found_box found(int image, double x, double score) {
+    return (nz_found_box){.image = image, .x = x, .width = 20, .height = 20, .score = score};
+}
+
+static nz_yolo_result evaluate(nz_truth_box *truths, size_t truth_count, nz_found_box *list, size_t found_count) {
+    nz_detections d = {.image_count = 2,
+                       .class_count = 1,
+                       .truth_count = truth_count,
+                       .found_count = found_count,
+                       .truths = truths,
+                       .found = list};
+    nz_yolo_result r;
+    nz_assert_ok(nz_yolo_evaluate(&r, &d));
+    return r;
+}
+
+/* Even a perfect curve drops to (1, 0) at its end, but recall 1 is reached with precision 1 before: the last trapezoid
+ * alone is halved. */
+static void the_curve_ends_at_recall_one_precision_zero(void **state) {
+    (void)state;
+    nz_truth_box t[] = {truth(0, 0)};
+    nz_found_box f[] = {found(0, 0, .9)};
+    nz_yolo_result r = evaluate(t, 1, f, 1);
+    nz_assert_near(r.map50, 1 - 0.005, 0, 1e-12);
+    nz_assert_near(r.map50_95, 1 - 0.005, 0, 1e-12);
+    nz_assert_near(r.f1, 1, 0, 1e-12);
+    nz_yolo_result_done(&r);
+}
+
+/* The better of two overlaps wins, whatever the scores; here that leaves the other object for the other detection. */
+static void pairs_are_taken_by_overlap(void **state) {
+    (void)state;
+    nz_truth_box t[] = {truth(0, 0), truth(0, 6)};
+    nz_found_box f[] = {found(0, 4, .9), found(0, 6, .8)};
+    nz_yolo_result r = evaluate(t, 2, f, 2);
+    /* IoU 16/24 and 18/22 for the first, 14/26 and 1 for the second: (second, 6) and then (first, 0). */
+    nz_assert_near(r.map50, 0.995, 0, 1e-12);
+    nz_yolo_result_done(&r);
+}
+
+static void nothing_found_is_0_and_no_truth_is_minus_1(void **state) {
+    (void)state;
+    nz_truth_box t[] = {truth(0, 0)};
+    nz_found_box f[] = {found(0, 0, .9)};
+    nz_yolo_result r = evaluate(t, 1, NULL, 0);
+    nz_assert_near(r.map50, 0, 0, 0);
+    nz_yolo_result_done(&r);
+    r = evaluate(NULL, 0, f, 1);
+    nz_assert_near(r.map50, -1, 0, 0);
+    nz_yolo_result_done(&r);
+    t[0].crowd = true;
+    r = evaluate(t, 1, f, 1);
+    nz_assert_near(r.map50, -1, 0, 0);
+    nz_yolo_result_done(&r);
+}
+
+static void detections_of_hardly_any_score_do_not_count(void **state) {
+    (void)state;
+    nz_truth_box t[] = {truth(0, 0)};
+    nz_found_box f[] = {found(0, 0, .001)};
+    nz_yolo_result r = evaluate(t, 1, f, 1);
+    assert_int_equal(r.classes[0].found, 0);
+    nz_assert_near(r.map50, 0, 0, 0);
+    nz_yolo_result_done(&r);
+}
+
+static void figures_of_an_independent_computation(void **state) {
+    (void)state;
+    nz_detections d;
+    nz_yolo_result r;
+    nz_assert_ok(nz_detections_read(&d, nz_test_shared("detection-fixtures/a/ground_truth.json"),
+                                    nz_test_shared("detection-fixtures/a/detections.json")));
+    nz_assert_ok(nz_yolo_evaluate(&r, &d));
+    nz_assert_near(r.map50, 0.598715022798, 0, 1e-11);
+    nz_assert_near(r.map50_95, 0.297982102439, 0, 1e-11);
+    nz_assert_near(r.precision, 0.642080343715, 0, 1e-11);
+    nz_assert_near(r.recall, 0.696580354049, 0, 1e-11);
+    nz_assert_near(r.f1, 0.666871525214, 0, 1e-11);
+    nz_assert_near(r.confidence, 486.0 / 999, 0, 1e-12);
+    nz_yolo_result_done(&r);
+    nz_detections_done(&d);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_curve_ends_at_recall_one_precision_zero),
+        cmocka_unit_test(pairs_are_taken_by_overlap),
+        cmocka_unit_test(nothing_found_is_0_and_no_truth_is_minus_1),
+        cmocka_unit_test(detections_of_hardly_any_score_do_not_count),
+        cmocka_unit_test(figures_of_an_independent_computation),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
