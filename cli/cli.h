@@ -94,6 +94,7 @@ bool nz_cli_was_cancelled(void); /**< whether SIGINT came */
 /* The verbs; main.c lists them. */
 int nz_cmd_inspect(int argc, char **argv);
 int nz_cmd_train(int argc, char **argv);
+int nz_cmd_import(int argc, char **argv);
 int nz_cmd_compress(int argc, char **argv);
 int nz_cmd_compare(int argc, char **argv);
 int nz_cmd_run(int argc, char **argv);

@@ -16,6 +16,7 @@ static const verb verbs[] = {
     {"compare", "models side by side: accuracy, speed, size, energy, ratios", nz_cmd_compare},
     {"compress", "one model in, one smaller model out, and what happened to each layer", nz_cmd_compress},
     {"train", "a network from scratch, or further from where a model stands", nz_cmd_train},
+    {"import", "weights of PyTorch and safetensors files into a known network, without Python", nz_cmd_import},
     {"run", "an experiment: one file to trained, compressed and compared models", nz_cmd_run},
     {"demo", "the whole job on images that netzip draws itself, with nothing to download", nz_cmd_demo},
     {"inspect", "what a model's file says: operations, parameters, bit widths, size", nz_cmd_inspect},

@@ -42,18 +42,39 @@ typedef struct nz_import_report {
     size_t
         reshaped_count; /**< "fc.weight: 1000x512 in the checkpoint, 10x512 in the network": kept at initial values */
     char **reshaped;
+    size_t counters;              /**< num_batches_tracked of batch normalisations: passed over */
+    char *prefix;                 /**< in front of the names that fitted: "model.", "" as a rule */
+    int64_t classes;              /**< outputs of the classifier; 0 where the architecture has none */
+    bool classes_from_checkpoint; /**< they are those of its classifier, and not the architecture's own */
 } nz_import_report;
 /** Releases the lists and zeroes them; safe on a zeroed one. */
 NZ_API void nz_import_report_done(nz_import_report *report);
 
 /**
  * An architecture with a checkpoint's weights. Unless `options` gives them, the number of classes is that of the
- * checkpoint's classifier.
+ * checkpoint's classifier: the first extent of the weight of the architecture's last layer. Names are compared as they
+ * stand, and behind the prefix that most of them share. Float weights of any width become float32; parameters that do not
+ * fit keep their initial values.
  *
+ * @param[out] ret_report  Release with nz_import_report_done.
  * @return what nz_checkpoint_open and nz_arch_build return; NZ_E_FORMAT where no tensor fits.
  */
 NZ_API NZ_CHECKED nz_status nz_import(nz_graph **ret_graph, nz_import_report *ret_report, const char *path,
                                       const char *arch, const nz_arch_options *options);
+
+/** nz_import of a checkpoint that is open already; `name` begins the messages. */
+NZ_API NZ_CHECKED nz_status nz_import_checkpoint(nz_graph **ret_graph, nz_import_report *ret_report,
+                                                 const nz_checkpoint *checkpoint, const char *name, const char *arch,
+                                                 const nz_arch_options *options);
+
+/**
+ * The known architecture that a checkpoint fits best: the most tensors fit, of those that either of the two has.
+ *
+ * @param[out] ret_arch    Its name, NULL where not a single tensor fits any. Static.
+ * @param[out] ret_report  How it fits; zeroed where none does. Release with nz_import_report_done.
+ */
+NZ_API NZ_CHECKED nz_status nz_import_best(const char **ret_arch, nz_import_report *ret_report,
+                                           const nz_checkpoint *checkpoint);
 
 #ifdef __cplusplus
 }
