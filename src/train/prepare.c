@@ -43,24 +43,42 @@ static nz_status dissolve_identities(nz_graph *graph) {
     return any ? nz_graph_finish(graph) : NZ_OK;
 }
 
-/* Two normalisations never share running statistics. */
-static nz_status split_statistics(nz_graph *graph) {
-    NZ_AUTO_FREE bool *seen = NULL;
-    NZ_TRY(nz_alloc(&seen, graph->value_count, sizeof *seen));
-    size_t count = graph->value_count;
-    bool any = false;
-    for (size_t n = 0; n < graph->node_count; n++)
-        for (size_t i = 3; nz_lower_is(&graph->nodes[n], "BatchNormalization") && i < 5; i++) {
-            int value = graph->nodes[n].input_count > i ? graph->nodes[n].inputs[i] : -1;
-            if (!nz_value_is_constant(graph, value) || (size_t)value >= count) continue;
-            if (seen[value]) {
-                nz_tensor shared = graph->values[value].constant;
-                NZ_TRY(nz_graph_add_constant(graph, &graph->nodes[n].inputs[i], graph->values[value].name, &shared));
-                any = true;
-            }
-            seen[value] = true;
+/* Gives input `i` of a node a constant of its own in place of one that changes with something else. */
+static nz_status copy_input(nz_graph *graph, size_t n, size_t i) {
+    const nz_value *value = &graph->values[graph->nodes[n].inputs[i]];
+    NZ_AUTO_TENSOR nz_tensor tensor = {0};
+    int copy = -1;
+    NZ_AUTO_FREE char *name = NULL;
+    NZ_TRY(nz_tensor_share(&tensor, &value->constant));
+    NZ_TRY(nz_strdup(&name, value->name));
+    NZ_TRY(nz_graph_add_constant(graph, &copy, name, &tensor));
+    graph->nodes[n].inputs[i] = copy;
+    return NZ_OK;
+}
+
+static int constant_input(const nz_graph *graph, const nz_node *node, size_t i) {
+    return i < node->input_count && nz_value_is_constant(graph, node->inputs[i]) ? node->inputs[i] : -1;
+}
+
+/* Two normalisations never share running statistics, two scales never a zero point. */
+static nz_status split_constants(nz_graph *graph) {
+    NZ_AUTO_FREE int *owner = NULL; /* by value: 1 + who changes it (a node, or a scale); 0: nobody yet */
+    int count = (int)graph->value_count;
+    NZ_TRY(nz_alloc(&owner, graph->value_count, sizeof *owner));
+    for (size_t n = 0; n < graph->node_count; n++) {
+        const nz_node *node = &graph->nodes[n];
+        bool norm = nz_lower_is(node, "BatchNormalization");
+        bool quant = nz_lower_is(node, "QuantizeLinear") || nz_lower_is(node, "DequantizeLinear");
+        for (size_t i = norm ? 3 : 2; (norm && i < 5) || (quant && i < 3); i++) {
+            int value = constant_input(graph, node, i), by = norm ? (int)(2 * n + i) : constant_input(graph, node, 1);
+            if (value < 0 || by < 0 || value >= count) continue;
+            if (owner[value] && owner[value] != by + 1)
+                NZ_TRY(copy_input(graph, n, i));
+            else
+                owner[value] = by + 1;
         }
-    return any ? nz_graph_finish(graph) : NZ_OK;
+    }
+    return graph->value_count > (size_t)count ? nz_graph_finish(graph) : NZ_OK;
 }
 
 /* ---- what is trained ---- */
@@ -281,7 +299,7 @@ nz_status nz_engine_prepare(nz_engine *engine, nz_prepared *ret_prepared, const 
     NZ_TRY(check_ends(graph, options->batch));
     NZ_TRY(nz_graph_clone(&engine->base, graph));
     NZ_TRY(dissolve_identities(engine->base));
-    NZ_TRY(split_statistics(engine->base));
+    NZ_TRY(split_constants(engine->base));
     NZ_TRY(nz_graph_clone(&work, engine->base));
     NZ_TRY(add_taps(work, options));
     NZ_TRY(free_params(work, ret_prepared));
