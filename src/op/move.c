@@ -176,6 +176,14 @@ static nz_status infer_split(const nz_op_ctx *ctx) {
     return NZ_OK;
 }
 
+/** Extent of part `i`, whether or not there is an output for it. */
+static int64_t split_extent(const nz_op_ctx *ctx, size_t i, int64_t extent) {
+    const nz_tensor *sizes = nz_op_in(ctx, 1);
+    int64_t parts = (int64_t)ctx->out_count, chunk = (extent + parts - 1) / parts, rest = extent - (int64_t)i * chunk;
+    if (sizes) return nz_tensor_int(sizes, (int64_t)i);
+    return rest < 0 ? 0 : rest < chunk ? rest : chunk;
+}
+
 static nz_status run_split(const nz_op_ctx *ctx) {
     const nz_tensor *in = ctx->in[0];
     int64_t strides[NZ_MAX_RANK], own[NZ_MAX_RANK], axis = nz_attr_int(ctx->node, "axis", 0);
@@ -187,7 +195,7 @@ static nz_status run_split(const nz_op_ctx *ctx) {
         const nz_tensor *out = &ctx->out[i];
         nz_shape_strides(&out->shape, own);
         if (nz_op_has_out(ctx, i)) copy_strided(&out->shape, out->data, own, from, strides, size);
-        from += size * (size_t)(out->shape.dim[axis] * strides[axis]);
+        from += size * (size_t)(split_extent(ctx, i, in->shape.dim[axis]) * strides[axis]);
     }
     return NZ_OK;
 }
@@ -201,10 +209,11 @@ static nz_status grad_split(const nz_op_ctx *ctx, const nz_op_grad *grad) {
     nz_shape_strides(in, strides);
     memset(to, 0, (size_t)nz_shape_elements(in) * sizeof *to);
     for (size_t i = 0; i < ctx->out_count; i++) {
-        const nz_shape *out = &ctx->out[i].shape;
-        nz_shape_strides(out, own);
-        if (nz_grad_from(grad, i)) copy_strided(out, to, strides, nz_grad_from(grad, i), own, sizeof(float));
-        to += out->dim[axis] * strides[axis];
+        if (grad->dout[i]) {
+            nz_shape_strides(&grad->dout[i]->shape, own);
+            copy_strided(&grad->dout[i]->shape, to, strides, nz_grad_from(grad, i), own, sizeof(float));
+        }
+        to += split_extent(ctx, i, in->dim[axis]) * strides[axis];
     }
     return NZ_OK;
 }

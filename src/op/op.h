@@ -41,14 +41,15 @@ typedef enum nz_op_flags {
     NZ_OP_READS_SHAPE = 1 << 7  /**< the output follows from input 0's type and shape alone: folds without its data */
 } nz_op_flags;
 
-/** Gradients of one node after run: what flows in from its outputs, and where what flows out to its inputs goes. */
+/** Gradients of one node after run: what flows in from its outputs, and where what flows out to its inputs goes. At least
+ * one gradient flows in, and at least one is wanted. Tensors have shapes even where they have no data. */
 typedef struct nz_op_grad {
     const nz_tensor *const *out;  /**< the outputs as run left them; data only where the entry says NZ_GRAD_READS_OUT */
     const nz_tensor *const *dout; /**< gradient of the loss by output i, of its shape; NULL: none flows */
     nz_tensor *const *din;        /**< gradient by input i: every element is written, nothing added; NULL: not wanted */
 } nz_op_grad;
 
-/** What a gradient reads, so that a plan may overwrite the rest. */
+/** What a gradient reads, so that a plan may overwrite the rest. Constants keep their data in any case. */
 typedef enum nz_op_grad_reads { NZ_GRAD_READS_IN = 1 << 0, NZ_GRAD_READS_OUT = 1 << 1 } nz_op_grad_reads;
 
 #define NZ_GRAD_ALL_INPUTS (~0u) /**< of grad_inputs: every input, however many */
