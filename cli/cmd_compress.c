@@ -3,19 +3,23 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli.h"
 #include "core/error.h"
 #include "core/json.h"
 #include "core/memory.h"
+#include "core/text.h"
 #include "graph/build.h"
 #include "netzip/compress.h"
 #include "netzip/onnx.h"
 
 static const nz_cli_option options[] = {
     {"method", "METHOD[,key=value...]", "how to compress; --list shows the methods and their keys"},
-    {"data", "DATA", "calibration samples, where the method needs them (netzip data --help)"},
+    {"data", "DATA", "calibration or training samples, where the method needs them (netzip data --help)"},
+    {"test", "DATA", "samples that a method which trains is tested on after each epoch"},
     {"out", "MODEL.onnx", "where the compressed model goes"},
+    {"resume", NULL, "go on with training that was stopped, from MODEL.checkpoint.npz beside the result"},
     {"threads", "N", "threads to compute with (default: all)"},
     {"json", NULL, "print one JSON document about what was done"},
     {"list", NULL, "list the methods with their keys and defaults"},
@@ -30,6 +34,10 @@ static const nz_cli_usage usage = {
         "netzip compress resnet20.onnx --method ptq,calib=mse,samples=256 --data imagefolder:calibration --out "
         "small.onnx\n"
         "netzip compress resnet20.onnx --method gup-l1,sparsity=0.5 --out pruned.onnx\n"
+        "netzip compress resnet20.onnx --method gup-l1,sparsity=0.75,finetune=5 --data cifar10:cifar-10-batches-bin "
+        "--out pruned.onnx\n"
+        "netzip compress resnet20.onnx --method qat,wbits=4,epochs=3 --data cifar10:cifar-10-batches-bin --out "
+        "int4.onnx --resume\n"
         "netzip compress --list",
     .least = 0,
     .most = 1,
@@ -99,20 +107,60 @@ static nz_status print_json(const nz_compress_report *report, const nz_graph *re
                                         nz_json_string(row->op), "change", nz_json_string(row->what), "sqnr_db",
                                         nz_json_real(row->sqnr_db), "sparsity", nz_json_real(row->sparsity_pct)));
     }
-    NZ_AUTO_JSON json_t *all =
-        json_pack("{so so so so sI sI sI sI sO}", "path", nz_json_string(path), "technique",
-                  nz_json_string(nz_graph_meta(result, "netzip.technique")), "method",
-                  nz_json_string(nz_graph_meta(result, "netzip.method")), "summary", nz_json_string(report->summary),
-                  "disk_bytes_before", (json_int_t)before, "disk_bytes", (json_int_t)after, "calibration_samples",
-                  (json_int_t)report->samples, "broken_samples", (json_int_t)report->broken, "layers", layers);
+    NZ_AUTO_JSON json_t *epochs = json_array();
+    for (size_t i = 0; i < report->training.epoch_count; i++) {
+        const nz_train_epoch *e = &report->training.epochs[i];
+        json_array_append_new(epochs, json_pack("{so so so so so so so}", "epoch", nz_json_real(e->epoch), "lr",
+                                                nz_json_real(e->lr), "train_loss", nz_json_real(e->train_loss),
+                                                "train_top1", nz_json_real(e->train_top1_pct), "test_loss",
+                                                nz_json_real(e->test_loss), "test_top1", nz_json_real(e->test_top1_pct),
+                                                "seconds", nz_json_real(e->seconds)));
+    }
+    NZ_AUTO_JSON json_t *all = json_pack(
+        "{so so so so sI sI sI sI sO sO}", "path", nz_json_string(path), "technique",
+        nz_json_string(nz_graph_meta(result, "netzip.technique")), "method",
+        nz_json_string(nz_graph_meta(result, "netzip.method")), "summary", nz_json_string(report->summary),
+        "disk_bytes_before", (json_int_t)before, "disk_bytes", (json_int_t)after, "calibration_samples",
+        (json_int_t)report->samples, "broken_samples", (json_int_t)report->broken, "epochs", epochs, "layers", layers);
     return nz_cli_print_json(all);
 }
 
-static nz_status open_data(nz_dataset **ret_data, const nz_cli_args *args, const nz_graph *graph) {
-    NZ_TRY(nz_data_open_for_model(ret_data, nz_cli_get(args, "data", NULL), NZ_DATA_TRAIN, graph));
+static nz_status open_data(nz_dataset **ret_data, const nz_cli_args *args, const char *option, nz_data_use use,
+                           const nz_graph *graph) {
+    const char *spec = nz_cli_get(args, option, NULL);
+    if (!spec) return NZ_OK;
+    NZ_TRY(nz_data_open_for_model(ret_data, spec, use, graph));
     if (nz_data_default_preprocess(*ret_data))
         nz_cli_error(
-            "warning: neither the model nor --data states a preprocessing; pixels are scaled to 0..1 and nothing else");
+            "warning: neither the model nor --%s states a preprocessing; pixels are scaled to 0..1 and nothing "
+            "else",
+            option);
+    return NZ_OK;
+}
+
+/* MODEL.onnx becomes MODEL.checkpoint.npz. */
+static nz_status beside(char **ret_path, const char *out, const char *suffix) {
+    size_t length = strlen(out);
+    if (length > 5 && strcmp(out + length - 5, ".onnx") == 0) length -= 5;
+    return nz_format(ret_path, "%.*s%s", (int)length, out, suffix);
+}
+
+static nz_status refuse_idle(const nz_cli_args *args, const nz_compress_needs *needs) {
+    static const char *const of_training[] = {"test", "resume"};
+    for (size_t i = 0; i < NZ_COUNT(of_training) && !needs->trains; i++)
+        if (nz_cli_has(args, of_training[i]))
+            return nz_fail(NZ_E_ARG, "compress: --%s is for methods that train; %s does not as it is given",
+                           of_training[i], nz_cli_get(args, "method", ""));
+    return needs->data ? nz_cli_need(args, "data") : NZ_OK;
+}
+
+static nz_status print_result(const nz_cli_args *args, const nz_compress_report *report, const nz_graph *result,
+                              const uint64_t bytes[2]) {
+    const char *out = nz_cli_get(args, "out", NULL);
+    nz_cli_progress_end();
+    if (nz_cli_has(args, "json")) return print_json(report, result, out, bytes[0], bytes[1]);
+    print_report(report);
+    printf("%s: %.3f MB, was %.3f MB\n", out, (double)bytes[1] / 1e6, (double)bytes[0] / 1e6);
     return NZ_OK;
 }
 
@@ -122,28 +170,34 @@ static nz_status compress(const nz_cli_args *args) {
     NZ_AUTO_GRAPH nz_graph *graph = NULL;
     NZ_AUTO_GRAPH nz_graph *result = NULL;
     NZ_AUTO(free_data) nz_dataset *data = NULL;
+    NZ_AUTO(free_data) nz_dataset *test = NULL;
     NZ_AUTO(nz_compress_report_done) nz_compress_report report = {0};
+    NZ_AUTO_FREE char *checkpoint = NULL, *history = NULL;
     const char *path = args->operands[0], *out = nz_cli_get(args, "out", NULL);
-    long long threads = 0;
     const char *method = nz_cli_get(args, "method", "");
-    bool needs_data = false;
-    uint64_t before = 0, after = 0;
+    long long threads = 0;
+    nz_compress_needs needs;
+    uint64_t bytes[2] = {0};
     NZ_TRY(nz_cli_need(args, "method"));
     NZ_TRY(nz_cli_need(args, "out"));
     NZ_TRY(nz_cli_get_int(&threads, args, "threads", 0, 0, 1024));
-    NZ_TRY(nz_compress_needs_data(&needs_data, method));
-    if (needs_data) NZ_TRY(nz_cli_need(args, "data"));
+    NZ_TRY(nz_compress_what_needs(&needs, method));
+    NZ_TRY(refuse_idle(args, &needs));
     NZ_TRY(nz_model_load(&graph, path));
-    if (needs_data) NZ_TRY(open_data(&data, args, graph));
-    NZ_TRY(nz_compress(&result, &report, graph, method, data, (int)threads, nz_cli_progress()));
-    NZ_TRY(nz_model_disk_bytes(&before, path));
+    if (needs.data) NZ_TRY(open_data(&data, args, "data", NZ_DATA_TRAIN, graph));
+    if (needs.trains) NZ_TRY(open_data(&test, args, "test", NZ_DATA_COMPARE, graph));
+    NZ_TRY(beside(&checkpoint, out, ".checkpoint.npz"));
+    NZ_TRY(beside(&history, out, ".history.csv"));
+    const nz_train_files files = {
+        .checkpoint = checkpoint, .history = history, .resume = nz_cli_has(args, "resume"), .keep = true};
+    const nz_compress_inputs inputs = {
+        .data = data, .test = test, .files = needs.trains ? &files : NULL, .threads = (int)threads};
+    NZ_TRY(nz_compress_with(&result, &report, graph, method, &inputs, nz_cli_progress()));
+    NZ_TRY(nz_model_disk_bytes(&bytes[0], path));
     NZ_TRY(nz_model_save(result, out));
-    NZ_TRY(nz_model_disk_bytes(&after, out));
-    nz_cli_progress_end();
-    if (nz_cli_has(args, "json")) return print_json(&report, result, out, before, after);
-    print_report(&report);
-    printf("%s: %.3f MB, was %.3f MB\n", out, (double)after / 1e6, (double)before / 1e6);
-    return NZ_OK;
+    NZ_TRY(nz_model_disk_bytes(&bytes[1], out));
+    if (needs.trains) unlink(checkpoint);
+    return print_result(args, &report, result, bytes);
 }
 
 int nz_cmd_compress(int argc, char **argv) {

@@ -7,12 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compress/finetune.h"
 #include "core/error.h"
+#include "core/locale.h"
 #include "core/progress.h"
 #include "core/text.h"
 
 static const nz_method *const methods[] = {
-    &nz_method_ptq, &nz_method_gup_l1, &nz_method_gup_r, &nz_method_fp16, &nz_method_bf16,
+    &nz_method_ptq, &nz_method_qat, &nz_method_gup_l1, &nz_method_gup_r, &nz_method_fp16, &nz_method_bf16,
 };
 
 /* Whether the shell pattern of `length` bytes fits the node's name or operator; an empty one fits none. */
@@ -44,13 +46,60 @@ static const char *value_in_force(const nz_option *option, const nz_spec *spec) 
     return given ? given : option->initial;
 }
 
-static nz_status full_text(char **ret_text, const nz_method *method, const nz_spec *spec) {
+/* The keys of a method and their values. */
+typedef struct keys {
+    const nz_method *method;
+    nz_option *table;
+    size_t count, own;
+    void *values;
+    bool trains;
+} keys;
+
+static void keys_done(keys *k) {
+    if (k->values) nz_options_done(k->values, k->table, k->count);
+    free(k->values);
+    free(k->table);
+}
+
+/* The second name of the key for the epochs becomes the first. */
+static nz_status settle_names(nz_spec *spec, const nz_method *method) {
+    const nz_method_training *training = method->training;
+    if (!training || !training->also || !nz_spec_get(spec, training->also)) return NZ_OK;
+    if (nz_spec_get(spec, training->epochs))
+        return nz_fail(NZ_E_ARG, "method %s: %s and %s are the same key; give one", method->name, training->epochs,
+                       training->also);
+    for (size_t i = 0; i < spec->count; i++) {
+        if (strcmp(spec->pairs[i].key, training->also) != 0) continue;
+        NZ_AUTO_FREE char *name = NULL;
+        NZ_TRY(nz_strdup(&name, training->epochs));
+        free(spec->pairs[i].key);
+        spec->pairs[i].key = NZ_STEAL(name);
+    }
+    return NZ_OK;
+}
+
+static nz_status keys_read(keys *ret_keys, const nz_method *method, nz_spec *spec) {
+    NZ_AUTO(keys_done) keys k = {.method = method};
+    NZ_AUTO_FREE char *what = NULL;
+    NZ_TRY(nz_format(&what, "method %s", method->name));
+    NZ_TRY(settle_names(spec, method));
+    NZ_TRY(nz_finetune_table(&k.table, &k.count, &k.own, method));
+    NZ_TRY(nz_alloc(&k.values, 1, method->options_bytes));
+    NZ_TRY(nz_options_read(k.values, k.table, k.count, spec, what));
+    const nz_finetune_options *tune = nz_finetune_within(method, k.values);
+    k.trains = tune && tune->train.epochs > 0;
+    *ret_keys = k;
+    k = (keys){0};
+    return NZ_OK;
+}
+
+static nz_status full_text(char **ret_text, const keys *k, const nz_spec *spec) {
     nz_text text = {0};
-    nz_text_append(&text, method->name);
-    for (size_t i = 0; i < method->option_count; i++) {
-        const char *value = value_in_force(&method->options[i], spec);
+    nz_text_append(&text, k->method->name);
+    for (size_t i = 0; i < (k->trains ? k->count : k->own); i++) {
+        const char *value = value_in_force(&k->table[i], spec);
         if (!value) continue;
-        nz_text_appendf(&text, ",%s=", method->options[i].name);
+        nz_text_appendf(&text, ",%s=", k->table[i].name);
         for (const char *c = value; *c; c++) {
             if (strchr(",=\\", *c)) nz_text_append(&text, "\\");
             nz_text_append_bytes(&text, c, 1);
@@ -60,9 +109,8 @@ static nz_status full_text(char **ret_text, const nz_method *method, const nz_sp
 }
 
 /* A model compressed twice keeps both names, in order, so that a table never hides the first step. */
-static nz_status label_result(nz_graph *result, const nz_method *method, const nz_spec *spec, const nz_dataset *data) {
-    NZ_AUTO_FREE char *text = NULL, *technique = NULL, *history = NULL;
-    NZ_TRY(full_text(&text, method, spec));
+static nz_status label_result(nz_graph *result, const nz_method *method, const char *text, const nz_dataset *data) {
+    NZ_AUTO_FREE char *technique = NULL, *history = NULL;
     const char *before = nz_graph_meta(result, "netzip.technique"), *how = nz_graph_meta(result, "netzip.method");
     NZ_TRY(nz_format(&technique, "%s%s%s", before ? before : "", before ? "+" : "", method->technique));
     NZ_TRY(nz_format(&history, "%s%s%s", how ? how : "", how ? " + " : "", text));
@@ -86,21 +134,37 @@ static void note_idle_patterns(const nz_method_input *input, const nz_spec *spec
     }
 }
 
+/* Unless told otherwise, what the network was trained with goes on. */
+static nz_status inherit_augmentation(nz_spec *spec, const keys *k, const nz_graph *graph) {
+    NZ_AUTO_FREE char *value = NULL, *key = NULL;
+    size_t capacity = spec->count;
+    if (!k->trains || nz_spec_get(spec, "augment")) return NZ_OK;
+    NZ_TRY(nz_finetune_augment_of(&value, graph));
+    if (!value || !*value) return NZ_OK;
+    NZ_TRY(nz_strdup(&key, "augment"));
+    NZ_TRY(nz_grow(&spec->pairs, &capacity, spec->count + 1, sizeof *spec->pairs));
+    spec->pairs[spec->count].key = NZ_STEAL(key);
+    spec->pairs[spec->count++].value = NZ_STEAL(value);
+    return NZ_OK;
+}
+
 static nz_status apply_method(nz_graph **ret_graph, nz_compress_report *report, const nz_method *method,
-                              const nz_method_input *input, const nz_spec *spec) {
-    NZ_AUTO_FREE void *options = NULL;
-    NZ_AUTO_FREE char *what = NULL;
+                              nz_method_input *input, nz_spec *spec) {
+    NZ_AUTO(keys_done) keys given = {0};
+    NZ_AUTO(keys_done) keys k = {0};
+    NZ_AUTO_FREE char *text = NULL;
     NZ_AUTO_GRAPH nz_graph *result = NULL;
-    NZ_TRY(nz_alloc(&options, 1, method->options_bytes));
-    NZ_TRY(nz_format(&what, "method %s", method->name));
-    nz_status status = nz_options_read(options, method->options, method->option_count, spec, what);
-    if (status == NZ_OK && method->needs_data && !input->data)
-        status = nz_fail(NZ_E_ARG, "method %s needs calibration samples: give --data", method->name);
-    if (status == NZ_OK) note_idle_patterns(input, spec);
-    if (status == NZ_OK) status = method->apply(&result, report, input, options);
-    nz_options_done(options, method->options, method->option_count);
-    NZ_TRY(status);
-    NZ_TRY(label_result(result, method, spec, input->data));
+    NZ_TRY(keys_read(&given, method, spec));
+    NZ_TRY(inherit_augmentation(spec, &given, input->graph));
+    NZ_TRY(keys_read(&k, method, spec));
+    if ((method->needs_data || k.trains) && !input->data)
+        return nz_fail(NZ_E_ARG, "method %s needs %s samples: give --data", method->name,
+                       k.trains ? "training" : "calibration");
+    note_idle_patterns(input, spec);
+    NZ_TRY(full_text(&text, &k, spec));
+    input->text = text;
+    NZ_TRY(method->apply(&result, report, input, k.values));
+    NZ_TRY(label_result(result, method, text, input->data));
     *ret_graph = NZ_STEAL(result);
     return NZ_OK;
 }
@@ -134,15 +198,12 @@ nz_status nz_compress(nz_graph **ret_graph, nz_compress_report *ret_report, cons
 
 nz_status nz_compress_what_needs(nz_compress_needs *ret_needs, const char *method) {
     NZ_AUTO(nz_spec_done) nz_spec spec = {0};
-    NZ_AUTO_FREE void *options = NULL;
+    NZ_AUTO(keys_done) keys k = {0};
     const nz_method *entry = NULL;
     NZ_TRY(nz_spec_parse(&spec, method));
     NZ_TRY(find_method(&entry, spec.head));
-    NZ_TRY(nz_alloc(&options, 1, entry->options_bytes));
-    nz_status status = nz_options_read(options, entry->options, entry->option_count, &spec, entry->name);
-    nz_options_done(options, entry->options, entry->option_count);
-    NZ_TRY(status);
-    *ret_needs = (nz_compress_needs){.data = entry->needs_data};
+    NZ_TRY(keys_read(&k, entry, &spec));
+    *ret_needs = (nz_compress_needs){.data = entry->needs_data || k.trains, .trains = k.trains};
     return NZ_OK;
 }
 
@@ -153,25 +214,27 @@ nz_status nz_compress_needs_data(bool *ret_needs, const char *method) {
     return NZ_OK;
 }
 
-static void describe_keys(char *text, size_t capacity, const nz_method *method) {
-    size_t at = 0;
-    text[0] = '\0';
-    for (size_t k = 0; k < method->option_count && at < capacity; k++) {
-        const nz_option *o = &method->options[k];
-        char choice[96] = "";
-        if (o->type == NZ_OPTION_CHOICE) snprintf(choice, sizeof choice, " (%s)", o->choices);
-        int wrote = snprintf(text + at, capacity - at, "%s%s=%s  %s%s", k ? "\n" : "", o->name,
-                             o->initial ? o->initial : "", o->help, choice);
-        if (wrote > 0) at += (size_t)wrote;
+static nz_status describe_keys(nz_text *text, const nz_method *method) {
+    NZ_AUTO(keys_done) keys k = {0};
+    NZ_TRY(nz_finetune_table(&k.table, &k.count, &k.own, method));
+    for (size_t i = 0; i < k.count; i++) {
+        const nz_option *o = &k.table[i];
+        nz_text_appendf(text, "%s%s=%s  %s", i ? "\n" : "", o->name, o->initial ? o->initial : "", o->help);
+        if (o->type == NZ_OPTION_CHOICE) nz_text_appendf(text, " (%s)", o->choices);
     }
+    return NZ_OK;
 }
 
 const char *nz_compress_method(size_t i, const char **ret_help, const char **ret_keys) {
-    static _Thread_local char keys[4096];
+    static _Thread_local char listed[16384];
     if (i >= NZ_COUNT(methods)) return NULL;
-    describe_keys(keys, sizeof keys, methods[i]);
+    NZ_AUTO(nz_text_done) nz_text text = {0};
+    NZ_AUTO_FREE char *whole = NULL;
+    listed[0] = 0;
+    if (describe_keys(&text, methods[i]) == NZ_OK && nz_text_take(&text, &whole) == NZ_OK)
+        nz_snprintf(listed, sizeof listed, "%s", whole);
     if (ret_help) *ret_help = methods[i]->help;
-    if (ret_keys) *ret_keys = keys;
+    if (ret_keys) *ret_keys = listed;
     return methods[i]->name;
 }
 
@@ -195,7 +258,7 @@ void nz_compress_report_done(nz_compress_report *report) {
     }
     free(report->layers);
     free(report->summary);
-    free(report->training.epochs);
+    nz_train_report_done(&report->training);
     *report = (nz_compress_report){0};
 }
 

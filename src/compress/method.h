@@ -20,9 +20,11 @@ typedef struct nz_method_input {
 
 /** How a method that trains takes the keys of training (compress/finetune.h) in. */
 typedef struct nz_method_training {
-    size_t offset;                    /**< of the nz_finetune_options in the method's options */
-    const char *epochs;               /**< the key for the epochs; 0 of them: the method does not train */
-    const char *also;                 /**< another name of it; NULL */
+    size_t offset;            /**< of the nz_finetune_options in the method's options */
+    const char *epochs;       /**< the key for the epochs; 0 of them: the method does not train */
+    const char *also;         /**< another name of it; NULL */
+    const nz_option *options; /**< the method's own keys that mean something only where it trains */
+    size_t option_count;
     const char *const (*defaults)[2]; /**< key and default, where training's own do not suit; ends with NULL */
 } nz_method_training;
 
@@ -40,7 +42,7 @@ typedef struct nz_method {
                        const void *options);
 } nz_method;
 
-extern const nz_method nz_method_ptq, nz_method_gup_r, nz_method_gup_l1, nz_method_fp16, nz_method_bf16;
+extern const nz_method nz_method_ptq, nz_method_qat, nz_method_gup_r, nz_method_gup_l1, nz_method_fp16, nz_method_bf16;
 
 /** Appends a row to a report; strings are copied. */
 NZ_CHECKED nz_status nz_compress_report_add(nz_compress_report *report, const nz_node *node, const char *what,

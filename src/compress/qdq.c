@@ -208,28 +208,32 @@ static nz_status add_converter(nz_graph *graph, int *ret_value, const char *op, 
     return p->count > 1 ? nz_node_set_int(&graph->nodes[node], "axis", p->axis) : NZ_OK;
 }
 
-nz_status nz_qdq_pair(nz_graph *graph, int *ret_value, int value, const nz_qparams *params) {
+nz_status nz_qdq_pair(nz_graph *graph, int *ret_value, int value, const nz_qparams *params, int constants[2]) {
     NZ_AUTO_FREE char *base = NULL;
     NZ_TRY(nz_strdup(&base, graph->values[value].name));
     nz_shape shape = graph->values[value].shape;
-    int constants[2], quantised = 0;
-    NZ_TRY(add_params(graph, constants, base, params));
+    int quantised = 0;
+    if (constants[0] < 0) NZ_TRY(add_params(graph, constants, base, params));
     NZ_TRY(add_converter(graph, &quantised, "QuantizeLinear", base, "quantized", value, constants, params,
                          params->dtype, &shape));
     return add_converter(graph, ret_value, "DequantizeLinear", base, "dequantized", quantised, constants, params,
                          NZ_F32, &shape);
 }
 
-nz_status nz_qdq_insert(nz_graph *graph, int value, const nz_qparams *params, const char *exclude) {
-    size_t readers = graph->node_count;
-    int back = 0;
-    NZ_TRY(nz_qdq_pair(graph, &back, value, params));
+void nz_qdq_redirect(nz_graph *graph, int value, int to, size_t readers, const char *exclude) {
     for (size_t n = 0; n < readers; n++) {
         nz_node *reader = &graph->nodes[n];
         if (nz_node_matches(reader, exclude)) continue;
         for (size_t i = 0; i < reader->input_count; i++)
-            if (reader->inputs[i] == value) reader->inputs[i] = back;
+            if (reader->inputs[i] == value) reader->inputs[i] = to;
     }
+}
+
+nz_status nz_qdq_insert(nz_graph *graph, int value, const nz_qparams *params, const char *exclude) {
+    size_t readers = graph->node_count;
+    int back = 0, constants[2] = {NZ_NO_VALUE, NZ_NO_VALUE};
+    NZ_TRY(nz_qdq_pair(graph, &back, value, params, constants));
+    nz_qdq_redirect(graph, value, back, readers, exclude);
     return NZ_OK;
 }
 

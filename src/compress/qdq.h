@@ -51,8 +51,12 @@ typedef struct nz_qparams {
 /** Puts a Q/DQ pair behind `value`; every node that reads it reads the pair's output. Graph outputs, and the nodes that
  * fit `exclude` (nz_node_matches; NULL: none), keep reading `value`. */
 NZ_CHECKED nz_status nz_qdq_insert(nz_graph *graph, int value, const nz_qparams *params, const char *exclude);
-/** The pair alone: *ret_value is the DequantizeLinear's output, which nobody reads yet. */
-NZ_CHECKED nz_status nz_qdq_pair(nz_graph *graph, int *ret_value, int value, const nz_qparams *params);
+/** The pair alone: *ret_value is the DequantizeLinear's output, which nobody reads yet. `constants`: the values of scale and
+ * zero point that it reads; where the first is NZ_NO_VALUE both are made from `params` and handed back. */
+NZ_CHECKED nz_status nz_qdq_pair(nz_graph *graph, int *ret_value, int value, const nz_qparams *params,
+                                 int constants[2]);
+/** The first `readers` nodes that read `value` read `to` instead, but for those that fit `exclude`. */
+void nz_qdq_redirect(nz_graph *graph, int value, int to, size_t readers, const char *exclude);
 /** A constant of integers with its DequantizeLinear; *ret_value is the DequantizeLinear's output. */
 NZ_CHECKED nz_status nz_qdq_constant(nz_graph *graph, int *ret_value, const char *name, const nz_tensor *integers,
                                      const nz_qparams *params);

@@ -6,6 +6,7 @@
 
 #include "compress/method.h"
 #include "core/error.h"
+#include "graph/build.h"
 #include "op/op.h"
 
 /* The constant that a weight input comes from, NZ_NO_VALUE where it is computed from the model's input or is stored as an
@@ -58,4 +59,23 @@ nz_status nz_weights_list(nz_weight_list *ret_list, const nz_graph *graph, bool 
     }
     *ret_list = (nz_weight_list){.count = count, .items = NZ_STEAL(items)};
     return NZ_OK;
+}
+
+nz_status nz_weights_widen(nz_graph *graph) {
+    bool any = false;
+    for (size_t n = 0; n < graph->node_count; n++) {
+        const nz_node *node = &graph->nodes[n];
+        if (strcmp(node->op_type, "Cast") != 0 || *node->domain || !nz_value_is_constant(graph, node->inputs[0]) ||
+            graph->values[node->outputs[0]].dtype != NZ_F32 || nz_graph_is_output(graph, node->outputs[0]))
+            continue;
+        const nz_tensor *stored = &graph->values[node->inputs[0]].constant;
+        if (stored->dtype != NZ_F16 && stored->dtype != NZ_BF16) continue;
+        NZ_AUTO_TENSOR nz_tensor wide = {0};
+        NZ_TRY(nz_tensor_init(&wide, NZ_F32, &stored->shape));
+        nz_tensor_to_f32(stored, wide.data);
+        NZ_TRY(nz_graph_set_constant(graph, node->outputs[0], &wide));
+        nz_graph_drop_node(graph, (int)n);
+        any = true;
+    }
+    return any ? nz_graph_finish(graph) : NZ_OK;
 }

@@ -33,4 +33,8 @@ static inline void nz_weight_list_done(nz_weight_list *list) {
  */
 NZ_CHECKED nz_status nz_weights_list(nz_weight_list *ret_list, const nz_graph *graph, bool linear, const char *exclude);
 
+/** In place: what a Cast makes of a constant stored in half precision becomes a constant of float32, which training can
+ * change. Ends with nz_graph_finish where anything changed. */
+NZ_CHECKED nz_status nz_weights_widen(nz_graph *graph);
+
 #endif
