@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** Vectors of 16 floats in memory as f32 or bf16, for loops that are compiled for several instruction sets (NZ_CLONES). */
+#ifndef NZ_KERNEL_TRAIN_VECTOR_H
+#define NZ_KERNEL_TRAIN_VECTOR_H
+
+#include "kernel/train_bf16.h"
+
+typedef float nz_v16 __attribute__((vector_size(64)));
+typedef int32_t nz_mask16 __attribute__((vector_size(64)));
+typedef uint32_t nz_word16 __attribute__((vector_size(64)));
+typedef uint16_t nz_half16 __attribute__((vector_size(32)));
+
+/** 16 elements from element `at` on; `narrow`: they are bf16. */
+NZ_INLINE void nz_load16(nz_v16 *v, bool narrow, const void *from, int64_t at) {
+    if (narrow) {
+        nz_half16 half;
+        memcpy(&half, (const uint16_t *)from + at, sizeof half);
+        *v = (nz_v16)(__builtin_convertvector(half, nz_word16) << 16);
+    } else
+        memcpy(v, (const float *)from + at, sizeof *v);
+}
+
+NZ_INLINE void nz_store16(const nz_v16 *v, bool narrow, void *to, int64_t at) {
+    if (narrow) {
+        nz_word16 bits = (nz_word16)*v, rounded = (bits + 0x7FFFU + ((bits >> 16) & 1U)) >> 16;
+        nz_word16 nan = (nz_word16)(*v != *v), quiet = (bits >> 16) | 0x40U;
+        nz_half16 half = __builtin_convertvector((nan & quiet) | (~nan & rounded), nz_half16);
+        memcpy((uint16_t *)to + at, &half, sizeof half);
+    } else
+        memcpy((float *)to + at, v, sizeof *v);
+}
+
+/** v where v is not below 0, else 0; NaN stays. */
+NZ_INLINE void nz_relu16(nz_v16 *v) { *v = (nz_v16)((nz_mask16)*v & ~(*v < 0)); }
+/** v where y is above 0, else 0. */
+NZ_INLINE void nz_mask16_by(nz_v16 *v, const nz_v16 *y) { *v = (nz_v16)((nz_mask16)*v & (*y > 0)); }
+
+#endif
