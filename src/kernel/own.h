@@ -10,7 +10,7 @@
  * starts. No multiply is fused with an add, so that all give the same bytes. */
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) &&               \
     !defined(__SANITIZE_THREAD__)
-#define NZ_CLONES __attribute__((target_clones("arch=skylake-avx512", "avx2", "default")))
+#define NZ_CLONES __attribute__((target_clones("arch=x86-64-v4", "avx2", "default")))
 #else
 #define NZ_CLONES
 #endif

@@ -14,6 +14,7 @@
 
 enum { LANES = 64, LANES_MOST = 4096, SUMS = 8192, BLOCK = 32, VECTORS = LANES / 16 };
 enum { GRAIN = 16384 }; /* elements worth a thread */
+enum { SHIFT_ROWS = 8 };
 
 typedef struct norm_job {
     const nz_train_norm *norm;
@@ -238,10 +239,11 @@ static void set_factors(norm_job *job, const float *gamma, const float *beta, co
 
 /* Something near the mean: that of the first rows. */
 static void set_shift(norm_job *job) {
-    int64_t rows = job->norm->rows < BLOCK ? job->norm->rows : BLOCK, channels = job->norm->channels;
-    for (int64_t c = 0; c < channels; c++) job->shift[c] = 0;
-    for (int64_t i = 0; i < rows * channels; i++) job->shift[i % channels] += get(job->norm, job->x, i);
-    for (int64_t c = 0; c < channels; c++) job->shift[c] /= (float)rows;
+    int64_t rows = job->norm->rows < SHIFT_ROWS ? job->norm->rows : SHIFT_ROWS, channels = job->norm->channels;
+    for (int64_t c = 0; c < channels; c++) job->shift[c] = get(job->norm, job->x, c);
+    for (int64_t row = 1; row < rows; row++)
+        for (int64_t c = 0; c < channels; c++) job->shift[c] += get(job->norm, job->x, row * channels + c);
+    for (int64_t c = 0; c < channels; c++) job->shift[c] *= 1.0F / (float)rows;
     spread(job, job->shift);
 }
 
