@@ -52,13 +52,6 @@ nz_status nz_updater_init(nz_updater *ret_updater, nz_engine *engine, const nz_t
     return NZ_OK;
 }
 
-/* Gradients of learned scales, to the size of those of weights. */
-static void scale_gradients(const nz_quantizer *q) {
-    double features = (double)q->elements * (double)(q->most > 0 ? q->most : 1);
-    float scale = (float)(1 / sqrt(features > 1 ? features : 1));
-    for (size_t c = 0; c < q->count; c++) q->grad[c] *= scale;
-}
-
 static double gradient_norm(const nz_updater *u) {
     double sum = 0;
     for (size_t i = 0; i < u->param_count; i++) {
@@ -103,10 +96,6 @@ static void update(const nz_updater *u, const pace *at, nz_moments *m, float *va
 double nz_updater_step(nz_updater *u, double lr, double momentum, uint64_t step) {
     pace at = {.lr = (float)lr, .momentum = (float)momentum, .gradient_scale = 1, .step = step};
     double norm = 0;
-    for (size_t i = 0; i < u->quantizer_count; i++) {
-        const nz_quantizer *q = nz_engine_quantizer(u->engine, i);
-        if (q->mode == NZ_QUANTIZER_LEARN) scale_gradients(q);
-    }
     if (u->options->clip_norm > 0) {
         norm = gradient_norm(u);
         if (!isfinite(norm)) return NAN;

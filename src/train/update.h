@@ -26,8 +26,8 @@ NZ_CHECKED nz_status nz_updater_init(nz_updater *ret_updater, nz_engine *engine,
 void nz_updater_done(nz_updater *updater);
 
 /**
- * One update of everything. Scales of quantisers in mode LEARN move as parameters without decay; their gradients count
- * 1/sqrt(elements x most), and they stay above 0. @source S. Esser et al., Learned Step Size Quantization, 2020, 2.2.
+ * One update of everything. Scales of quantisers in mode LEARN move as parameters without decay, by the gradient that the
+ * engine has scaled for that, and stay above 0.
  *
  * @param momentum  SGD's, or AdamW's beta1.
  * @param step      From 1.
