@@ -13,7 +13,7 @@ static const nz_cli_option options[] = {
     {"check", NULL, "info: read every sample and name the broken ones (exit status 1 where there are any)"},
     {"threads", "N", "info --check: threads that read; default all"},
     {"json", NULL, "print one JSON document on standard output, and nothing else"},
-    {"list", NULL, "print the kinds, keys and presets of DATA, and exit"},
+    {"list", NULL, "print the kinds, keys and presets of DATA and the keys of augmentation, and exit"},
 };
 
 static const nz_cli_usage usage = {
@@ -47,6 +47,8 @@ static void print_tables(void) {
            "A key given wins over the model's own preprocessing, that over the defaults; preset= starts "
            "afresh.\n\npresets:\n");
     for (size_t i = 0; (name = nz_data_preset(i, &help)); i++) printf("  %-12s %s\n", name, help);
+    printf("\naugmentation, in training alone (augment= of netzip train, joined by +):\n");
+    for (size_t i = 0; (name = nz_augment_key(i, &help)); i++) printf("  %-12s %s\n", name, help);
 }
 
 static json_t *rows_json(const char *(*row)(size_t i, const char **ret_help)) {
@@ -58,8 +60,9 @@ static json_t *rows_json(const char *(*row)(size_t i, const char **ret_help)) {
 }
 
 static nz_status print_tables_json(void) {
-    NZ_AUTO_JSON json_t *all = json_pack("{s:o, s:o, s:o}", "kinds", rows_json(nz_data_kind), "keys",
-                                         rows_json(nz_data_key), "presets", rows_json(nz_data_preset));
+    NZ_AUTO_JSON json_t *all =
+        json_pack("{s:o, s:o, s:o, s:o}", "kinds", rows_json(nz_data_kind), "keys", rows_json(nz_data_key), "presets",
+                  rows_json(nz_data_preset), "augmentation", rows_json(nz_augment_key));
     return nz_cli_print_json(all);
 }
 

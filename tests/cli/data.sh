@@ -12,7 +12,7 @@ is "it prints one object" "$(head -c 1 "$T/out")$(tail -c 2 "$T/out")" "{}"
 has "with the keys" "$T/out" '"name": "letterbox"'
 nz data --list
 status_is "--list succeeds" 0
-for word in idx cifar10 cifar100 imagefolder list npz synthetic limit offset letterbox preset yolov5; do
+for word in idx cifar10 cifar100 imagefolder list npz synthetic limit offset letterbox preset yolov5 flip resized; do
     has "--list tells about $word" "$T/out" "  $word "
 done
 
