@@ -130,11 +130,17 @@ static void NAME(transpose_plane)(const nz_window *s, const T *x, const T *w, T 
                             *weights = w + (kd * s->kernel[1] + kh) * s->kernel[2];
                     T *target = y + (od * s->out[1] + oh) * s->out[2];
                     for (int64_t kw = 0; kw < s->kernel[2]; kw++) {
-                        int64_t offset = kw * s->dilation[2] - s->begin[2];
-                        for (int64_t i = 0; i < s->in[2]; i++) {
-                            int64_t ow = i * s->stride[2] + offset;
-                            if (ow >= 0 && ow < s->out[2]) target[ow] += row[i] * weights[kw];
-                        }
+                        /* Positions [from, to) of the row that land inside the output. */
+                        int64_t offset = kw * s->dilation[2] - s->begin[2], step = s->stride[2],
+                                last = s->out[2] - 1 - offset;
+                        int64_t from = offset < 0 ? (-offset + step - 1) / step : 0,
+                                to = last < 0 ? 0 : last / step + 1;
+                        const T weight = weights[kw];
+                        if (to > s->in[2]) to = s->in[2];
+                        if (step == 1)
+                            for (int64_t i = from; i < to; i++) target[i + offset] += row[i] * weight;
+                        else
+                            for (int64_t i = from; i < to; i++) target[i * step + offset] += row[i] * weight;
                     }
                 }
             }

@@ -5,7 +5,12 @@
 #include "core/threads.h"
 #include "kernel/ref_grad.h"
 
-enum { BLOCK = 4, LANES = 8 }; /* output channels that share a row of x; running sums of a row */
+enum {
+    BLOCK = 4,     /* output channels that share a row of x */
+    WIDTH = 4,     /* numbers of a vector */
+    PIECE = 512,   /* positions of a row that are taken together */
+    LONGEST = 1024 /* products that are summed in float */
+};
 
 nz_ref_conv nz_ref_conv_turn(const nz_ref_conv *conv) {
     nz_ref_conv turned = *conv;
@@ -40,21 +45,56 @@ static void inside(int64_t offset, int64_t stride, int64_t in, int64_t out, int6
     if (*to > out) *to = out;
 }
 
-/* sums[l] += dy[l * plane ...] . x over n positions, x `stride` apart. */
-static void dot_rows(const float *x, int64_t stride, const float *dy, int64_t plane, int64_t lanes, int64_t n,
-                     double sums[BLOCK]) {
-    for (int64_t l = 0; l < lanes; l++, dy += plane) {
-        float run[LANES] = {0}, rest = 0;
-        int64_t i = 0;
-        if (stride == 1)
-            for (; i + LANES <= n; i += LANES)
-                for (int j = 0; j < LANES; j++) run[j] += x[i + j] * dy[i + j];
-        else
-            for (; i + LANES <= n; i += LANES)
-                for (int j = 0; j < LANES; j++) run[j] += x[(i + j) * stride] * dy[i + j];
-        for (; i < n; i++) rest += x[i * stride] * dy[i];
-        for (int j = 0; j < LANES; j++) rest += run[j];
-        sums[l] += (double)rest;
+typedef float vector __attribute__((vector_size(16))); /* what every 64-bit processor has */
+
+/* Sums of the output channels of a block: short ones in float, emptied into double before they get long. */
+typedef struct running {
+    vector part[BLOCK];
+    double sum[BLOCK];
+    int64_t count; /* products in each lane of `part`, at most */
+} running;
+
+static void empty(running *r) {
+    for (int l = 0; l < BLOCK; l++) {
+        for (int j = 0; j < WIDTH; j++) r->sum[l] += (double)r->part[l][j];
+        r->part[l] = (vector){0};
+    }
+    r->count = 0;
+}
+
+static vector load(const float *from) {
+    vector v;
+    memcpy(&v, from, sizeof v);
+    return v;
+}
+
+/* Adds the products of n neighbours of x with those of the rows of four channels. */
+static void multiply_rows(const float *x, const float *const dy[BLOCK], int64_t n, running *r) {
+    vector a = r->part[0], b = r->part[1], c = r->part[2], d = r->part[3];
+    int64_t i = 0;
+    for (; i + WIDTH <= n; i += WIDTH) {
+        const vector v = load(x + i);
+        a += v * load(dy[0] + i), b += v * load(dy[1] + i), c += v * load(dy[2] + i), d += v * load(dy[3] + i);
+    }
+    for (; i < n; i++) {
+        a[0] += x[i] * dy[0][i], b[0] += x[i] * dy[1][i];
+        c[0] += x[i] * dy[2][i], d[0] += x[i] * dy[3][i];
+    }
+    r->part[0] = a, r->part[1] = b, r->part[2] = c, r->part[3] = d;
+    r->count += n / WIDTH + WIDTH;
+    if (r->count > LONGEST) empty(r);
+}
+
+/* A row of dy of `lanes` channels against what its positions see of x, `stride` apart. */
+static void multiply_row(const float *x, int64_t stride, const float *dy, int64_t plane, int64_t lanes, int64_t n,
+                         running *r) {
+    float seen[PIECE];
+    for (int64_t from = 0; from < n; from += PIECE) {
+        int64_t count = n - from < PIECE ? n - from : PIECE;
+        const float *rows[BLOCK], *at = x + from * stride;
+        for (int64_t l = 0; l < BLOCK; l++) rows[l] = dy + (l < lanes ? l : 0) * plane + from;
+        for (int64_t i = 0; stride != 1 && i < count; i++) seen[i] = at[i * stride];
+        multiply_rows(stride == 1 ? at : seen, rows, count, r);
     }
 }
 
@@ -65,21 +105,23 @@ static void weights_tap(const weights_job *job, int64_t o, int64_t lanes, int64_
     const nz_window *s = &job->window;
     int64_t in_plane = s->in[0] * s->in[1] * s->in[2], out_plane = s->out[0] * s->out[1] * s->out[2];
     int64_t from[3], to[3], offset[3];
+    running r = {0};
     for (int axis = 0; axis < 3; axis++) {
         offset[axis] = tap[axis] * s->dilation[axis] - s->begin[axis];
         inside(offset[axis], s->stride[axis], s->in[axis], s->out[axis], &from[axis], &to[axis]);
     }
-    if (from[2] >= to[2]) return;
-    for (int64_t n = 0; n < conv->batch; n++) {
+    for (int64_t n = 0; from[2] < to[2] && n < conv->batch; n++) {
         const float *x = job->x + (n * conv->in_channels + c) * in_plane;
         const float *dy = job->dy + (n * conv->out_channels + o) * out_plane;
         for (int64_t d = from[0]; d < to[0]; d++)
             for (int64_t h = from[1]; h < to[1]; h++) {
                 int64_t row = (d * s->stride[0] + offset[0]) * s->in[1] + h * s->stride[1] + offset[1];
-                dot_rows(x + row * s->in[2] + from[2] * s->stride[2] + offset[2], s->stride[2],
-                         dy + (d * s->out[1] + h) * s->out[2] + from[2], out_plane, lanes, to[2] - from[2], sums);
+                multiply_row(x + row * s->in[2] + from[2] * s->stride[2] + offset[2], s->stride[2],
+                             dy + (d * s->out[1] + h) * s->out[2] + from[2], out_plane, lanes, to[2] - from[2], &r);
             }
     }
+    empty(&r);
+    memcpy(sums, r.sum, sizeof r.sum);
 }
 
 static void weights_part(void *argument, size_t begin, size_t end) {
@@ -95,7 +137,7 @@ static void weights_part(void *argument, size_t begin, size_t end) {
         int64_t lanes = left < BLOCK ? left : BLOCK;
         for (int64_t k = 0; k < taps; k++) {
             int64_t tap[3] = {k / s->kernel[2] / s->kernel[1], k / s->kernel[2] % s->kernel[1], k % s->kernel[2]};
-            double sums[BLOCK] = {0};
+            double sums[BLOCK];
             weights_tap(job, o, lanes, group * group_in + c, tap, sums);
             for (int64_t l = 0; l < lanes; l++) job->dw[((o + l) * group_in + c) * taps + k] = (float)sums[l];
         }

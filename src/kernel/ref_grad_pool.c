@@ -103,7 +103,9 @@ static void axis_part(void *argument, size_t begin, size_t end) {
         float *dx = job->dx + outer * t->in * job->inner + from;
         const float *dy = job->dy + outer * t->out * job->inner + from;
         for (int64_t i = 0; i < t->in; i++) memset(dx + i * job->inner, 0, (size_t)n * sizeof *dx);
-        for (int64_t o = 0; o < t->out; o++, dy += job->inner)
+        for (int64_t i = 0; job->inner == 1 && i < t->out * t->count; i++)
+            if (t->weight[i] != 0) dx[t->index[i]] += t->weight[i] * dy[i / t->count];
+        for (int64_t o = 0; job->inner > 1 && o < t->out; o++, dy += job->inner)
             for (int64_t k = 0; k < t->count; k++) {
                 const float weight = t->weight[o * t->count + k];
                 float *to = dx + t->index[o * t->count + k] * job->inner;

@@ -63,9 +63,10 @@ NZ_UNARY_GRAD_ARGS(thresholded_relu, x > a ? 1 : 0, "alpha", 1.0f, "", 0)
 NZ_UNARY_GRAD_ARGS(hard_sigmoid, a *x + b > 0 && a * x + b < 1 ? a : 0, "alpha", 0.2f, "beta", 0.5f)
 NZ_UNARY_GRAD_ARGS(shrink, x<-a || x> a ? 1 : 0, "lambd", 0.5f, "bias", 0.0f)
 
+/** With e = exp(x), tanh(softplus(x)) is n / (n + 2) for n = e^2 + 2e; from x = 20 on it is 1. */
 static float mish_slope(float x) {
-    float t = tanh((float)SOFTPLUS(x));
-    return t + x * SIGMOID(x) * (1 - t * t);
+    float e = exp(x < 20 ? x : 20), n = e * (e + 2), t = n / (n + 2);
+    return t + x * e / (1 + e) * (1 - t * t);
 }
 static float swish_slope(float x, float a) {
     float s = SIGMOID(a * x);
@@ -145,14 +146,13 @@ static nz_status plain_clip(const nz_op_ctx *ctx) {
 static nz_status run_clip(const nz_op_ctx *ctx) { return nz_op_run_widened(ctx, plain_clip); }
 
 /** 0 at the bounds, as Relu has it at 0. */
+NZ_UNARY_BACK(clip, x, x > a && x < b ? 1 : 0)
+
 static nz_status grad_clip(const nz_op_ctx *ctx, const nz_op_grad *grad) {
     const nz_tensor *least = nz_op_in(ctx, 1), *most = nz_op_in(ctx, 2);
-    const float *x = ctx->in[0]->data, *dy = nz_grad_from(grad, 0);
-    float low = least ? (float)nz_tensor_real(least, 0) : -INFINITY,
-          high = most ? (float)nz_tensor_real(most, 0) : INFINITY, *dx = nz_grad_to(ctx, grad, 0);
-    int64_t n = nz_shape_elements(&ctx->in[0]->shape);
-    for (int64_t i = 0; i < n; i++) dx[i] = x[i] > low && x[i] < high ? dy[i] : 0;
-    return NZ_OK;
+    const nz_unary_args bounds = {least ? nz_tensor_real(least, 0) : -INFINITY,
+                                  most ? nz_tensor_real(most, 0) : INFINITY};
+    return nz_unary_grad(ctx, grad, clip_back, NZ_GRAD_READS_IN, bounds);
 }
 
 static nz_status lift_clip(nz_graph *graph, int node) {
@@ -233,8 +233,8 @@ static nz_status plain_prelu(const nz_op_ctx *ctx) {
 }
 static nz_status run_prelu(const nz_op_ctx *ctx) { return nz_op_run_widened(ctx, plain_prelu); }
 
-NZ_GRAD_ROW(prelu_by_x, a > 0 ? dy : dy * b)
-NZ_GRAD_ROW(prelu_by_slope, a < 0 ? dy * a : 0)
+NZ_GRAD_ROW(prelu_by_x, dy *(a > 0 ? 1 : b))
+NZ_GRAD_ROW(prelu_by_slope, dy *(a < 0 ? a : 0))
 
 static nz_status grad_prelu(const nz_op_ctx *ctx, const nz_op_grad *grad) {
     NZ_TRY(nz_grad_broadcast(ctx, grad, 0, ctx->in[0], ctx->in[1], prelu_by_x, NULL));

@@ -36,25 +36,29 @@ NZ_CHECKED nz_status nz_grad_by_run(const nz_op_ctx *ctx, const nz_op_grad *grad
 NZ_CHECKED nz_status nz_grad_broadcast(const nz_op_ctx *ctx, const nz_op_grad *grad, size_t i, const nz_tensor *a,
                                        const nz_tensor *b, nz_loop_row *row, const void *argument);
 
-/** Defines the row function <name>: the gradient EXPR of dy, a and b. */
+/** Defines the row function <name>: the gradient EXPR of dy, a and b. The common strides get loops that the compiler can
+ * vectorise. */
 #define NZ_GRAD_ROW(name, EXPR)                                                                                        \
     static void name(char *const at[], const int64_t stride[], int64_t n, const void *argument) {                      \
         float *to = (void *)at[0];                                                                                     \
         const float *const from = (const void *)at[1], *const in_a = (const void *)at[2],                              \
                            *const in_b = (const void *)at[3];                                                          \
+        const bool dense = stride[0] == 1 && stride[1] == 1;                                                           \
         (void)argument;                                                                                                \
-        if (stride[0] == 1 && stride[1] == 1 && stride[2] == 1 && stride[3] == 1)                                      \
-            for (int64_t i = 0; i < n; i++) {                                                                          \
-                const float dy = from[i], a = in_a[i], b = in_b[i];                                                    \
-                (void)a, (void)b;                                                                                      \
-                to[i] = (float)(EXPR);                                                                                 \
-            }                                                                                                          \
+        if (dense && stride[2] == 1 && stride[3] == 1)                                                                 \
+            NZ_GRAD_LOOP(i, i, i, i, EXPR)                                                                             \
+        else if (dense && stride[2] == 1 && stride[3] == 0)                                                            \
+            NZ_GRAD_LOOP(i, i, i, 0, EXPR)                                                                             \
+        else if (dense && stride[2] == 0 && stride[3] == 0)                                                            \
+            NZ_GRAD_LOOP(i, i, 0, 0, EXPR)                                                                             \
         else                                                                                                           \
-            for (int64_t i = 0; i < n; i++) {                                                                          \
-                const float dy = from[i * stride[1]], a = in_a[i * stride[2]], b = in_b[i * stride[3]];                \
-                (void)a, (void)b;                                                                                      \
-                to[i * stride[0]] = (float)(EXPR);                                                                     \
-            }                                                                                                          \
+            NZ_GRAD_LOOP(i *stride[0], i *stride[1], i *stride[2], i *stride[3], EXPR)                                 \
+    }
+#define NZ_GRAD_LOOP(at_to, at_dy, at_a, at_b, EXPR)                                                                   \
+    for (int64_t i = 0; i < n; i++) {                                                                                  \
+        const float dy = from[at_dy], a = in_a[at_a], b = in_b[at_b];                                                  \
+        (void)a, (void)b;                                                                                              \
+        to[at_to] = (float)(EXPR);                                                                                     \
     }
 
 #endif

@@ -67,12 +67,12 @@ static nz_status run_transpose(const nz_op_ctx *ctx) {
 static nz_status grad_transpose(const nz_op_ctx *ctx, const nz_op_grad *grad) {
     int perm[NZ_MAX_RANK] = {0};
     int64_t own[NZ_MAX_RANK], from[NZ_MAX_RANK], to[NZ_MAX_RANK];
-    const nz_shape *out = &grad->dout[0]->shape;
+    const nz_shape *in = &ctx->in[0]->shape;
     NZ_TRY(permutation(ctx, perm));
-    nz_shape_strides(&ctx->in[0]->shape, own);
-    nz_shape_strides(out, from);
-    for (int d = 0; d < out->rank; d++) to[d] = own[perm[d]];
-    copy_strided(out, nz_grad_to(ctx, grad, 0), to, nz_grad_from(grad, 0), from, sizeof(float));
+    nz_shape_strides(&grad->dout[0]->shape, own);
+    nz_shape_strides(in, to);
+    for (int d = 0; d < in->rank; d++) from[perm[d]] = own[d];
+    copy_strided(in, nz_grad_to(ctx, grad, 0), to, nz_grad_from(grad, 0), from, sizeof(float));
     return NZ_OK;
 }
 
