@@ -28,7 +28,7 @@ uint64_t nz_ramp_zeros(const nz_ramp *ramp, uint64_t event, uint64_t before, uin
 
 /* What lives while a network is pruned and trained. `gone` has a bit for every weight of the pool: masked now. It is kept in
  * checkpoints. */
-typedef struct work {
+struct nz_pruner {
     const nz_prune_job *job;
     nz_pool pool;   /* gradual: scratch for the weights of the moment */
     nz_pool target; /* with the last choice made: for one shot and for random ramps */
@@ -37,22 +37,26 @@ typedef struct work {
     size_t gone_bytes;
     nz_param **params; /* of each tensor of the pool */
     float *plain;      /* for the largest of them */
-} work;
+};
 
-static void work_done(work *w) {
+void nz_pruner_free(nz_pruner *w) {
+    if (!w) return;
     nz_pool_done(&w->pool);
     nz_pool_done(&w->target);
     free(w->gone);
     free(w->params);
     free(w->plain);
+    free(w);
 }
 
-static bool is_gone(const work *w, uint64_t at) { return w->gone[at / 8] >> (at % 8) & 1; }
-static void set_gone(work *w, uint64_t at) { w->gone[at / 8] = (uint8_t)(w->gone[at / 8] | 1 << (at % 8)); }
+static void pruner_free_ptr(nz_pruner **w) { nz_pruner_free(*w); }
+
+static bool is_gone(const nz_pruner *w, uint64_t at) { return w->gone[at / 8] >> (at % 8) & 1; }
+static void set_gone(nz_pruner *w, uint64_t at) { w->gone[at / 8] = (uint8_t)(w->gone[at / 8] | 1 << (at % 8)); }
 
 static size_t elements(const nz_pool *pool, size_t i) { return (size_t)nz_shape_elements(&pool->tensors[i].shape); }
 
-static nz_status choose_final(work *w) {
+static nz_status choose_final(nz_pruner *w) {
     const nz_prune_job *job = w->job;
     if (job->random)
         nz_pool_zero_random(&w->target, w->wanted, job->seed);
@@ -61,14 +65,14 @@ static nz_status choose_final(work *w) {
     return NZ_OK;
 }
 
-static void mark_zeros(work *w, const nz_pool *pool) {
+static void mark_zeros(nz_pruner *w, const nz_pool *pool) {
     uint64_t at = 0;
     for (size_t i = 0; i < pool->count; i++)
         for (size_t k = 0; k < elements(pool, i); k++, at++)
             if (((const float *)pool->tensors[i].data)[k] == 0) set_gone(w, at);
 }
 
-static nz_status work_init(work *w, const nz_prune_job *job) {
+static nz_status pruner_init(nz_pruner *w, const nz_prune_job *job) {
     w->job = job;
     NZ_TRY(nz_pool_init(&w->pool, job->graph, job->list));
     NZ_TRY(nz_pool_init(&w->target, job->graph, job->list));
@@ -85,7 +89,7 @@ static nz_status work_init(work *w, const nz_prune_job *job) {
     return NZ_OK;
 }
 
-static nz_status find_params(work *w, nz_engine *engine) {
+static nz_status find_params(nz_pruner *w, nz_engine *engine) {
     const nz_prune_job *job = w->job;
     for (size_t i = 0; i < w->pool.count; i++) {
         const char *name = job->graph->values[job->list->items[i].value].name;
@@ -101,7 +105,7 @@ static nz_status find_params(work *w, nz_engine *engine) {
     return NZ_OK;
 }
 
-static nz_status apply_masks(work *w, nz_engine *engine) {
+static nz_status apply_masks(nz_pruner *w, nz_engine *engine) {
     uint64_t at = 0;
     for (size_t i = 0; i < w->pool.count; i++) {
         for (size_t k = 0; k < elements(&w->pool, i); k++, at++) w->plain[k] = is_gone(w, at) ? 0 : 1;
@@ -111,14 +115,14 @@ static nz_status apply_masks(work *w, nz_engine *engine) {
 }
 
 static nz_status begin(void *user, nz_engine *engine, bool restored) {
-    work *w = user;
+    nz_pruner *w = user;
     (void)restored; /* what is gone was read back before */
     NZ_TRY(find_params(w, engine));
     return apply_masks(w, engine);
 }
 
 /* The weights of the moment; those that are gone are zeros, and no other one is. */
-static void read_weights(work *w) {
+static void read_weights(nz_pruner *w) {
     uint64_t at = 0;
     for (size_t i = 0; i < w->pool.count; i++) {
         float *to = w->pool.tensors[i].data;
@@ -132,7 +136,7 @@ static void read_weights(work *w) {
 }
 
 /* Of the weights that will go in the end, those that go now: drawn without replacement. */
-static void go_at_random(work *w, uint64_t zeros, uint64_t event) {
+static void go_at_random(nz_pruner *w, uint64_t zeros, uint64_t event) {
     nz_random random;
     nz_random_init(&random, w->job->seed, event);
     uint64_t gone = 0, left = 0, at = 0;
@@ -154,7 +158,7 @@ static void go_at_random(work *w, uint64_t zeros, uint64_t event) {
 }
 
 static nz_status before_step(void *user, const nz_train_state *state) {
-    work *w = user;
+    nz_pruner *w = user;
     if (!w->job->gradual) return NZ_OK;
     nz_ramp ramp = nz_ramp_make(state->steps, w->job->until, w->job->every);
     uint64_t step = state->step + 1;
@@ -170,22 +174,31 @@ static nz_status before_step(void *user, const nz_train_state *state) {
     return apply_masks(w, state->engine);
 }
 
+nz_status nz_pruner_open(nz_pruner **ret_pruner, const nz_prune_job *job) {
+    NZ_AUTO(pruner_free_ptr) nz_pruner *w = NULL;
+    NZ_TRY(nz_alloc(&w, 1, sizeof *w));
+    NZ_TRY(pruner_init(w, job));
+    *ret_pruner = NZ_STEAL(w);
+    return NZ_OK;
+}
+
+nz_train_hooks nz_pruner_hooks(nz_pruner *pruner) {
+    return (nz_train_hooks){.user = pruner,
+                            .begin = begin,
+                            .before_step = before_step,
+                            .state = pruner->gone,
+                            .state_bytes = pruner->gone_bytes,
+                            .what = "fine-tuning"};
+}
+
 /* The student begins as the network is: the first masks zero what is gone before the first step. */
 nz_status nz_prune_and_train(nz_graph **ret_graph, nz_compress_report *report, const nz_prune_job *job) {
-    NZ_AUTO(work_done) work w = {0};
-    NZ_AUTO_GRAPH nz_graph *graph = NULL;
-    NZ_TRY(work_init(&w, job));
+    NZ_AUTO(pruner_free_ptr) nz_pruner *pruner = NULL;
+    NZ_TRY(nz_pruner_open(&pruner, job));
     const nz_finetune_job tune = {.student = job->graph,
                                   .teacher = job->graph,
                                   .input = job->input,
                                   .options = job->options,
-                                  .hooks = {.user = &w,
-                                            .begin = begin,
-                                            .before_step = before_step,
-                                            .state = w.gone,
-                                            .state_bytes = w.gone_bytes,
-                                            .what = "fine-tuning"}};
-    NZ_TRY(nz_finetune(&graph, report, &tune));
-    *ret_graph = NZ_STEAL(graph);
-    return NZ_OK;
+                                  .hooks = nz_pruner_hooks(pruner)};
+    return nz_finetune(ret_graph, report, &tune);
 }

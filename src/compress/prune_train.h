@@ -30,6 +30,14 @@ typedef struct nz_prune_job {
     uint64_t every;
 } nz_prune_job;
 
+/** The masks of a run, as hooks of training. */
+typedef struct nz_pruner nz_pruner;
+/** `job` and what it names are borrowed until nz_pruner_free. NZ_E_MEMORY. */
+NZ_CHECKED nz_status nz_pruner_open(nz_pruner **ret_pruner, const nz_prune_job *job);
+void nz_pruner_free(nz_pruner *pruner); /**< NULL passes */
+/** Borrowed from the pruner. `begin` is NZ_E_UNSUPPORTED where a weight is no parameter of the engine. */
+nz_train_hooks nz_pruner_hooks(nz_pruner *pruner);
+
 /** Prunes and trains. The result's values are found by the names they have in the job's graph. */
 NZ_CHECKED nz_status nz_prune_and_train(nz_graph **ret_graph, nz_compress_report *report, const nz_prune_job *job);
 
