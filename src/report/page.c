@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "report/escape.h"
+#include "report/groups.h"
 #include "report/number.h"
 #include "report/summary.h"
 
@@ -149,11 +150,12 @@ static size_t put_figures(nz_text *out, const nz_view *view, const nz_plots *plo
 }
 
 static void put_plots(nz_text *out, const nz_view *view, const nz_plots *plots) {
-    size_t others = 0, layers = 0, scatters = 0;
+    size_t others = 0, layers = 0, scatters = 0, learning = 0;
     for (size_t i = 0; i < plots->count; i++) {
         const nz_plot *plot = &plots->items[i];
         others += plot->kind == NZ_PLOT_BARS && !nz_view_is_main(view, plot->column);
         layers += plot->kind == NZ_PLOT_LAYERS;
+        learning += plot->kind == NZ_PLOT_LEARNING;
         scatters += plot->kind == NZ_PLOT_SCATTER || plot->kind == NZ_PLOT_RADAR;
     }
     if (scatters) {
@@ -163,12 +165,16 @@ static void put_plots(nz_text *out, const nz_view *view, const nz_plots *plots) 
                 put_figure(out, &plots->items[i]);
         nz_text_append(out, "</div>\n");
     }
-    if (plots->count > scatters + layers) nz_text_append(out, "<h2 id=bars>Metric by metric</h2>\n");
+    if (plots->count > scatters + layers + learning) nz_text_append(out, "<h2 id=bars>Metric by metric</h2>\n");
     put_figures(out, view, plots, NZ_PLOT_BARS, true);
     if (others) {
         nz_text_appendf(out, "<details><summary>%zu more metrics</summary>\n", others);
         put_figures(out, view, plots, NZ_PLOT_BARS, false);
         nz_text_append(out, "</details>\n");
+    }
+    if (learning) {
+        nz_text_append(out, "<h2 id=learning>Learning</h2>\n");
+        put_figures(out, view, plots, NZ_PLOT_LEARNING, true);
     }
     if (layers) {
         nz_text_append(out, "<h2 id=layers>Layer by layer</h2>\n");
@@ -295,10 +301,12 @@ nz_status nz_page_put(nz_text *out, nz_view *view, const nz_plots *plots) {
     nz_put_html(out, summary.verdict.data ? summary.verdict.data : "");
     nz_text_append(out, "</h1>\n");
     put_paragraph(out, "lead", &summary.lead);
-    nz_text_append(
-        out, "</header>\n<nav aria-label=Sections><a href=\"#words\">In plain words</a><a href=\"#bars\">Plots</a>"
-             "<a href=\"#all\">All metrics</a><a href=\"#definitions\">Definitions</a><a "
-             "href=\"#provenance\">Provenance</a></nav>\n");
+    nz_text_append(out, "</header>\n<nav aria-label=Sections>");
+    if (nz_groups_any(view)) nz_text_append(out, "<a href=\"#seeds\">Over seeds</a>");
+    nz_text_append(out, "<a href=\"#words\">In plain words</a><a href=\"#bars\">Plots</a>"
+                        "<a href=\"#all\">All metrics</a><a href=\"#definitions\">Definitions</a><a "
+                        "href=\"#provenance\">Provenance</a></nav>\n");
+    nz_groups_put_html(out, view);
     nz_page_put_main_table(out, view);
     put_summary(out, view, &summary);
     put_plots(out, view, plots);

@@ -20,6 +20,7 @@ static const struct {
     [NZ_PLOT_SCATTER] = {"scatter-", nz_scatter_plan, nz_scatter_draw},
     [NZ_PLOT_BARS] = {"bars-", nz_bars_plan, nz_bars_draw},
     [NZ_PLOT_LAYERS] = {"layers-", nz_layers_plan, nz_layers_draw},
+    [NZ_PLOT_LEARNING] = {"learning-", nz_learning_plan, nz_learning_draw},
 };
 
 /* ---- colours and marks ---- */

@@ -7,12 +7,18 @@
 #include "report/canvas.h"
 #include "report/view.h"
 
-typedef enum nz_plot_kind { NZ_PLOT_RADAR, NZ_PLOT_SCATTER, NZ_PLOT_BARS, NZ_PLOT_LAYERS } nz_plot_kind;
+typedef enum nz_plot_kind {
+    NZ_PLOT_RADAR,
+    NZ_PLOT_SCATTER,
+    NZ_PLOT_BARS,
+    NZ_PLOT_LAYERS,
+    NZ_PLOT_LEARNING
+} nz_plot_kind;
 
 typedef struct nz_plot {
     nz_plot_kind kind;
     const nz_view *view;
-    size_t column;  /**< bars: the metric; scatter: the cost */
+    size_t column;  /**< bars: the metric; scatter: the cost; learning: networks or methods */
     size_t against; /**< scatter: the accuracy */
     size_t row;     /**< layers: the model */
     double width, height;
@@ -46,6 +52,8 @@ NZ_CHECKED nz_status nz_scatter_plan(nz_plots *plots, const nz_view *view);
 void nz_scatter_draw(nz_canvas *canvas, const nz_plot *plot);
 NZ_CHECKED nz_status nz_layers_plan(nz_plots *plots, const nz_view *view);
 void nz_layers_draw(nz_canvas *canvas, const nz_plot *plot);
+NZ_CHECKED nz_status nz_learning_plan(nz_plots *plots, const nz_view *view);
+void nz_learning_draw(nz_canvas *canvas, const nz_plot *plot);
 
 /* ---- what the plots share ---- */
 

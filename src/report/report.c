@@ -4,10 +4,12 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/error.h"
 #include "core/file.h"
 #include "core/memory.h"
+#include "report/groups.h"
 #include "report/page.h"
 #include "report/plots.h"
 #include "report/table.h"
@@ -35,6 +37,19 @@ static nz_status write_tables(const char *dir, const nz_view *view) {
     return NZ_OK;
 }
 
+/* Only where there are several seeds; one of an earlier report is removed. */
+static nz_status write_seeds(const char *dir, const nz_view *view) {
+    NZ_AUTO(nz_text_done) nz_text text = {0};
+    NZ_AUTO_FREE char *path = NULL;
+    if (nz_groups_any(view)) {
+        nz_groups_put_csv(&text, view);
+        return write_text(dir, "table-seeds.csv", &text);
+    }
+    NZ_TRY(nz_path_join(&path, dir, "table-seeds.csv"));
+    unlink(path);
+    return NZ_OK;
+}
+
 nz_status nz_report_write(const char *dir, const nz_progress *progress) {
     NZ_AUTO_FREE char *path = NULL;
     NZ_AUTO_JSON json_t *document = NULL;
@@ -45,6 +60,7 @@ nz_status nz_report_write(const char *dir, const nz_progress *progress) {
     NZ_TRY(nz_json_read(&document, path));
     NZ_TRY(nz_view_init(&view, document, path));
     NZ_TRY(write_tables(dir, &view));
+    NZ_TRY(write_seeds(dir, &view));
     NZ_TRY(nz_plots_draw(&plots, &view));
     NZ_TRY(nz_plots_write(&plots, dir, progress));
     NZ_TRY(nz_page_put(&page, &view, &plots));

@@ -7,6 +7,7 @@
 #include "core/memory.h"
 #include "metric/value_json.h"
 #include "report/escape.h"
+#include "report/groups.h"
 #include "report/number.h"
 #include "report/table.h"
 
@@ -82,6 +83,7 @@ void nz_table_put_text(nz_text *out, const nz_view *view) {
             nz_text_done(&cell);
         }
     for (size_t i = 0; i < notes.count; i++) nz_text_appendf(out, "%s%s\n", i ? "" : "\n", notes.lines[i]);
+    nz_groups_put_text(out, view);
 }
 
 /* ---- Markdown ---- */
@@ -131,6 +133,7 @@ void nz_table_put_markdown(nz_text *out, const nz_view *view) {
         nz_put_markdown(out, notes.lines[i]);
         nz_text_append(out, "\n");
     }
+    nz_groups_put_markdown(out, view);
 }
 
 /* ---- LaTeX ---- */
@@ -180,6 +183,7 @@ void nz_table_put_tex(nz_text *out, const nz_view *view) {
         nz_put_tex(out, notes.lines[i]);
         nz_text_append(out, "\\\\\n");
     }
+    nz_groups_put_tex(out, view);
 }
 
 /* ---- CSV ---- */

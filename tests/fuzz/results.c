@@ -2,6 +2,7 @@
 /* results.json: whatever it holds, it is refused in one line or drawn whole. */
 #include "core/json.h"
 #include "fuzz.h"
+#include "report/groups.h"
 #include "report/page.h"
 #include "report/table.h"
 
@@ -19,6 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count) {
     nz_table_put_csv(&csv, &view);
     nz_table_put_text(&text, &view);
     nz_table_put_tex(&tex, &view);
+    nz_groups_put_csv(&csv, &view);
     nz_fuzz_check(csv.status == NZ_OK && text.status == NZ_OK && tex.status == NZ_OK);
     nz_fuzz_check(nz_plots_draw(&plots, &view) == NZ_OK);
     for (size_t i = 0; i < plots.count; i++) {
