@@ -15,9 +15,10 @@ typedef struct nz_checkpoint nz_checkpoint;
 
 /**
  * Reads a checkpoint. Nothing in it is executed: tensors and plain containers are built, every other class becomes an inert
- * record of its attributes. The state dictionary is looked for inside: the mapping with the most tensors ("state_dict",
- * "model", "ema", ...; a module object's parameters and buffers under their dotted names). Prefixes that all names share
- * because of how the network was wrapped ("module.", "_orig_mod.") are taken off.
+ * record of its attributes. The state dictionary is looked for inside: under the usual keys ("state_dict", "model", ...; an
+ * average such as "ema" before the model itself), else the mapping that holds nearly all tensors, else all tensors under
+ * their dotted paths; a module object's parameters and buffers under their dotted names. What an optimiser keeps is passed
+ * over. Prefixes that all names share because of how the network was wrapped ("module.", "_orig_mod.") are taken off.
  *
  * @param path  PyTorch .pt, .pth, .th (zip, the pickle stream before 1.6, tar), or .safetensors: told by content.
  * @return NZ_E_IO; NZ_E_FORMAT names the place; NZ_E_UNSUPPORTED names what is meant and not read; NZ_E_MEMORY.

@@ -179,9 +179,16 @@ static nz_status search(nz_walk *walk, nz_pickle_ref root, nz_pickle_ref *ret_be
     return NZ_OK;
 }
 
+/* What stands for a class outside of the pickle. */
+static nz_pickle_ref type_args(const nz_pickle *p, nz_pickle_ref object) {
+    return nz_pickle_get(p, nz_pickle_get(p, object)->u.object.type)->u.object.args;
+}
+
 static void put_class(nz_text *text, const nz_pickle *p, nz_pickle_ref module) {
-    nz_pickle_ref type = nz_pickle_get(p, module)->u.object.type;
-    const nz_pickle_value *v = nz_pickle_get(p, type);
+    const nz_pickle_value *v = nz_pickle_get(p, nz_pickle_get(p, module)->u.object.type);
+    if (v->kind == NZ_PICKLE_PERSISTENT) /* streams: ('module', class, file, source text); tar: without 'module' */
+        for (size_t i = 2; i-- > 0 && v->kind != NZ_PICKLE_CLASS;)
+            v = nz_pickle_get(p, nz_pickle_item(p, type_args(p, module), i));
     nz_text_append(text, "a module object");
     if (v->kind != NZ_PICKLE_CLASS) return;
     const nz_pickle_value *name = nz_pickle_get(p, v->u.object.args);
@@ -210,7 +217,7 @@ static nz_status locate(nz_walk *walk, nz_pickle_ref *ret_place, nz_text *found)
         nz_pickle_ref best = NZ_PICKLE_NOTHING;
         NZ_TRY(flatten(walk, &all, NULL, place));
         NZ_TRY(search(walk, place, &best, &most));
-        if (best && most >= all - all / 2) {
+        if (best && most >= all - all / 10) { /* a few beside it are counters; more are parts of one network */
             place = best;
             nz_text_append(found, ", the mapping with the most tensors");
         }

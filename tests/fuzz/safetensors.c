@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* safetensors: a JSON header and what it says about the bytes behind it. */
+#include "checkpoint.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count) {
+    if (nz_safetensors_detect(bytes, count)) nz_fuzz_checkpoint(bytes, count);
+    return 0;
+}
