@@ -106,6 +106,10 @@ nz_status nz_train_options_read(nz_train_options *ret_options, const char *text)
 
 static void put_real(nz_text *text, double value) {
     char shown[40];
+    if (value == floor(value) && fabs(value) < 1e15) {
+        nz_text_appendf(text, "%.0f", value);
+        return;
+    }
     for (int digits = 1; digits <= 17; digits++) {
         nz_snprintf(shown, sizeof shown, "%.*g", digits, value);
         if (nz_strtod(shown, NULL) == value) break;
