@@ -5,6 +5,8 @@
 #include "core/error.h"
 #include "core/random.h"
 #include "core/threads.h"
+#include "kernel/own.h"
+#include "kernel/train_bf16.h"
 #include "train/plan.h"
 
 typedef struct dropout {
@@ -36,17 +38,15 @@ static uint64_t mix(uint64_t z) {
     return z ^ (z >> 31);
 }
 
-static void drop(void *argument, size_t begin, size_t end) {
+NZ_CLONES static void drop(void *argument, size_t begin, size_t end) {
     const drop_job *job = argument;
-    const dropout *d = job->dropout;
+    const dropout d = *job->dropout;
     for (size_t i = begin; i < end; i++) {
-        uint64_t drawn = mix(job->key + (logical(d, i) + 1) * 0x9e3779b97f4a7c15U) >> 32;
-        bool stays = drawn >= d->threshold;
+        bool stays = mix(job->key + (logical(&d, i) + 1) * 0x9e3779b97f4a7c15U) >> 32 >= d.threshold;
         if (job->dtype == NZ_F32)
-            ((float *)job->y)[i] = stays ? ((const float *)job->x)[i] * d->scale : 0;
+            ((float *)job->y)[i] = stays ? ((const float *)job->x)[i] * d.scale : 0;
         else
-            ((uint16_t *)job->y)[i] =
-                stays ? nz_f32_to_bf16(nz_bf16_to_f32(((const uint16_t *)job->x)[i]) * d->scale) : 0;
+            ((uint16_t *)job->y)[i] = stays ? nz_to_bf16(nz_from_bf16(((const uint16_t *)job->x)[i]) * d.scale) : 0;
     }
 }
 

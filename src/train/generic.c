@@ -129,15 +129,71 @@ static nz_status compute_once(nz_lowering *l, const nz_node *node, const int *in
 
 /* ---- lowering ---- */
 
-/* Element-wise functions of one tensor take it as it lies; what else they read holds one number. */
-static bool keeps_form(const nz_lowering *l, const nz_node *node) {
-    static const char *const also[] = {"Clip"};
+/* How a node takes maps that lie channels last. */
+typedef enum way {
+    PLAIN,     /* row-major alone */
+    FIRST,     /* input 0 as it lies; what else it reads holds one number */
+    BROADCAST, /* all inputs as the extents then lie: they broadcast the same */
+    AXES       /* input 0 as it lies; constants that count axes are told otherwise */
+} way;
+
+static bool is_one_of(const nz_node *node, const char *const *names, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (nz_lower_is(node, names[i])) return true;
+    return false;
+}
+
+/* The input that counts axes and may be reordered: Slice's axes, Pad's pads; -1. */
+static int axes_input(const nz_lowering *l, const nz_node *node, int rank) {
+    bool slice = nz_lower_is(node, "Slice"), pad = nz_lower_is(node, "Pad");
+    int input = slice ? 3 : 1;
+    if ((!slice && !pad) || (size_t)input >= node->input_count || (pad && node->input_count > 3)) return -1;
+    const nz_tensor *list = nz_lower_constant(l, node->inputs[input]);
+    if (!list || list->dtype != NZ_I64 || (pad && nz_shape_elements(&list->shape) != 2 * rank)) return -1;
+    return input;
+}
+
+static way choose_way(const nz_lowering *l, const nz_node *node, const int *in) {
+    static const char *const firsts[] = {"Clip"};
+    static const char *const broadcasts[] = {"Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", "Sum", "Mean"};
     const nz_op *op = nz_op_of(node);
-    bool unary = op->flags & NZ_OP_UNARY;
-    for (size_t i = 0; i < NZ_COUNT(also); i++) unary |= nz_lower_is(node, also[i]);
-    for (size_t i = 1; i < node->input_count; i++)
-        if (node->inputs[i] >= 0 && nz_shape_elements(&l->graph->values[node->inputs[i]].shape) != 1) return false;
-    return unary && node->output_count == 1 && node->input_count > 0 && node->inputs[0] >= 0;
+    bool any = false, alike = true, single = true;
+    if (node->output_count != 1 || node->outputs[0] < 0) return PLAIN;
+    int rank = l->graph->values[node->outputs[0]].shape.rank;
+    for (size_t i = 0; i < node->input_count; i++) {
+        if (in[i] < 0) continue;
+        const nz_slot *slot = &l->engine->slots[in[i]];
+        any |= slot->last;
+        alike &= slot->elements == 1 || slot->shape.rank == rank;
+        single &= i == 0 || slot->elements == 1;
+    }
+    if (!any || in[0] < 0) return PLAIN;
+    if (single && (op->flags & NZ_OP_UNARY || is_one_of(node, firsts, NZ_COUNT(firsts)))) return FIRST;
+    if (alike && is_one_of(node, broadcasts, NZ_COUNT(broadcasts))) return BROADCAST;
+    return axes_input(l, node, rank) > 0 && l->engine->slots[in[0]].last ? AXES : PLAIN;
+}
+
+/* Axis `d` of [N, C, spatial...] in [N, spatial..., C]. */
+static int64_t lying_axis(int64_t d, int rank) {
+    d += d < 0 ? rank : 0;
+    return d == 1 ? rank - 1 : d > 1 ? d - 1 : d;
+}
+
+/* The same list for the extents as they lie. */
+static nz_status reorder_axes(nz_lowering *l, const nz_node *node, int rank, int *slot) {
+    nz_slot from = l->engine->slots[*slot];
+    const int64_t *list = from.data;
+    int64_t *to = NULL;
+    NZ_TRY(nz_lower_slot(l, slot, NZ_SLOT_CONSTANT, from.name, from.dtype, &from.shape, false));
+    NZ_TRY(nz_arena_alloc(&l->engine->constants, &to, (size_t)from.elements, sizeof *to));
+    l->engine->slots[*slot].data = to;
+    for (int64_t i = 0; i < from.elements; i++) {
+        if (nz_lower_is(node, "Slice"))
+            to[i] = lying_axis(list[i], rank);
+        else
+            to[i / rank * rank + lying_axis(i % rank, rank)] = list[i];
+    }
+    return NZ_OK;
 }
 
 static nz_status check_gradient(const nz_lowering *l, const nz_node *node, const int *in) {
@@ -154,20 +210,20 @@ static nz_status check_gradient(const nz_lowering *l, const nz_node *node, const
 
 static nz_status operands(nz_lowering *l, const nz_node *node, int *in, int *out) {
     nz_engine *e = l->engine;
-    bool keeps = keeps_form(l, node), last = false;
+    for (size_t i = 0; i < node->input_count; i++) NZ_TRY(nz_lower_value(l, &in[i], node->inputs[i]));
+    way w = choose_way(l, node, in);
+    int rank = w == PLAIN ? 0 : l->graph->values[node->outputs[0]].shape.rank;
     for (size_t i = 0; i < node->input_count; i++) {
-        NZ_TRY(nz_lower_value(l, &in[i], node->inputs[i]));
         if (in[i] < 0) continue;
-        nz_dtype dtype = e->slots[in[i]].dtype == NZ_BF16 ? NZ_F32 : NZ_DTYPE_NONE;
-        bool as_it_lies = keeps && i == 0;
-        if (as_it_lies) last = e->slots[in[i]].last;
-        NZ_TRY(nz_lower_form(l, &in[i], in[i], as_it_lies && e->slots[in[i]].last, dtype));
+        bool last = w == BROADCAST || (w != PLAIN && i == 0);
+        if (w == AXES && (int)i == axes_input(l, node, rank)) NZ_TRY(reorder_axes(l, node, rank, &in[i]));
+        NZ_TRY(nz_lower_form(l, &in[i], in[i], last, e->slots[in[i]].dtype == NZ_BF16 ? NZ_F32 : NZ_DTYPE_NONE));
     }
     for (size_t o = 0; o < node->output_count; o++) {
         out[o] = -1;
         if (node->outputs[o] < 0) continue;
         const nz_value *value = &l->graph->values[node->outputs[o]];
-        NZ_TRY(nz_lower_slot(l, &out[o], NZ_SLOT_BLOCK, value->name, value->dtype, &value->shape, last));
+        NZ_TRY(nz_lower_slot(l, &out[o], NZ_SLOT_BLOCK, value->name, value->dtype, &value->shape, w != PLAIN));
         l->slot_of[node->outputs[o]] = out[o];
     }
     return NZ_OK;

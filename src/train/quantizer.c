@@ -5,6 +5,8 @@
 
 #include "core/error.h"
 #include "core/threads.h"
+#include "kernel/own.h"
+#include "kernel/train_bf16.h"
 #include "train/plan.h"
 
 typedef struct quant_step {
@@ -24,12 +26,12 @@ typedef struct extremes_job {
     float *most; /* [channels]: the largest magnitude */
 } extremes_job;
 
-static float element(nz_dtype dtype, const void *x, int64_t i) {
-    return dtype == NZ_BF16 ? nz_bf16_to_f32(((const uint16_t *)x)[i]) : ((const float *)x)[i];
+NZ_INLINE float element(nz_dtype dtype, const void *x, int64_t i) {
+    return dtype == NZ_BF16 ? nz_from_bf16(((const uint16_t *)x)[i]) : ((const float *)x)[i];
 }
 
 /* Pieces of fixed bounds: minima and maxima do not depend on their order anyway, but NaN must not either; it is passed over. */
-static void extremes_of_pieces(void *argument, size_t begin, size_t end) {
+NZ_CLONES static void extremes_of_pieces(void *argument, size_t begin, size_t end) {
     extremes_job *job = argument;
     for (size_t p = begin; p < end; p++) {
         int64_t first = (int64_t)p * job->run, last = first + job->run;
@@ -43,7 +45,7 @@ static void extremes_of_pieces(void *argument, size_t begin, size_t end) {
             }
         } else {
             for (int64_t i = first; i < last; i++) {
-                float v = element(job->dtype, job->x, i);
+                float v = nz_from_bf16(((const uint16_t *)job->x)[i]);
                 low = v < low ? v : low;
                 high = v > high ? v : high;
             }
@@ -63,7 +65,7 @@ static void extremes(nz_dtype dtype, const void *x, int64_t n, float *low, float
 }
 
 /* Largest magnitudes of channels [begin, end). */
-static void most_of_channels(void *argument, size_t begin, size_t end) {
+NZ_CLONES static void most_of_channels(void *argument, size_t begin, size_t end) {
     const extremes_job *job = argument;
     for (size_t c = begin; c < end; c++) {
         float most = 0;
