@@ -7,7 +7,9 @@
 
 #include "compress/distill.h"
 #include "core/error.h"
+#include "core/locale.h"
 #include "core/text.h"
+#include "op/op.h"
 
 /* ---- keys ---- */
 
@@ -42,8 +44,11 @@ static const nz_option distill_table[] = {
 static void take_row(nz_option *to, const nz_option *from, size_t offset, const nz_method_training *training) {
     *to = *from;
     to->offset += offset;
-    for (size_t i = 0; training->defaults && training->defaults[i][0]; i++)
-        if (strcmp(training->defaults[i][0], from->name) == 0) to->initial = training->defaults[i][1];
+    for (size_t i = 0; training->defaults && training->defaults[i][0]; i++) {
+        if (strcmp(training->defaults[i][0], from->name) != 0) continue;
+        to->initial = training->defaults[i][1];
+        if (training->defaults[i][2]) to->help = training->defaults[i][2];
+    }
     if (strcmp(from->name, "epochs") != 0) return;
     to->name = training->epochs;
     to->least = 0;
@@ -88,7 +93,10 @@ nz_finetune_options *nz_finetune_within(const nz_method *method, void *options) 
     return method->training ? (nz_finetune_options *)(void *)((char *)options + method->training->offset) : NULL;
 }
 
-nz_status nz_finetune_augment_of(char **ret_text, const nz_graph *graph) {
+/* ---- what the model decides ---- */
+
+/* The augmentation of netzip.train; NULL where that tells none. */
+static nz_status augmentation_of(char **ret_text, const nz_graph *graph) {
     NZ_AUTO(nz_spec_done) nz_spec spec = {0};
     NZ_AUTO_FREE char *whole = NULL;
     const char *how = nz_graph_meta(graph, "netzip.train");
@@ -97,6 +105,50 @@ nz_status nz_finetune_augment_of(char **ret_text, const nz_graph *graph) {
     NZ_TRY(nz_format(&whole, "train,%s", how));
     if (nz_spec_parse(&spec, whole) != NZ_OK) return NZ_OK; /* metadata of a later version is no reason to fail */
     return nz_strdup(ret_text, nz_spec_get(&spec, "augment"));
+}
+
+/* A network that nothing normalises bears a smaller rate. As in training, the rate follows the batch up to 256. */
+static nz_status rate_for(char **ret_text, const nz_method_training *training, const nz_finetune_options *options,
+                          const nz_graph *graph) {
+    bool normalised = false;
+    for (size_t n = 0; n < graph->node_count; n++) {
+        const nz_op *op = nz_op_of(&graph->nodes[n]);
+        normalised |= op && op->flags & NZ_OP_NORMALISES;
+    }
+    double batch = (double)(options->train.batch < 256 ? options->train.batch : 256);
+    double rate = (normalised ? training->rate : training->rate_without_norm) * batch / 128;
+    if (options->train.optimizer == NZ_OPTIMIZER_ADAMW) rate = normalised ? 0.001 : 0.0001;
+    char text[32];
+    nz_snprintf(text, sizeof text, "%.6g", rate);
+    return nz_strdup(ret_text, text);
+}
+
+/* Takes the value over. */
+static nz_status put_pair(nz_spec *spec, const char *key, char **value) {
+    NZ_AUTO_FREE char *name = NULL;
+    for (size_t i = 0; i < spec->count; i++) {
+        if (strcmp(spec->pairs[i].key, key) != 0) continue;
+        free(spec->pairs[i].value);
+        spec->pairs[i].value = NZ_STEAL(*value);
+        return NZ_OK;
+    }
+    size_t capacity = spec->count;
+    NZ_TRY(nz_strdup(&name, key));
+    NZ_TRY(nz_grow(&spec->pairs, &capacity, spec->count + 1, sizeof *spec->pairs));
+    spec->pairs[spec->count].key = NZ_STEAL(name);
+    spec->pairs[spec->count++].value = NZ_STEAL(*value);
+    return NZ_OK;
+}
+
+nz_status nz_finetune_settle(nz_spec *spec, const nz_method *method, const nz_finetune_options *options,
+                             const nz_graph *graph) {
+    NZ_AUTO_FREE char *augment = NULL, *rate = NULL;
+    if (!options || !(options->train.epochs > 0)) return NZ_OK;
+    NZ_TRY(augmentation_of(&augment, graph));
+    if (augment && *augment && !nz_spec_get(spec, "augment")) NZ_TRY(put_pair(spec, "augment", &augment));
+    if (options->train.lr > 0) return NZ_OK;
+    NZ_TRY(rate_for(&rate, method->training, options, graph));
+    return put_pair(spec, "lr", &rate);
 }
 
 /* ---- the run ---- */

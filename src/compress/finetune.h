@@ -28,9 +28,10 @@ NZ_CHECKED nz_status nz_finetune_table(nz_option **ret_table, size_t *ret_count,
                                        const nz_method *method);
 /** The options' place within a method's options; NULL where the method never trains. */
 nz_finetune_options *nz_finetune_within(const nz_method *method, void *options);
-/** The augmentation that the model was trained with, by its metadata netzip.train; *ret_text NULL where it tells none.
- * Owned: free(). */
-NZ_CHECKED nz_status nz_finetune_augment_of(char **ret_text, const nz_graph *graph);
+/** Puts into METHOD what its keys leave to the model, where it trains: the augmentation that the model was trained with (its
+ * metadata netzip.train) unless one is given, and the learning rate that lr=0 stands for. */
+NZ_CHECKED nz_status nz_finetune_settle(nz_spec *spec, const nz_method *method, const nz_finetune_options *options,
+                                        const nz_graph *graph);
 
 typedef struct nz_finetune_job {
     const nz_graph *student; /**< what is trained */

@@ -134,20 +134,6 @@ static void note_idle_patterns(const nz_method_input *input, const nz_spec *spec
     }
 }
 
-/* Unless told otherwise, what the network was trained with goes on. */
-static nz_status inherit_augmentation(nz_spec *spec, const keys *k, const nz_graph *graph) {
-    NZ_AUTO_FREE char *value = NULL, *key = NULL;
-    size_t capacity = spec->count;
-    if (!k->trains || nz_spec_get(spec, "augment")) return NZ_OK;
-    NZ_TRY(nz_finetune_augment_of(&value, graph));
-    if (!value || !*value) return NZ_OK;
-    NZ_TRY(nz_strdup(&key, "augment"));
-    NZ_TRY(nz_grow(&spec->pairs, &capacity, spec->count + 1, sizeof *spec->pairs));
-    spec->pairs[spec->count].key = NZ_STEAL(key);
-    spec->pairs[spec->count++].value = NZ_STEAL(value);
-    return NZ_OK;
-}
-
 static nz_status apply_method(nz_graph **ret_graph, nz_compress_report *report, const nz_method *method,
                               nz_method_input *input, nz_spec *spec) {
     NZ_AUTO(keys_done) keys given = {0};
@@ -155,7 +141,7 @@ static nz_status apply_method(nz_graph **ret_graph, nz_compress_report *report, 
     NZ_AUTO_FREE char *text = NULL;
     NZ_AUTO_GRAPH nz_graph *result = NULL;
     NZ_TRY(keys_read(&given, method, spec));
-    NZ_TRY(inherit_augmentation(spec, &given, input->graph));
+    NZ_TRY(nz_finetune_settle(spec, method, nz_finetune_within(method, given.values), input->graph));
     NZ_TRY(keys_read(&k, method, spec));
     if ((method->needs_data || k.trains) && !input->data)
         return nz_fail(NZ_E_ARG, "method %s needs %s samples: give --data", method->name,

@@ -25,7 +25,9 @@ typedef struct nz_method_training {
     const char *also;         /**< another name of it; NULL */
     const nz_option *options; /**< the method's own keys that mean something only where it trains */
     size_t option_count;
-    const char *const (*defaults)[2]; /**< key and default, where training's own do not suit; ends with NULL */
+    /** Rows of key, default and help (NULL: as it is) where training's own do not suit; the last row is NULL. */
+    const char *const (*defaults)[3];
+    double rate, rate_without_norm; /**< what lr=0 stands for at batch 128; the second where nothing normalises */
 } nz_method_training;
 
 typedef struct nz_method {

@@ -178,8 +178,11 @@ static nz_status apply_random(nz_graph **ret_graph, nz_compress_report *report, 
 }
 
 /* A trained network has to mend what was cut, not to be found anew: a small rate that falls to nothing. */
-static const char *const training_defaults[][2] = {
-    {"epochs", "0"}, {"lr", "0.02"}, {"schedule", "cosine"}, {NULL, NULL}};
+static const char *const training_defaults[][3] = {
+    {"epochs", "0", "epochs of training with the masks held; 0: prune and nothing else"},
+    {"lr", "0", "learning rate, from which the schedule falls; 0: 0.1 at batch 128, 0.004 where nothing normalises"},
+    {"schedule", "cosine", NULL},
+    {NULL, NULL, NULL}};
 
 static const nz_method_training prune_training = {
     .offset = offsetof(prune_options, tune),
@@ -188,6 +191,8 @@ static const nz_method_training prune_training = {
     .options = ramp_table,
     .option_count = NZ_COUNT(ramp_table),
     .defaults = training_defaults,
+    .rate = 0.1,
+    .rate_without_norm = 0.004,
 };
 
 const nz_method nz_method_gup_l1 = {
