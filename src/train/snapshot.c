@@ -382,6 +382,7 @@ static void get_standing(const arrays *a, const nz_snapshot *s, nz_train_epoch *
                         .capacity = count,
                         .epochs = epochs};
     if (!s->feed) return;
+    memset(s->feed->broken, 0, nz_data_count(s->feed->data) * sizeof *s->feed->broken);
     s->feed->broken_count = (size_t)nz_shape_elements(&a->at[BROKEN].shape);
     for (size_t i = 0; i < s->feed->broken_count; i++) s->feed->broken[broken[i]] = true;
 }
