@@ -5,13 +5,14 @@
 
 nz compress --list
 status_is "--list ends well" 0
-for method in ptq gup-l1 gup-r fp16 bf16; do good "--list has $method" grep -q "^$method  " "$T/out"; done
+for method in ptq qat gup-l1 gup-r fp16 bf16; do good "--list has $method" grep -q "^$method  " "$T/out"; done
 nz compress --list --json
 status_is "--list --json ends well" 0
 is "it prints one object" "$(head -c 1 "$T/out")$(tail -c 2 "$T/out")" "{}"
 tr -d ' \n' <"$T/out" >"$T/flat"
 has "a key has its default" "$T/flat" '{"key":"sparsity","default":"0.5","help":'
 has "a key without a default has none" "$T/flat" '{"key":"exclude","default":"","help":"layers'
+has "a method that trains takes the keys of training" "$T/flat" '{"key":"momentum","default":"0.9","help":'
 
 nz compress --method fp16 --out "$T/x.onnx"
 status_is "a model is needed" 2
@@ -27,6 +28,14 @@ status_is "an unknown key is wrong usage" 2
 nz compress none.onnx --method ptq --out "$T/x.onnx"
 status_is "a method that needs samples says so" 2
 has "by the option" "$T/err" "--data DATA is needed"
+nz compress none.onnx --method gup-l1,finetune=1 --out "$T/x.onnx"
+status_is "a method needs samples once it trains" 2
+nz compress none.onnx --method gup-l1,lr=-1 --out "$T/x.onnx"
+status_is "a key of training is checked" 2
+nz compress none.onnx --method gup-l1 --test synthetic:shapes --out "$T/x.onnx"
+status_is "--test is refused where nothing trains" 2
+nz compress none.onnx --method ptq --data synthetic:shapes --resume --out "$T/x.onnx"
+status_is "--resume likewise" 2
 nz compress none.onnx --method fp16 --out "$T/x.onnx"
 status_is "a missing model is an input error" 3
 is "an error is one line" "$(wc -l <"$T/err")" 1
@@ -35,6 +44,28 @@ printf 'kept' >"$T/x.onnx"
 nz compress "$T/broken.onnx" --method fp16 --out "$T/x.onnx"
 status_is "a broken model is an input error" 3
 is "what stood at the place of the result stays" "$(cat "$T/x.onnx")" "kept"
+
+# A network that is trained here, compressed by training it further.
+nz train --arch resnet8 --data synthetic:shapes,limit=64 --epochs 1 --batch 32 --threads 1 --out "$T/net.onnx"
+status_is "a network is trained" 0
+nz compress "$T/net.onnx" --method gup-l1,sparsity=0.75,linear=1,finetune=2,batch=32,ramp=cubic --data synthetic:shapes,limit=64 \
+    --test synthetic:shapes,split=test,limit=32 --threads 1 --out "$T/tuned.onnx" --json
+status_is "pruning with fine-tuning ends well" 0
+tr -d ' \n' <"$T/out" >"$T/flat"
+has "the history is in the document" "$T/flat" '"epochs":[{"epoch":1.0,"lr":'
+has "the method is told in full" "$T/flat" '"method":"gup-l1,sparsity=0.75,linear=1,finetune=2,ramp=cubic,'
+has "each epoch is told" "$T/err" "fine-tuning epoch 2/2: loss"
+is "the history lies beside the model" "$(wc -l <"$T/tuned.history.csv")" 3
+good "the checkpoint is gone" test ! -e "$T/tuned.checkpoint.npz"
+nz inspect "$T/tuned.onnx" --metrics sparsity --json
+tr -d ' \n' <"$T/out" >"$T/flat"
+has "three quarters are zero" "$T/flat" '"value":75'
+nz compress "$T/net.onnx" --method qat,wbits=4,epochs=1,batch=32,samples=32 --data synthetic:shapes,limit=64 --threads 1 \
+    --out "$T/int4.onnx"
+status_is "quantisation-aware training ends well" 0
+has "it says what became of the layers" "$T/out" "run in integers (int4 per-channel weights, uint8 activations)"
+nz inspect "$T/int4.onnx" --json
+has "the result says what was done to it" "$T/out" '"technique": "QAT"'
 
 net=${NETZIP_SHARED:-../shared/data}/models/mnist-8.onnx
 if [ ! -r "$net" ]; then
