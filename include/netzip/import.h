@@ -16,7 +16,7 @@ typedef struct nz_checkpoint nz_checkpoint;
 /**
  * Reads a checkpoint. Nothing in it is executed: tensors and plain containers are built, every other class becomes an inert
  * record of its attributes. The state dictionary is looked for inside: under the usual keys ("state_dict", "model", ...; an
- * average such as "ema" before the model itself), else the mapping that holds nearly all tensors, else all tensors under
+ * average such as "ema" before the model itself), else the mapping that holds all tensors, else all tensors under
  * their dotted paths; a module object's parameters and buffers under their dotted names. What an optimiser keeps is passed
  * over. Prefixes that all names share because of how the network was wrapped ("module.", "_orig_mod.") are taken off.
  *

@@ -7,7 +7,7 @@
 #include "core/error.h"
 #include "core/text.h"
 
-enum { WITNESSES = 8, PREFIXES_MAX = 32 };
+enum { WITNESSES = 6, PREFIXES_MAX = 32 };
 
 /* The checkpoint's tensors by name. */
 typedef struct names {
@@ -60,13 +60,20 @@ static size_t count_found(const names *by_name, const nz_graph *graph, const nz_
     return found;
 }
 
-/* Candidates are what stands in front of the first parameters' names; the one under which most parameters are found is
+/* A prefix that finds less than half of the parameters, or of the tensors where those are fewer, is a chance likeness. */
+static bool finds_most(size_t found, const nz_match *match, const nz_checkpoint *checkpoint) {
+    size_t least = match->count < checkpoint->count ? match->count : checkpoint->count;
+    return found >= least - least / 2;
+}
+
+/* Candidates are what stands in front of the first and last parameters' names; the one under which most parameters are found is
  * taken, none at all where that is as good. */
 static nz_status choose_prefix(nz_match *match, const names *by_name, const nz_graph *graph) {
     char *tried[PREFIXES_MAX] = {0};
     size_t count = 0, most = count_found(by_name, graph, match, ""), best = 0;
     nz_status status = nz_strdup(&tried[count++], "");
-    for (size_t p = 0; p < match->count && p < WITNESSES; p++) {
+    for (size_t p = 0; p < match->count; p++) {
+        if (p >= WITNESSES && p + WITNESSES < match->count) continue;
         const char *name = graph->values[match->rows[p].value].name;
         size_t length = strlen(name);
         for (size_t i = 0; i < by_name->checkpoint->count && count < PREFIXES_MAX && status == NZ_OK; i++) {
@@ -78,7 +85,7 @@ static nz_status choose_prefix(nz_match *match, const names *by_name, const nz_g
             status = nz_format(&tried[count], "%.*s", (int)head, whole);
             if (status != NZ_OK) break;
             size_t found = count_found(by_name, graph, match, tried[count++]);
-            if (found > most) {
+            if (found > most && finds_most(found, match, by_name->checkpoint)) {
                 most = found;
                 best = count - 1;
             }

@@ -217,9 +217,9 @@ static nz_status locate(nz_walk *walk, nz_pickle_ref *ret_place, nz_text *found)
         nz_pickle_ref best = NZ_PICKLE_NOTHING;
         NZ_TRY(flatten(walk, &all, NULL, place));
         NZ_TRY(search(walk, place, &best, &most));
-        if (best && most >= all - all / 10) { /* a few beside it are counters; more are parts of one network */
+        if (best && most == all) {
             place = best;
-            nz_text_append(found, ", the mapping with the most tensors");
+            nz_text_append(found, ", the mapping that holds all tensors");
         }
     }
     if (nz_walk_module(p, place)) {

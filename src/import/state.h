@@ -18,7 +18,7 @@ typedef struct nz_state {
 
 /**
  * Looks for the state dictionary: under the usual keys (an exponential average before the model itself), else the mapping
- * that holds nearly all tensors, else everything under its dotted path; a module object's parameters and buffers under their dotted names. What an optimiser keeps is no
+ * that holds all tensors, else everything under its dotted path; a module object's parameters and buffers under their dotted names. What an optimiser keeps is no
  * part of it.
  *
  * @return NZ_E_FORMAT where there are no tensors, or more names than can be. Release with nz_state_done.
