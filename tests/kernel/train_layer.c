@@ -2,7 +2,8 @@
 /* Training layers of every provider against plain C: forward, both gradients, the order of weights, memory around. */
 #include "core/threads.h"
 #include "guarded.h"
-#include "kernel/train.h"
+#include "kernel/avx512.h"
+#include "kernel/train_winograd.h"
 
 typedef struct buffers {
     guarded src, dst, dsrc, ddst, weights, bias, dweights, dbias;
@@ -96,18 +97,19 @@ static buffers widened(const nz_train_layer_desc *desc, const buffers *in) {
 
 static void assert_same_bytes(const guarded *a, const guarded *b) { assert_memory_equal(a->data, b->data, a->bytes); }
 
-static void check(const nz_train_layer_desc *desc) {
+/* winograd: the size of its tile; 0: what nz_train_layer_new takes. */
+static void check_by(const nz_train_layer_desc *desc, int winograd) {
     nz_train_layer *layer = NULL, *reference = NULL;
     nz_train_layer_desc plain = *desc;
     plain.src.dtype = plain.dst.dtype = NZ_F32;
-    nz_status status = nz_train_layer_new(&layer, desc);
+    nz_status status = winograd ? nz_train_winograd_create(&layer, desc, winograd) : nz_train_layer_new(&layer, desc);
     if (desc->src.dtype == NZ_BF16 && status == NZ_E_UNSUPPORTED) return;
     nz_assert_ok(status);
     nz_assert_ok(nz_train_layer_new_reference(&reference, &plain));
     buffers in = inputs(desc), wide = widened(&plain, &in), got = outputs(desc), again = outputs(desc);
     buffers expected = outputs(&plain);
     /* bfloat16 has 8 bits: half a unit of the result, and what products of rounded inputs add up to. */
-    double tolerance = desc->src.dtype == NZ_BF16 ? 1.0 / 256 : 2e-5;
+    double tolerance = desc->src.dtype == NZ_BF16 ? 1.0 / 256 : winograd == 4 ? 5e-5 : 2e-5;
     compute(layer, desc, &in, &got);
     compute(layer, desc, &in, &again);
     compute(reference, &plain, &wide, &expected);
@@ -129,6 +131,8 @@ static void check(const nz_train_layer_desc *desc) {
     release_buffers(&expected);
     nz_train_layer_free(layer), nz_train_layer_free(reference);
 }
+
+static void check(const nz_train_layer_desc *desc) { check_by(desc, 0); }
 
 typedef struct shape {
     int64_t batch, in, out, side, kernel, stride, pad, dilation, groups;
@@ -219,6 +223,43 @@ static void linear_layers(void **state) {
         }
 }
 
+static void winograd(void **state) {
+    (void)state;
+    static const shape all[] = {
+        {1, 16, 16, 1, 3, 1, 1, 1, 1},  {3, 16, 32, 4, 3, 1, 1, 1, 1},   {2, 32, 16, 5, 3, 1, 1, 1, 1},
+        {2, 64, 64, 8, 3, 1, 1, 1, 1},  {5, 48, 80, 7, 3, 1, 1, 1, 1},   {33, 16, 16, 2, 3, 1, 1, 1, 1},
+        {1, 16, 16, 32, 3, 1, 1, 1, 1}, {2, 16, 112, 10, 3, 1, 0, 1, 1}, {2, 32, 16, 6, 3, 1, 2, 1, 1},
+        {7, 128, 96, 3, 3, 1, 1, 1, 1}, {40, 16, 16, 12, 3, 1, 1, 1, 1},
+    };
+    int before = nz_threads_get();
+    if (!nz_avx512()) nz_test_skip("no AVX-512 on this CPU");
+    for (int threads = 1; threads < 4; threads++)
+        for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+            for (int size = 2; size < 5; size += 2) {
+                nz_train_layer_desc desc = describe(&all[i], NZ_KERNEL_CONV, NZ_F32, true);
+                nz_threads_set(threads);
+                desc.bias = i % 2 == 0;
+                check_by(&desc, size);
+            }
+    nz_threads_set(before);
+}
+
+static void winograd_leaves_to_others(void **state) {
+    (void)state;
+    nz_train_layer *layer = NULL;
+    static const shape all[] = {{1, 16, 16, 8, 3, 2, 1, 1, 1}, {1, 16, 16, 8, 3, 1, 1, 2, 1},
+                                {1, 16, 24, 8, 3, 1, 1, 1, 1}, {1, 16, 16, 8, 5, 1, 1, 1, 1},
+                                {1, 32, 32, 8, 3, 1, 1, 1, 2}, {1, 16, 16, 8, 3, 1, 3, 1, 1}};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        nz_train_layer_desc desc = describe(&all[i], NZ_KERNEL_CONV, NZ_F32, true);
+        assert_int_equal(nz_train_winograd_create(&layer, &desc, 4), NZ_E_UNSUPPORTED);
+    }
+    nz_train_layer_desc desc = describe(&shapes[5], NZ_KERNEL_CONV, NZ_F32, true);
+    desc.plain_weights = true;
+    assert_int_equal(nz_train_winograd_create(&layer, &desc, 4), NZ_E_UNSUPPORTED);
+    assert_null(layer);
+}
+
 static void brain_floats(void **state) {
     (void)state;
     nz_train_layer *layer = NULL;
@@ -259,8 +300,14 @@ int main(void) {
     nz_random_init(&random_state, 3, 1);
     nz_threads_set(1);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(convolutions), cmocka_unit_test(transposed_convolutions),   cmocka_unit_test(linear_layers),
-        cmocka_unit_test(brain_floats), cmocka_unit_test(without_a_source_gradient), cmocka_unit_test(on_two_threads),
+        cmocka_unit_test(winograd),
+        cmocka_unit_test(winograd_leaves_to_others),
+        cmocka_unit_test(convolutions),
+        cmocka_unit_test(transposed_convolutions),
+        cmocka_unit_test(linear_layers),
+        cmocka_unit_test(brain_floats),
+        cmocka_unit_test(without_a_source_gradient),
+        cmocka_unit_test(on_two_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
