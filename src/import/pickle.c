@@ -68,12 +68,11 @@ nz_status nz_pickle_take_line(nz_pickle_machine *m, const char **ret_text, size_
 /* The lowest entry that may be popped: a mark protects what lies under it. */
 static size_t floor_of(const nz_pickle_machine *m) { return m->mark_count ? m->marks[m->mark_count - 1] : 0; }
 
-static nz_status need(const nz_pickle_machine *m, size_t count) {
+nz_status nz_pickle_need(const nz_pickle_machine *m, size_t count) {
     return m->depth - floor_of(m) < count ? nz_pickle_broken(m, "the stack is empty") : NZ_OK;
 }
 
-/* Takes the topmost mark away; *ret_from is where the entries above it begin. */
-static nz_status take_mark(nz_pickle_machine *m, size_t *ret_from) {
+nz_status nz_pickle_take_mark(nz_pickle_machine *m, size_t *ret_from) {
     if (!m->mark_count) return nz_pickle_broken(m, "a mark is missing");
     *ret_from = m->marks[--m->mark_count];
     return NZ_OK;
@@ -97,8 +96,7 @@ static nz_status move_items(nz_pickle_machine *m, nz_pickle_ref container, size_
     return NZ_OK;
 }
 
-/* A new container of the entries from `from` on, in their place. */
-static nz_status gather(nz_pickle_machine *m, nz_pickle_kind kind, size_t from) {
+nz_status nz_pickle_gather(nz_pickle_machine *m, nz_pickle_kind kind, size_t from) {
     nz_pickle_ref ref = 0;
     if (kind == NZ_PICKLE_DICT && (m->depth - from) % 2) return nz_pickle_broken(m, "a key without a value");
     NZ_TRY(nz_pickle_add(m, &ref, kind));
@@ -112,13 +110,13 @@ static nz_status op_empty(nz_pickle_machine *m, int kind) { return nz_pickle_pus
 
 static nz_status op_gather(nz_pickle_machine *m, int kind) {
     size_t from = 0;
-    NZ_TRY(take_mark(m, &from));
-    return gather(m, (nz_pickle_kind)kind, from);
+    NZ_TRY(nz_pickle_take_mark(m, &from));
+    return nz_pickle_gather(m, (nz_pickle_kind)kind, from);
 }
 
 static nz_status op_tuple(nz_pickle_machine *m, int count) {
-    NZ_TRY(need(m, (size_t)count));
-    return gather(m, NZ_PICKLE_TUPLE, m->depth - (size_t)count);
+    NZ_TRY(nz_pickle_need(m, (size_t)count));
+    return nz_pickle_gather(m, NZ_PICKLE_TUPLE, m->depth - (size_t)count);
 }
 
 static nz_status op_mark(nz_pickle_machine *m, int unused) {
@@ -135,19 +133,19 @@ static nz_status op_pop(nz_pickle_machine *m, int unused) {
         m->mark_count--;
         return NZ_OK;
     }
-    NZ_TRY(need(m, 1));
+    NZ_TRY(nz_pickle_need(m, 1));
     m->depth--;
     return NZ_OK;
 }
 
 static nz_status op_pop_mark(nz_pickle_machine *m, int unused) {
     (void)unused;
-    return take_mark(m, &m->depth);
+    return nz_pickle_take_mark(m, &m->depth);
 }
 
 static nz_status op_dup(nz_pickle_machine *m, int unused) {
     (void)unused;
-    NZ_TRY(need(m, 1));
+    NZ_TRY(nz_pickle_need(m, 1));
     return nz_pickle_push(m, m->stack[m->depth - 1]);
 }
 
@@ -168,7 +166,7 @@ static nz_status take_memo_number(nz_pickle_machine *m, uint64_t *ret_number, in
 }
 
 static nz_status put_memo(nz_pickle_machine *m, uint64_t number) {
-    NZ_TRY(need(m, 1));
+    NZ_TRY(nz_pickle_need(m, 1));
     /* Picklers count from 0 or 1, so that a number beyond the bytes read so far is a lie. */
     if (number > m->at || number >= VALUES_MAX) return nz_pickle_broken(m, "a memo number beyond what was put");
     NZ_TRY(nz_grow(&m->memo, &m->memo_capacity, (size_t)number + 1, sizeof *m->memo));
@@ -225,135 +223,14 @@ static nz_status add_items(nz_pickle_machine *m, nz_pickle_kind kind, size_t fro
 
 static nz_status op_add_one(nz_pickle_machine *m, int kind) {
     size_t count = kind == NZ_PICKLE_DICT ? 2 : 1;
-    NZ_TRY(need(m, count + 1));
+    NZ_TRY(nz_pickle_need(m, count + 1));
     return add_items(m, (nz_pickle_kind)kind, m->depth - count);
 }
 
 static nz_status op_add_marked(nz_pickle_machine *m, int kind) {
     size_t from = 0;
-    NZ_TRY(take_mark(m, &from));
+    NZ_TRY(nz_pickle_take_mark(m, &from));
     return add_items(m, (nz_pickle_kind)kind, from);
-}
-
-static nz_status add_text(nz_pickle_machine *m, nz_pickle_ref *ret_ref, const char *text, size_t count) {
-    nz_pickle_ref ref = 0;
-    NZ_TRY(nz_pickle_add(m, &ref, NZ_PICKLE_STRING));
-    m->pickle->values[ref].u.text.data = text;
-    m->pickle->values[ref].u.text.count = count;
-    *ret_ref = ref;
-    return NZ_OK;
-}
-
-static nz_status add_class(nz_pickle_machine *m, nz_pickle_ref *ret_ref, nz_pickle_ref module, nz_pickle_ref name) {
-    nz_pickle_ref ref = 0;
-    if (!nz_pickle_is(m->pickle, module, NZ_PICKLE_STRING) || !nz_pickle_is(m->pickle, name, NZ_PICKLE_STRING))
-        return nz_pickle_broken(m, "a class whose name is no string");
-    NZ_TRY(nz_pickle_add(m, &ref, NZ_PICKLE_CLASS));
-    m->pickle->values[ref].u.object.type = module;
-    m->pickle->values[ref].u.object.args = name;
-    *ret_ref = ref;
-    return NZ_OK;
-}
-
-static nz_status take_class(nz_pickle_machine *m, nz_pickle_ref *ret_ref) {
-    const char *text = NULL;
-    size_t count = 0;
-    nz_pickle_ref module = 0, name = 0;
-    NZ_TRY(nz_pickle_take_line(m, &text, &count));
-    NZ_TRY(add_text(m, &module, text, count));
-    NZ_TRY(nz_pickle_take_line(m, &text, &count));
-    NZ_TRY(add_text(m, &name, text, count));
-    return add_class(m, ret_ref, module, name);
-}
-
-static nz_status op_global(nz_pickle_machine *m, int unused) {
-    (void)unused;
-    nz_pickle_ref ref = 0;
-    NZ_TRY(take_class(m, &ref));
-    return nz_pickle_push(m, ref);
-}
-
-static nz_status op_stack_global(nz_pickle_machine *m, int unused) {
-    (void)unused;
-    nz_pickle_ref ref = 0;
-    NZ_TRY(need(m, 2));
-    NZ_TRY(add_class(m, &ref, m->stack[m->depth - 2], m->stack[m->depth - 1]));
-    m->depth -= 2;
-    return nz_pickle_push(m, ref);
-}
-
-/* A number that stands for a class in a registry of the writer's; which one, only the writer knows. */
-static nz_status op_extension(nz_pickle_machine *m, int width) {
-    static const char module[] = "copyreg", name[] = "extension";
-    uint64_t code = 0;
-    nz_pickle_ref ref = 0, texts[2] = {0};
-    NZ_TRY(nz_pickle_take_number(m, &code, width));
-    NZ_TRY(add_text(m, &texts[0], module, sizeof module - 1));
-    NZ_TRY(add_text(m, &texts[1], name, sizeof name - 1));
-    NZ_TRY(add_class(m, &ref, texts[0], texts[1]));
-    return nz_pickle_push(m, ref);
-}
-
-static nz_status push_object(nz_pickle_machine *m, nz_pickle_ref type, nz_pickle_ref args) {
-    nz_pickle_ref ref = 0;
-    NZ_TRY(nz_pickle_push_new(m, &ref, NZ_PICKLE_OBJECT));
-    m->pickle->values[ref].u.object.type = type;
-    m->pickle->values[ref].u.object.args = args;
-    return NZ_OK;
-}
-
-/* class, arguments -> object; `extra` more entries above them (keyword arguments) are left out. */
-static nz_status op_call(nz_pickle_machine *m, int extra) {
-    NZ_TRY(need(m, 2 + (size_t)extra));
-    m->depth -= 2 + (size_t)extra;
-    return push_object(m, m->stack[m->depth], m->stack[m->depth + 1]);
-}
-
-/* mark, class, arguments... -> object; where `by_name`, the class stands in the pickle's text. */
-static nz_status op_instance(nz_pickle_machine *m, int by_name) {
-    nz_pickle_ref type = 0;
-    size_t from = 0;
-    if (by_name) NZ_TRY(take_class(m, &type));
-    NZ_TRY(take_mark(m, &from));
-    if (!by_name && from == m->depth) return nz_pickle_broken(m, "an object without a class");
-    NZ_TRY(gather(m, NZ_PICKLE_TUPLE, from + !by_name));
-    nz_pickle_ref args = m->stack[m->depth - 1];
-    if (!by_name) type = m->stack[from];
-    m->depth = from;
-    return push_object(m, type, args);
-}
-
-static nz_status op_build(nz_pickle_machine *m, int unused) {
-    (void)unused;
-    NZ_TRY(need(m, 2));
-    nz_pickle_ref state = m->stack[--m->depth];
-    nz_pickle_value *target = &m->pickle->values[m->stack[m->depth - 1]];
-    if (target->kind == NZ_PICKLE_OBJECT)
-        target->u.object.state = state;
-    else if (target->kind != NZ_PICKLE_PERSISTENT) /* that one keeps its own state */
-        return nz_pickle_broken(m, "attributes are given to what is no object");
-    return NZ_OK;
-}
-
-static nz_status push_persistent(nz_pickle_machine *m, nz_pickle_ref id) {
-    nz_pickle_ref ref = 0;
-    NZ_TRY(nz_pickle_push_new(m, &ref, NZ_PICKLE_PERSISTENT));
-    m->pickle->values[ref].u.object.args = id;
-    return NZ_OK;
-}
-
-static nz_status op_persistent(nz_pickle_machine *m, int by_name) {
-    nz_pickle_ref id = 0;
-    if (by_name) {
-        const char *text = NULL;
-        size_t count = 0;
-        NZ_TRY(nz_pickle_take_line(m, &text, &count));
-        NZ_TRY(add_text(m, &id, text, count));
-    } else {
-        NZ_TRY(need(m, 1));
-        id = m->stack[--m->depth];
-    }
-    return push_persistent(m, id);
 }
 
 static nz_status op_protocol(nz_pickle_machine *m, int unused) {
@@ -380,7 +257,7 @@ static nz_status op_buffer(nz_pickle_machine *m, int unused) {
 
 static nz_status op_stop(nz_pickle_machine *m, int unused) {
     (void)unused;
-    NZ_TRY(need(m, 1));
+    NZ_TRY(nz_pickle_need(m, 1));
     m->pickle->root = m->stack[m->depth - 1];
     m->stopped = true;
     return NZ_OK;
@@ -440,19 +317,19 @@ static const struct {
     ['e'] = {op_add_marked, NZ_PICKLE_LIST},
     ['u'] = {op_add_marked, NZ_PICKLE_DICT},
     [0x90] = {op_add_marked, NZ_PICKLE_SET},
-    ['c'] = {op_global, 0},
-    [0x93] = {op_stack_global, 0},
-    [0x82] = {op_extension, 1},
-    [0x83] = {op_extension, 2},
-    [0x84] = {op_extension, 4},
-    ['R'] = {op_call, 0},
-    [0x81] = {op_call, 0},
-    [0x92] = {op_call, 1},
-    ['o'] = {op_instance, 0},
-    ['i'] = {op_instance, 1},
-    ['b'] = {op_build, 0},
-    ['P'] = {op_persistent, 1},
-    ['Q'] = {op_persistent, 0},
+    ['c'] = {nz_pickle_op_class, 0},
+    [0x93] = {nz_pickle_op_stack_class, 0},
+    [0x82] = {nz_pickle_op_extension, 1},
+    [0x83] = {nz_pickle_op_extension, 2},
+    [0x84] = {nz_pickle_op_extension, 4},
+    ['R'] = {nz_pickle_op_call, 0},
+    [0x81] = {nz_pickle_op_call, 0},
+    [0x92] = {nz_pickle_op_call, 1},
+    ['o'] = {nz_pickle_op_instance, 0},
+    ['i'] = {nz_pickle_op_instance, 1},
+    ['b'] = {nz_pickle_op_build, 0},
+    ['P'] = {nz_pickle_op_persistent, 1},
+    ['Q'] = {nz_pickle_op_persistent, 0},
     [0x80] = {op_protocol, 0},
     [0x95] = {op_frame, 0},
     [0x97] = {op_buffer, 0},

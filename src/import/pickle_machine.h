@@ -36,6 +36,22 @@ NZ_CHECKED nz_status nz_pickle_take_number(nz_pickle_machine *m, uint64_t *ret_v
 /** The text up to the next line feed, which is taken too. */
 NZ_CHECKED nz_status nz_pickle_take_line(nz_pickle_machine *m, const char **ret_text, size_t *ret_count);
 
+/** NZ_E_FORMAT where fewer entries lie above the topmost mark. */
+NZ_CHECKED nz_status nz_pickle_need(const nz_pickle_machine *m, size_t count);
+/** Takes the topmost mark away; *ret_from is where the entries above it begin. */
+NZ_CHECKED nz_status nz_pickle_take_mark(nz_pickle_machine *m, size_t *ret_from);
+/** A new container of the stack's entries from `from` on, in their place. */
+NZ_CHECKED nz_status nz_pickle_gather(nz_pickle_machine *m, nz_pickle_kind kind, size_t from);
+
+/* Classes and objects: pickle_object.c. */
+nz_status nz_pickle_op_class(nz_pickle_machine *m, int unused);
+nz_status nz_pickle_op_stack_class(nz_pickle_machine *m, int unused);
+nz_status nz_pickle_op_extension(nz_pickle_machine *m, int width);
+nz_status nz_pickle_op_call(nz_pickle_machine *m, int extra);       /* extra: entries that are left out */
+nz_status nz_pickle_op_instance(nz_pickle_machine *m, int by_name); /* by_name: the class stands in the text */
+nz_status nz_pickle_op_build(nz_pickle_machine *m, int unused);
+nz_status nz_pickle_op_persistent(nz_pickle_machine *m, int by_name);
+
 /* Literals: pickle_literal.c. Widths in bytes; 0: as text up to a line feed. */
 nz_status nz_pickle_op_int(nz_pickle_machine *m, int width); /* negative: signed */
 nz_status nz_pickle_op_int_text(nz_pickle_machine *m, int is_long);

@@ -115,7 +115,8 @@ static nz_status read_entry(const reader *r, const char *key, const json_t *entr
 
 static int compare_ranges(const void *a, const void *b) {
     const uint64_t *x = a, *y = b;
-    return (*x > *y) - (*x < *y) ? (*x > *y) - (*x < *y) : (x[1] > y[1]) - (x[1] < y[1]);
+    int order = (x[0] > y[0]) - (x[0] < y[0]);
+    return order ? order : (x[1] > y[1]) - (x[1] < y[1]);
 }
 
 /* Tensors share no bytes; the format says so. */
