@@ -37,10 +37,10 @@ static const nz_cli_usage usage = {
 
 /* What differs between the demonstration and its quick form. */
 typedef struct scale {
-    int train, test, calibration, epochs, finetune, batch;
+    int train, test, epochs, finetune, batch;
     double budget_s;
 } scale;
-static const scale whole = {6000, 2000, 256, 8, 3, 64, 1.5}, quick = {320, 100, 32, 1, 1, 32, 0.05};
+static const scale whole = {12000, 2000, 8, 2, 64, 1.5}, quick = {320, 100, 1, 1, 32, 0.05};
 
 static nz_status experiment_text(char **ret_text, const scale *s, long long seed) {
     return nz_format(ret_text,
@@ -50,7 +50,6 @@ static nz_status experiment_text(char **ret_text, const scale *s, long long seed
                      "data:\n"
                      "  train: synthetic:shapes,split=train,count=%d\n"
                      "  test: synthetic:shapes,split=test,count=%d\n"
-                     "  calibration: synthetic:shapes,split=train,count=%d\n"
                      "  preprocess: preset=cifar10\n"
                      "model:\n"
                      "  arch: resnet8\n"
@@ -64,8 +63,8 @@ static nz_status experiment_text(char **ret_text, const scale *s, long long seed
                      "  - gup-l1: {sparsity: 0.75, finetune: %d, batch: %d}\n"
                      "compare:\n"
                      "  budget: %g            # seconds for the latency of each model\n",
-                     seed, s->train, s->test, s->calibration, s->epochs, s->batch, s->finetune, s->batch, s->finetune,
-                     s->batch, s->finetune, s->batch, s->budget_s);
+                     seed, s->train, s->test, s->epochs, s->batch, s->finetune, s->batch, s->finetune, s->batch,
+                     s->finetune, s->batch, s->budget_s);
 }
 
 static nz_status demo(const nz_cli_args *args, int argc, char **argv, int *ret_exit) {

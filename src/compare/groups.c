@@ -11,8 +11,10 @@ static const json_t *variant_of(const json_t *model) { return json_object_get(mo
 static bool same_group(const json_t *a, const json_t *b) {
     static const char *const keys[] = {"runtime", "threads", "batch", "host"};
     bool same = strcmp(nz_text_at(a, "name"), nz_text_at(b, "name")) == 0;
-    for (size_t i = 0; same && i < NZ_COUNT(keys); i++)
-        same = json_equal(json_object_get(variant_of(a), keys[i]), json_object_get(variant_of(b), keys[i]));
+    for (size_t i = 0; same && i < NZ_COUNT(keys); i++) {
+        const json_t *one = json_object_get(variant_of(a), keys[i]), *other = json_object_get(variant_of(b), keys[i]);
+        same = one == other || json_equal(one, other); /* both absent are the same too */
+    }
     return same;
 }
 

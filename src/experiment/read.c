@@ -77,7 +77,7 @@ static nz_status read_data(nz_description *d, const nz_yaml *yaml) {
 
 /* ---- model ---- */
 
-static nz_status check_arch(const nz_yaml *yaml, const json_t *section, const char *name) {
+static nz_status check_arch(const nz_yaml *yaml, const json_t *section, const char *key, const char *name) {
     enum { MOST = 256 };
     const char *names[MOST];
     size_t count = 0;
@@ -87,7 +87,7 @@ static nz_status check_arch(const nz_yaml *yaml, const json_t *section, const ch
         names[count] = info->name;
     }
     const char *near = nz_closest(name, names, count);
-    return nz_yaml_fail(NZ_E_ARG, yaml, section, "arch", 0, "no architecture is called '%s'%s%s%s", name,
+    return nz_yaml_fail(NZ_E_ARG, yaml, section, key, 0, "no architecture is called '%s'%s%s%s", name,
                         near ? "; did you mean '" : "", near ? near : "",
                         near ? "'?" : " (netzip train --list shows them)");
 }
@@ -113,7 +113,7 @@ static nz_status read_model(nz_description *d, const nz_yaml *yaml) {
     if (json_is_string(section)) { /* a known architecture, else a file */
         NZ_TRY(nz_text_value(&s->arch, yaml, yaml->root, "model"));
         if (strchr(s->arch, '/') || strstr(s->arch, ".onnx")) s->file = NZ_STEAL(s->arch);
-        return s->arch ? check_arch(yaml, yaml->root, s->arch) : NZ_OK;
+        return s->arch ? check_arch(yaml, yaml->root, "model", s->arch) : NZ_OK;
     }
     if (!json_is_object(section))
         return nz_yaml_fail(NZ_E_ARG, yaml, yaml->root, "model", 0, "model is needed: arch: NAME, or file: MODEL.onnx");
@@ -128,7 +128,7 @@ static nz_status read_model(nz_description *d, const nz_yaml *yaml) {
     if (s->file && (s->checkpoint || s->classes || s->channels))
         return nz_yaml_fail(NZ_E_ARG, yaml, section, "file", 0,
                             "model: checkpoint, classes and input go with arch, not with file");
-    return s->arch ? check_arch(yaml, section, s->arch) : NZ_OK;
+    return s->arch ? check_arch(yaml, section, "arch", s->arch) : NZ_OK;
 }
 
 /* ---- training ---- */
