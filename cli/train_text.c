@@ -63,7 +63,7 @@ nz_status nz_train_print_list(bool json) {
 
 /* ---- the outcome ---- */
 
-static nz_status print_outcome_json(const nz_train_outcome *o, const char *options) {
+static nz_status print_outcome_json(const nz_train_outcome *o) {
     const nz_train_report *report = o->report;
     const nz_train_epoch *last = &report->epochs[report->epoch_count - 1];
     NZ_AUTO_JSON json_t *epochs = json_array();
@@ -83,7 +83,7 @@ static nz_status print_outcome_json(const nz_train_outcome *o, const char *optio
                   nz_json_real(last->test_top1_pct), "test_loss", nz_json_real(last->test_loss), "seconds",
                   nz_json_real(seconds), "broken_samples", (json_int_t)report->broken, "resumed", report->resumed,
                   "data", nz_json_string(nz_data_describe(o->train)), "preprocess",
-                  nz_json_string(nz_data_preprocess(o->train)), "options", nz_json_string(options), "history",
+                  nz_json_string(nz_data_preprocess(o->train)), "options", nz_json_string(o->options), "history",
                   nz_json_string(o->history), "curve", nz_json_string(o->svg), "epochs", epochs);
     return nz_cli_print_json(all);
 }
@@ -96,9 +96,7 @@ static void put_line(const char *what, const char *text) {
 
 nz_status nz_train_print_outcome(const nz_train_outcome *o, bool json) {
     const nz_train_report *report = o->report;
-    NZ_AUTO_FREE char *options = NULL;
-    NZ_TRY(nz_train_options_text(&options, o->options));
-    if (json) return print_outcome_json(o, options);
+    if (json) return print_outcome_json(o);
     const nz_train_epoch *last = &report->epochs[report->epoch_count - 1];
     double seconds = 0;
     for (size_t i = 0; i < report->epoch_count; i++) seconds += report->epochs[i].seconds;

@@ -14,7 +14,7 @@ NZ_CHECKED nz_status nz_train_print_list(bool json);
 typedef struct nz_train_outcome {
     const char *model, *history, *svg, *png;
     const nz_train_report *report;
-    const nz_train_options *options;
+    const char *options;            /**< in full */
     const nz_dataset *train, *test; /**< test NULL: none */
 } nz_train_outcome;
 NZ_CHECKED nz_status nz_train_print_outcome(const nz_train_outcome *outcome, bool json);

@@ -36,9 +36,12 @@ typedef struct nz_train_options {
     long long evaluate_every;  /**< epochs between evaluations on `test`; the last epoch always has one */
 } nz_train_options;
 
-/** The defaults, then the pairs of `text` ("epochs=15,lr=0.1"; NULL or "": none). What a default leaves to the other options
- * (lr=0, warmup=-1) is settled. Release with nz_train_options_done. NZ_E_ARG names the key and what would be accepted. */
+/** The defaults, then the pairs of `text` ("epochs=15,lr=0.1"; NULL or "": none). lr stays 0 where none is given: it is chosen
+ * for the network (nz_train_rate). Release with nz_train_options_done. NZ_E_ARG names the key and what would be accepted. */
 NZ_API NZ_CHECKED nz_status nz_train_options_read(nz_train_options *ret_options, const char *text);
+/** The learning rate of `options`, or where that is 0 the one that training chooses for the network: by the optimiser and the
+ * batch, smaller where nothing normalises. */
+NZ_API double nz_train_rate(const nz_train_options *options, const nz_graph *graph);
 /** All options as text that nz_train_options_read takes: what metadata netzip.train holds. Owned: free(). */
 NZ_API NZ_CHECKED nz_status nz_train_options_text(char **ret_text, const nz_train_options *options);
 /** Releases the texts. */

@@ -21,6 +21,7 @@ enum { WHAT_BYTES = 128, KEPT_BYTES = 1 << 30 };
 #define DROPOUT_STREAM ((uint64_t)0x64726f70 << 32)
 
 typedef struct run {
+    nz_train_options settled; /**< the caller's, with the learning rate; shares the texts */
     const nz_train_options *options;
     const nz_train_files *files; /**< never NULL */
     const nz_train_hooks *hooks; /**< never NULL */
@@ -392,13 +393,15 @@ nz_status nz_train_loop(nz_graph **ret_graph, nz_train_report *ret_report, const
     static const nz_train_files no_files = {0};
     static const nz_train_hooks no_hooks = {0};
     NZ_AUTO(run_done)
-    run r = {.options = options,
+    run r = {.settled = *options,
              .files = files ? files : &no_files,
              .hooks = hooks ? hooks : &no_hooks,
              .progress = progress,
              .graph = graph,
              .train = train,
              .test = test};
+    r.settled.lr = nz_train_rate(options, graph);
+    r.options = &r.settled;
     NZ_TRY(open_run(&r));
     while (r.standing.count < r.epochs) NZ_TRY(run_epoch(&r));
     NZ_TRY(finish(&r));

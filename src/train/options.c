@@ -8,6 +8,7 @@
 #include "core/locale.h"
 #include "core/memory.h"
 #include "core/text.h"
+#include "op/op.h"
 #include "train/loop.h"
 #include "train/schedule.h"
 
@@ -18,8 +19,8 @@ static const nz_option table[] = {
      "times that the training samples are gone through; a fraction stops on the way"},
     {"batch", NZ_OPTION_INT, AT(batch), "128", 1, 1 << 20, NULL, "samples of one step"},
     {"lr", NZ_OPTION_REAL, AT(lr), "0", 0, 1e3, NULL,
-     "learning rate, its peak where a schedule moves it; 0: for sgd 0.4 at batch 128 and in proportion below and up to "
-     "256, for adamw 0.002"},
+     "learning rate, its peak where a schedule moves it; 0: sgd 0.4 at batch 128 and in proportion up to 256, adamw "
+     "0.002, and an eighth of it for a network that nothing normalises"},
     {"schedule", NZ_OPTION_CHOICE, AT(schedule), "onecycle", 0, 0, "constant|step|cosine|onecycle",
      "how the learning rate goes: constant, step, cosine or onecycle"},
     {"warmup", NZ_OPTION_REAL, AT(warmup), "-1", -1, 1e6, NULL,
@@ -77,14 +78,24 @@ nz_status nz_train_options_settle(nz_train_options *o) {
     free(milestones);
     if (o->schedule == NZ_SCHEDULE_STEP && !count)
         return nz_fail(NZ_E_ARG, "training: schedule=step needs milestones=, epochs joined by + (such as 8+12)");
-    if (o->lr == 0) /* exactly: not given */
-        o->lr = o->optimizer == NZ_OPTIMIZER_ADAMW ? 0.002 : 0.4 * (double)(o->batch < 256 ? o->batch : 256) / 128;
     if (o->warmup < 0) o->warmup = o->schedule == NZ_SCHEDULE_ONECYCLE ? 0.3 * o->epochs : 0;
     if (o->augment && strcmp(o->augment, "auto") != 0 && strcmp(o->augment, "none") != 0) {
         nz_augment augment;
         NZ_TRY(nz_augment_read(&augment, o->augment));
     }
     return NZ_OK;
+}
+
+double nz_train_rate(const nz_train_options *options, const nz_graph *graph) {
+    if (options->lr > 0) return options->lr;
+    bool normalised = false;
+    for (size_t n = 0; n < graph->node_count; n++) {
+        const nz_op *op = nz_op_of(&graph->nodes[n]);
+        normalised = normalised || (op && op->flags & NZ_OP_NORMALISES);
+    }
+    double batch = (double)(options->batch < 256 ? options->batch : 256);
+    double rate = options->optimizer == NZ_OPTIMIZER_ADAMW ? 0.002 : 0.4 * batch / 128;
+    return normalised ? rate : rate / 8;
 }
 
 nz_status nz_train_options_read(nz_train_options *ret_options, const char *text) {

@@ -64,7 +64,7 @@ same "the same run gives the same bytes" "$T/whole.onnx" "$T/again.onnx"
 # Ended by force in the middle of an epoch: a checkpoint after each step is there to go on from.
 "$NETZIP" "$@" --out "$T/killed.onnx" --checkpoint-minutes 1e-9 >"$T/out" 2>"$T/err" &
 pid=$!
-until [ -s "$T/killed.checkpoint.npz" ]; do sleep 0.01; done
+while [ ! -s "$T/killed.checkpoint.npz" ] && kill -0 $pid 2>"$T/good"; do sleep 0.01; done
 kill -9 $pid
 wait $pid 2>"$T/good"
 good "a killed run leaves no model" test ! -e "$T/killed.onnx"
@@ -80,7 +80,7 @@ good "then the checkpoint is gone" test ! -e "$T/killed.checkpoint.npz"
 # Interrupted by the user. Shells start background work with interrupts ignored; env takes that back.
 env --default-signal=INT "$NETZIP" "$@" --epochs 100000 --schedule constant --out "$T/stopped.onnx" >"$T/out" 2>"$T/err" &
 pid=$!
-until [ -s "$T/stopped.history.csv" ]; do sleep 0.01; done
+while [ ! -s "$T/stopped.history.csv" ] && kill -0 $pid 2>"$T/good"; do sleep 0.01; done
 kill -INT $pid
 status=0
 wait $pid || status=$?

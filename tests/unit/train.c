@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The parts of the training loop that need no network: options, losses, schedules. */
 #include "core/memory.h"
+#include "netzip/arch.h"
 #include "test.h"
 #include "train/loop.h"
 #include "train/schedule.h"
@@ -9,21 +10,40 @@
 
 static void test_defaults_are_settled(void **unused) {
     (void)unused;
-    nz_train_options o, adamw, small;
+    nz_train_options o;
     nz_assert_ok(nz_train_options_read(&o, NULL));
     assert_int_equal(o.schedule, NZ_SCHEDULE_ONECYCLE);
     nz_assert_near(o.epochs, 15, 0, 0);
-    nz_assert_near(o.lr, 0.4, 0, 0);
     nz_assert_near(o.warmup, 4.5, 1e-12, 0);
     assert_true(o.nesterov);
-    nz_assert_ok(nz_train_options_read(&adamw, "optimizer=adamw,schedule=cosine"));
-    nz_assert_near(adamw.lr, 0.002, 0, 0);
-    nz_assert_near(adamw.warmup, 0, 0, 0);
-    nz_assert_ok(nz_train_options_read(&small, "batch=32"));
-    nz_assert_near(small.lr, 0.1, 1e-12, 0);
     nz_train_options_done(&o);
-    nz_train_options_done(&adamw);
-    nz_train_options_done(&small);
+    nz_assert_ok(nz_train_options_read(&o, "schedule=cosine"));
+    nz_assert_near(o.warmup, 0, 0, 0);
+    nz_train_options_done(&o);
+}
+
+static void test_the_rate_follows_batch_optimiser_and_network(void **unused) {
+    (void)unused;
+    static const struct {
+        const char *arch, *options;
+        double rate;
+    } cases[] = {{"resnet8", "", 0.4},
+                 {"resnet8", "batch=32", 0.1},
+                 {"resnet8", "batch=1024", 0.8},
+                 {"resnet8", "lr=0.3", 0.3},
+                 {"resnet8", "optimizer=adamw", 0.002},
+                 {"squeezenet1.1", "", 0.05},
+                 {"vgg11", "lr=0.3", 0.3},
+                 {"vgg11-bn", "", 0.4}};
+    for (size_t i = 0; i < NZ_COUNT(cases); i++) {
+        nz_train_options o;
+        nz_graph *graph = NULL;
+        nz_assert_ok(nz_train_options_read(&o, cases[i].options));
+        nz_assert_ok(nz_arch_build(&graph, cases[i].arch, &(nz_arch_options){.blank = true}));
+        nz_assert_near(nz_train_rate(&o, graph), cases[i].rate, 1e-12, 0);
+        nz_graph_free(graph);
+        nz_train_options_done(&o);
+    }
 }
 
 static void test_text_reads_back(void **unused) {
@@ -194,6 +214,7 @@ static void test_short_runs_have_rates(void **unused) {
     for (size_t k = 0; k < NZ_COUNT(texts); k++) {
         nz_train_options o;
         nz_assert_ok(nz_train_options_read(&o, texts[k]));
+        o.lr = 0.4;
         for (uint64_t steps = 1; steps < 6; steps++)
             for (uint64_t i = 0; i < steps; i++) {
                 nz_pace pace = pace_of(&o, steps, 3);
@@ -207,6 +228,7 @@ static void test_short_runs_have_rates(void **unused) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults_are_settled),
+        cmocka_unit_test(test_the_rate_follows_batch_optimiser_and_network),
         cmocka_unit_test(test_text_reads_back),
         cmocka_unit_test(test_wrong_options_are_named),
         cmocka_unit_test(test_table_has_help),
