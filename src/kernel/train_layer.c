@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Picks a training layer, and the order in which layers keep their weights. */
 #include "core/error.h"
+#include "kernel/train_crop.h"
 #include "kernel/train_onednn.h"
 #include "kernel/train_packing.h"
 #include "kernel/train_winograd.h"
@@ -26,7 +27,8 @@ static nz_status create_winograd(nz_train_layer **ret_layer, const nz_train_laye
 }
 
 nz_status nz_train_layer_new(nz_train_layer **ret_layer, const nz_train_layer_desc *desc) {
-    nz_status status = desc->op == NZ_KERNEL_CONV ? create_winograd(ret_layer, desc) : NZ_E_UNSUPPORTED;
+    nz_status status = nz_train_crop_create(ret_layer, desc);
+    if (status == NZ_E_UNSUPPORTED && desc->op == NZ_KERNEL_CONV) status = create_winograd(ret_layer, desc);
     if (status == NZ_E_UNSUPPORTED) status = nz_train_onednn_create(ret_layer, desc);
     if (status != NZ_E_UNSUPPORTED) return status;
     if (desc->src.dtype == NZ_BF16)
