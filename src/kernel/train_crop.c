@@ -122,10 +122,21 @@ static bool shrink(nz_train_layer_desc *d, crop *l) {
     return smaller;
 }
 
+/* One tap over one pixel is a linear layer. */
+static void make_linear(nz_train_layer_desc *d) {
+    if (d->groups != 1 || nz_shape_elements(&d->weights) != d->weights.dim[0] * d->weights.dim[1]) return;
+    for (int i = 0; i < 3; i++)
+        if (d->window.in[i] != 1 || d->window.out[i] != 1) return;
+    d->op = NZ_KERNEL_LINEAR;
+    d->weights_transposed = true;
+    d->src.rank = d->dst.rank = d->weights.rank = 2;
+}
+
 nz_status nz_train_crop_create(nz_train_layer **ret_layer, const nz_train_layer_desc *desc) {
     nz_train_layer_desc within = *desc;
     crop *l = NULL, found = {.filters = desc->weights.dim[0] * desc->weights.dim[1]};
     if (desc->op != NZ_KERNEL_CONV || desc->plain_weights || !shrink(&within, &found)) return NZ_E_UNSUPPORTED;
+    make_linear(&within);
     NZ_TRY(nz_alloc(&l, 1, sizeof *l));
     *l = found;
     l->live = (size_t)nz_shape_elements(&within.weights);
