@@ -262,9 +262,13 @@ nz_status nz_state_find(nz_state *ret_state, const nz_torch *torch) {
     NZ_AUTO(nz_state_done) nz_state state = {0};
     NZ_AUTO(nz_text_done) nz_text found = {0};
     nz_pickle_ref place = NZ_PICKLE_NOTHING;
-    size_t count = 0;
+    size_t count = 0, all = 0;
     NZ_TRY(locate(&walk, &place, &found));
     NZ_TRY(flatten(&walk, &count, &state, place));
+    NZ_TRY(flatten(&walk, &all, NULL, torch->object.root));
+    if (all > count)
+        nz_text_appendf(&found, "; %zu tensor%s elsewhere in the file left out", all - count,
+                        all - count > 1 ? "s" : "");
     if (!state.count) return nz_fail(NZ_E_FORMAT, "%s: a checkpoint without a single tensor", torch->name);
     NZ_TRY(drop_repeated(&state));
     NZ_TRY(nz_text_take(&found, &state.found));

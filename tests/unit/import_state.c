@@ -106,7 +106,8 @@ static void the_usual_keys(void **state) {
     op_text(&b, "module");
     dictionary(&b, averages, 3);
     op(&b, "su.");
-    assert_found(&b, "a.w:1 a.b:2 d:3", "under 'ema.module' (the average, preferred to the model itself)");
+    assert_found(&b, "a.w:1 a.b:2 d:3",
+                 "under 'ema.module' (the average, preferred to the model itself); 4 tensors elsewhere");
 }
 
 static void what_an_optimiser_keeps_is_passed_over(void **state) {
