@@ -129,8 +129,8 @@ static double chosen_scale(const quantised *q, size_t c, int most, const nz_trai
     return (double)trained->scales[c] * (trained->k ? fabs(trained->k[c]) : 1);
 }
 
-/* The integer of one weight. Divided as training divides, so that it is the one that was trained with; where batch
- * normalisation turns the channel round, the one that has no counterpart, -128, becomes 127. */
+/* The integer of one weight. Divided as training divides, so that it is the one that was trained with. Where batch
+ * normalisation turns the channel round after all, -128, which has no counterpart, becomes 127. */
 static int64_t trained_code(float w, float scale, double k, int most) {
     double code = fmin(fmax((double)nearbyintf(w / scale), -most - 1), most);
     return (int64_t)(k < 0 ? fmin(-code, most) : code);

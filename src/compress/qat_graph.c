@@ -52,6 +52,43 @@ static nz_status find_norm(int *ret_norm, const nz_graph *graph, const nz_qlayer
     return NZ_OK;
 }
 
+/* Of a constant with the channels on `axis`, those that turn change their sign. */
+static nz_status negate(nz_graph *graph, int value, int axis, const bool *turns) {
+    NZ_AUTO_TENSOR nz_tensor copy = {0};
+    const nz_shape shape = graph->values[value].constant.shape;
+    size_t inner = 1, channels = (size_t)shape.dim[axis];
+    for (int d = axis + 1; d < shape.rank; d++) inner *= (size_t)shape.dim[d];
+    NZ_TRY(nz_tensor_init(&copy, NZ_F32, &shape));
+    nz_tensor_to_f32(&graph->values[value].constant, copy.data);
+    for (size_t i = 0; i < (size_t)nz_shape_elements(&shape); i++)
+        if (turns[i / inner % channels]) ((float *)copy.data)[i] *= -1;
+    return nz_graph_set_constant(graph, value, &copy);
+}
+
+/* Where gamma is below 0, the channel of the weights and the normalisation's factor and mean change their sign, which changes
+ * nothing else: folding will not turn integers round, of which the least one has no counterpart. */
+static nz_status turn_channels(nz_graph *graph, const nz_qlayer *layer, int norm_node) {
+    NZ_AUTO_FREE bool *turns = NULL;
+    const nz_node *norm = &graph->nodes[norm_node];
+    int gamma = norm->inputs[1], mean = norm->inputs[3];
+    const int own[] = {layer->weight, gamma, mean, layer->bias};
+    const nz_tensor *factors = &graph->values[gamma].constant;
+    size_t channels = (size_t)nz_shape_elements(&factors->shape), count = 0;
+    for (size_t i = 0; i < NZ_COUNT(own); i++)
+        if (own[i] >= 0 && nz_graph_consumers(graph, own[i], NULL) != 1) return NZ_OK; /* others would see it */
+    NZ_TRY(nz_alloc(&turns, channels, sizeof *turns));
+    for (size_t c = 0; c < channels; c++) {
+        turns[c] = nz_tensor_real(factors, (int64_t)c) < 0;
+        count += turns[c];
+    }
+    if (count == 0) return NZ_OK;
+    NZ_TRY(negate(graph, layer->weight, layer->axis, turns));
+    NZ_TRY(negate(graph, gamma, 0, turns));
+    NZ_TRY(negate(graph, mean, 0, turns));
+    return layer->bias >= 0 ? negate(graph, layer->bias, graph->values[layer->bias].constant.shape.rank - 1, turns)
+                            : NZ_OK;
+}
+
 /* ---- the training graph ---- */
 
 static nz_status remember(char **ret_name, const nz_graph *graph, int value) {
@@ -134,19 +171,26 @@ static nz_status make_plain(nz_qat *qat, const nz_graph *graph, const nz_qat_opt
     return nz_qplan_check(&qat->plan);
 }
 
+static nz_status find_norms(nz_qat *qat, const nz_ptq_options *options) {
+    NZ_TRY(nz_alloc(&qat->layers, qat->plan.layer_count, sizeof *qat->layers));
+    for (size_t l = 0; l < qat->plan.layer_count; l++) {
+        const nz_qlayer *layer = &qat->plan.layers[l];
+        qat->layers[l].scale_count = nz_ptq_scale_count(qat->plain, layer, options);
+        NZ_TRY(find_norm(&qat->layers[l].norm, qat->plain, layer, options));
+        if (qat->layers[l].norm >= 0) NZ_TRY(turn_channels(qat->plain, layer, qat->layers[l].norm));
+    }
+    return NZ_OK;
+}
+
 static nz_status prepare(nz_qat *qat, const nz_method_input *input, const nz_qat_options *options,
                          nz_compress_report *report) {
     const nz_ptq_options *quant = &options->quant;
     NZ_TRY(make_plain(qat, input->graph, options));
+    NZ_TRY(find_norms(qat, quant));
     NZ_TRY(nz_ranges_calibrate(&qat->ranges, qat->plain, &qat->plan, input, quant, report));
-    NZ_TRY(nz_alloc(&qat->layers, qat->plan.layer_count, sizeof *qat->layers));
     NZ_TRY(nz_graph_clone(&qat->training, qat->plain));
     size_t readers = qat->training->node_count;
-    for (size_t l = 0; l < qat->plan.layer_count; l++) {
-        qat->layers[l].scale_count = nz_ptq_scale_count(qat->plain, &qat->plan.layers[l], quant);
-        NZ_TRY(find_norm(&qat->layers[l].norm, qat->plain, &qat->plan.layers[l], quant));
-        NZ_TRY(quantise_weight(qat, l, quant));
-    }
+    for (size_t l = 0; l < qat->plan.layer_count; l++) NZ_TRY(quantise_weight(qat, l, quant));
     NZ_TRY(quantise_activations(qat, readers, quant->exclude));
     return nz_graph_finish(qat->training);
 }

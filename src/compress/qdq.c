@@ -223,7 +223,7 @@ nz_status nz_qdq_pair(nz_graph *graph, int *ret_value, int value, const nz_qpara
 void nz_qdq_redirect(nz_graph *graph, int value, int to, size_t readers, const char *exclude) {
     for (size_t n = 0; n < readers; n++) {
         nz_node *reader = &graph->nodes[n];
-        if (nz_node_matches(reader, exclude)) continue;
+        if (!reader->op_type || nz_node_matches(reader, exclude)) continue; /* dropped, or left alone */
         for (size_t i = 0; i < reader->input_count; i++)
             if (reader->inputs[i] == value) reader->inputs[i] = to;
     }

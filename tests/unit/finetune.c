@@ -296,6 +296,39 @@ static void what_a_method_needs_follows_from_its_options(void **state) {
     nz_assert_fails(nz_compress(&result, NULL, g, "gup-l1,finetune=1,augment=turn=3", NULL, 1, NULL), NZ_E_ARG, NULL);
 }
 
+static void samples_without_labels_are_refused(void **state) {
+    (void)state;
+    NZ_AUTO_GRAPH nz_graph *g = small_network(false);
+    NZ_AUTO(free_data) nz_dataset *data = coloured_data("unlabelled.npz", 64, 1, false);
+    nz_graph *result = NULL;
+    nz_assert_fails(nz_compress(&result, NULL, g, "gup-l1,finetune=1,batch=32", data, 1, NULL), NZ_E_ARG, "labels");
+    nz_assert_fails(nz_compress(&result, NULL, g, "qat,batch=32", data, 1, NULL), NZ_E_ARG, "labels");
+}
+
+static void fine_tuning_mends_what_pruning_cut(void **state) {
+    (void)state;
+    NZ_AUTO(free_data) nz_dataset *data = coloured_data("train.npz", 512, 1, true);
+    NZ_AUTO(free_data) nz_dataset *test = coloured_data("test.npz", 512, 2, true);
+    NZ_AUTO_GRAPH nz_graph *g = small_network(true);
+    NZ_AUTO_GRAPH nz_graph *trained = NULL;
+    NZ_AUTO(nz_train_options_done) nz_train_options options = {0};
+    nz_assert_ok(nz_train_options_read(&options, "epochs=10,batch=32,lr=0.1,augment=none,threads=1"));
+    nz_assert_ok(nz_train(&trained, NULL, g, data, NULL, &options, NULL, NULL));
+    const nz_compress_inputs inputs = {.data = data, .test = test, .threads = 1};
+    double top1[3];
+    const char *const methods[] = {"gup-l1,sparsity=0.9,finetune=5,batch=32,lr=0.02",
+                                   "gup-l1,sparsity=0.9,finetune=5,batch=32,lr=0.02,ramp=cubic",
+                                   "gup-l1,sparsity=0.9,finetune=5,batch=32,lr=1e-9"};
+    for (size_t i = 0; i < 3; i++) {
+        NZ_AUTO_GRAPH nz_graph *tuned = NULL;
+        NZ_AUTO(nz_compress_report_done) nz_compress_report report = {0};
+        nz_assert_ok(nz_compress_with(&tuned, &report, trained, methods[i], &inputs, NULL));
+        top1[i] = report.training.epochs[report.training.epoch_count - 1].test_top1_pct;
+    }
+    if (!(top1[0] > top1[2] + 5) || !(top1[1] > top1[2] + 5))
+        fail_msg("%.1f%% and %.1f%%, %.1f%% without learning", top1[0], top1[1], top1[2]);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_pruned_at_once_stays_zero_and_the_rest_learns),
@@ -309,6 +342,8 @@ int main(void) {
         cmocka_unit_test(layers_are_compared_behind_blocks_unless_told_otherwise),
         cmocka_unit_test(a_run_keeps_how_the_network_was_trained_and_goes_on_like_it),
         cmocka_unit_test(half_precision_storage_is_widened_before_training),
+        cmocka_unit_test(samples_without_labels_are_refused),
+        cmocka_unit_test(fine_tuning_mends_what_pruning_cut),
         cmocka_unit_test(what_a_method_needs_follows_from_its_options),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

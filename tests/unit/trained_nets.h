@@ -4,6 +4,7 @@
 #define NZ_TESTS_TRAINED_NETS_H
 
 #include "core/random.h"
+#include "data/npz.h"
 #include "graph/build.h"
 #include "netzip/compress.h"
 #include "netzip/runtime.h"
@@ -88,6 +89,33 @@ static inline nz_dataset *small_data(const char *keys) {
     nz_dataset *data = NULL;
     char spec[128];
     snprintf(spec, sizeof spec, "synthetic:shapes,resize=%dx%d,%s", SIDE, SIDE, keys);
+    nz_assert_ok(nz_data_open(&data, spec, NULL, NZ_DATA_TRAIN, (const int64_t[]){3, SIDE, SIDE}));
+    return data;
+}
+
+/* Noise around one of ten colours: what a small network learns in a moment. Without labels where `labelled` is false. */
+static inline nz_dataset *coloured_data(const char *file, int64_t count, uint64_t seed, bool labelled) {
+    NZ_AUTO_TENSOR nz_tensor x = {0}, y = {0};
+    static const char *const names[] = {"x", "y"};
+    const nz_shape xs = {.rank = 4, .dim = {count, 3, SIDE, SIDE}}, ys = {.rank = 1, .dim = {count}};
+    nz_dataset *data = NULL;
+    nz_random random;
+    char spec[4200];
+    nz_random_init(&random, seed, 0);
+    nz_assert_ok(nz_tensor_init(&x, NZ_F32, &xs));
+    nz_assert_ok(nz_tensor_init(&y, NZ_I32, &ys));
+    float *to = x.data;
+    for (int64_t i = 0; i < count; i++) {
+        int label = (int)nz_random_below(&random, CLASSES), place = label;
+        ((int32_t *)y.data)[i] = label;
+        for (int c = 0; c < 3; c++, place /= 3) {
+            float colour = (float)(place % 3) * 0.5f + 0.6f * (float)nz_random_unit(&random);
+            for (int k = 0; k < SIDE * SIDE; k++) *to++ = colour + 0.5f * ((float)nz_random_unit(&random) - 0.5f);
+        }
+    }
+    const nz_tensor arrays[] = {x, y};
+    nz_assert_ok(nz_npz_write(nz_test_file(file), names, arrays, labelled ? 2 : 1));
+    snprintf(spec, sizeof spec, "npz:%s", nz_test_file(file));
     nz_assert_ok(nz_data_open(&data, spec, NULL, NZ_DATA_TRAIN, (const int64_t[]){3, SIDE, SIDE}));
     return data;
 }
