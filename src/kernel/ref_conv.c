@@ -4,7 +4,7 @@
 
 #include "core/error.h"
 #include "core/threads.h"
-#include "kernel/ref.h"
+#include "kernel/ref_window.h"
 
 enum { VECTOR_BYTES = 16 }; /* what every 64-bit processor has */
 
@@ -31,16 +31,6 @@ static bool lay_out(row_layout *ret_layout, const nz_window *s, int64_t width) {
     for (int64_t k = 0; k < KEPT_OFFSETS; k++) layout.offset[k] = tap_offset(s, &layout, k);
     *ret_layout = layout;
     return true;
-}
-
-/* A 1x1 convolution of stride 1 sees a plane as one long row. */
-static nz_window flatten_pointwise(const nz_window *window) {
-    nz_window s = *window;
-    for (int i = 0; i < 3; i++)
-        if (s.kernel[i] != 1 || s.stride[i] != 1 || s.begin[i] != 0 || s.in[i] != s.out[i]) return s;
-    s.in[2] = s.out[2] = s.in[0] * s.in[1] * s.in[2];
-    s.in[0] = s.out[0] = s.in[1] = s.out[1] = 1;
-    return s;
 }
 
 #define WITH_TRANSPOSE

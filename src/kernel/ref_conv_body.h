@@ -101,7 +101,8 @@ static void NAME(conv_part)(void *argument, size_t begin, size_t end) {
 }
 
 static nz_status NAME(conv)(const nz_ref_conv *conv, const T *x, const T *w, const T *bias, T *y) {
-    NAME(job) job = {.conv = conv, .x = x, .w = w, .bias = bias, .y = y, .window = flatten_pointwise(&conv->window)};
+    NAME(job)
+    job = {.conv = conv, .x = x, .w = w, .bias = bias, .y = y, .window = nz_window_flatten_pointwise(&conv->window)};
     size_t rows = (size_t)(conv->batch * conv->in_channels * job.window.in[0] * job.window.in[1]), total;
     size_t tasks = (size_t)(conv->batch * conv->groups * ((conv->out_channels / conv->groups + 3) / 4));
     if (!lay_out(&job.layout, &job.window, (int64_t)(2 * sizeof(NAME(vector)) / sizeof(T))) ||
@@ -130,17 +131,15 @@ static void NAME(transpose_plane)(const nz_window *s, const T *x, const T *w, T 
                             *weights = w + (kd * s->kernel[1] + kh) * s->kernel[2];
                     T *target = y + (od * s->out[1] + oh) * s->out[2];
                     for (int64_t kw = 0; kw < s->kernel[2]; kw++) {
-                        /* Positions [from, to) of the row that land inside the output. */
-                        int64_t offset = kw * s->dilation[2] - s->begin[2], step = s->stride[2],
-                                last = s->out[2] - 1 - offset;
-                        int64_t from = offset < 0 ? (-offset + step - 1) / step : 0,
-                                to = last < 0 ? 0 : last / step + 1;
+                        /* What of the row lands inside the output. */
+                        const int64_t offset = kw * s->dilation[2] - s->begin[2], step = s->stride[2];
+                        const nz_reach lands = nz_reach_inside(offset, step, s->in[2], s->out[2]);
                         const T weight = weights[kw];
-                        if (to > s->in[2]) to = s->in[2];
                         if (step == 1)
-                            for (int64_t i = from; i < to; i++) target[i + offset] += row[i] * weight;
+                            for (int64_t i = lands.from; i < lands.to; i++) target[i + offset] += row[i] * weight;
                         else
-                            for (int64_t i = from; i < to; i++) target[i * step + offset] += row[i] * weight;
+                            for (int64_t i = lands.from; i < lands.to; i++)
+                                target[i * step + offset] += row[i] * weight;
                     }
                 }
             }

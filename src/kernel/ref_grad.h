@@ -18,7 +18,8 @@ void nz_ref_conv_weights_f32(const nz_ref_conv *conv, const float *x, const floa
 /** Sum over everything but the channels: x[batch, channels, plane] to sums[channels]. */
 void nz_ref_channel_sums(int64_t batch, int64_t channels, int64_t plane, const float *x, float *sums);
 
-/** dx[planes, in] from dy[planes, out]. MAX gives each gradient to the first of the largest elements of x. */
+/** dx[planes, in] from dy[planes, out]. MAX gives each gradient to the first of the largest elements of x. AVERAGE reads
+ * neither x nor y, which may be NULL; y is read by LP alone. */
 void nz_ref_pool_back_f32(const nz_ref_pool *pool, const float *x, const float *y, const float *dy, float *dx);
 
 /** dx[outer, in, inner] from dy[outer, out, inner]: every position of dy adds to its taps. */

@@ -4,6 +4,7 @@
 
 #include "core/threads.h"
 #include "kernel/ref_grad.h"
+#include "kernel/ref_window.h"
 
 enum {
     BLOCK = 4,     /* output channels that share a row of x */
@@ -27,23 +28,6 @@ typedef struct weights_job {
     const float *x, *dy;
     float *dw;
 } weights_job;
-
-static nz_window flatten_pointwise(const nz_window *window) {
-    nz_window s = *window;
-    for (int i = 0; i < 3; i++)
-        if (s.kernel[i] != 1 || s.stride[i] != 1 || s.begin[i] != 0 || s.in[i] != s.out[i]) return s;
-    s.in[2] = s.out[2] = s.in[0] * s.in[1] * s.in[2];
-    s.in[0] = s.out[0] = s.in[1] = s.out[1] = 1;
-    return s;
-}
-
-/* Output positions [from, to) whose tap lies inside the image; `offset` is where the tap of position 0 lies. */
-static void inside(int64_t offset, int64_t stride, int64_t in, int64_t out, int64_t *from, int64_t *to) {
-    int64_t last = in - 1 - offset;
-    *from = offset >= 0 ? 0 : (-offset + stride - 1) / stride;
-    *to = last < 0 ? 0 : last / stride + 1;
-    if (*to > out) *to = out;
-}
 
 typedef float vector __attribute__((vector_size(16))); /* what every 64-bit processor has */
 
@@ -104,20 +88,22 @@ static void weights_tap(const weights_job *job, int64_t o, int64_t lanes, int64_
     const nz_ref_conv *conv = job->conv;
     const nz_window *s = &job->window;
     int64_t in_plane = s->in[0] * s->in[1] * s->in[2], out_plane = s->out[0] * s->out[1] * s->out[2];
-    int64_t from[3], to[3], offset[3];
+    int64_t offset[3];
+    nz_reach at[3];
     running r = {0};
     for (int axis = 0; axis < 3; axis++) {
         offset[axis] = tap[axis] * s->dilation[axis] - s->begin[axis];
-        inside(offset[axis], s->stride[axis], s->in[axis], s->out[axis], &from[axis], &to[axis]);
+        at[axis] = nz_window_outputs_inside(s, axis, tap[axis]);
     }
-    for (int64_t n = 0; from[2] < to[2] && n < conv->batch; n++) {
+    for (int64_t n = 0; at[2].from < at[2].to && n < conv->batch; n++) {
         const float *x = job->x + (n * conv->in_channels + c) * in_plane;
         const float *dy = job->dy + (n * conv->out_channels + o) * out_plane;
-        for (int64_t d = from[0]; d < to[0]; d++)
-            for (int64_t h = from[1]; h < to[1]; h++) {
+        for (int64_t d = at[0].from; d < at[0].to; d++)
+            for (int64_t h = at[1].from; h < at[1].to; h++) {
                 int64_t row = (d * s->stride[0] + offset[0]) * s->in[1] + h * s->stride[1] + offset[1];
-                multiply_row(x + row * s->in[2] + from[2] * s->stride[2] + offset[2], s->stride[2],
-                             dy + (d * s->out[1] + h) * s->out[2] + from[2], out_plane, lanes, to[2] - from[2], &r);
+                multiply_row(x + row * s->in[2] + at[2].from * s->stride[2] + offset[2], s->stride[2],
+                             dy + (d * s->out[1] + h) * s->out[2] + at[2].from, out_plane, lanes, at[2].to - at[2].from,
+                             &r);
             }
     }
     empty(&r);
@@ -145,7 +131,7 @@ static void weights_part(void *argument, size_t begin, size_t end) {
 }
 
 void nz_ref_conv_weights_f32(const nz_ref_conv *conv, const float *x, const float *dy, float *dw) {
-    weights_job job = {conv, flatten_pointwise(&conv->window), x, dy, dw};
+    weights_job job = {conv, nz_window_flatten_pointwise(&conv->window), x, dy, dw};
     int64_t group_in = conv->in_channels / conv->groups, group_out = conv->out_channels / conv->groups;
     nz_parallel((size_t)(conv->groups * ((group_out + BLOCK - 1) / BLOCK) * group_in), 1, weights_part, &job);
 }

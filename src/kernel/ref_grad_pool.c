@@ -5,6 +5,7 @@
 
 #include "core/threads.h"
 #include "kernel/ref_grad.h"
+#include "kernel/ref_window.h"
 
 typedef struct pool_back {
     const nz_ref_pool *pool;
@@ -12,40 +13,28 @@ typedef struct pool_back {
     float *dx;
 } pool_back;
 
-typedef struct span {
-    int64_t start, from, to, padded; /* of one axis: input position of tap 0; taps inside; taps that count */
-} span;
-
-static span span_of(const nz_window *s, int axis, int64_t out) {
-    int64_t start = out * s->stride[axis] - s->begin[axis], step = s->dilation[axis];
-    int64_t last = s->in[axis] - 1 - start, reach = (s->in[axis] + s->end[axis] - 1 - start) / step + 1;
-    span taps = {start, start >= 0 ? 0 : (-start + step - 1) / step, last < 0 ? 0 : last / step + 1,
-                 reach < s->kernel[axis] ? reach : s->kernel[axis]};
-    if (taps.to > s->kernel[axis]) taps.to = s->kernel[axis];
-    if (taps.from > taps.to) taps.from = taps.to;
-    return taps;
-}
-
-/* What one tap gets of dy. `x` NULL: an average, whose share is dy already. */
+/* What one tap of a norm gets of dy. */
 static float lp_share(const nz_ref_pool *pool, float x, float y, float dy) {
     if (y == 0) return 0;
     double size = fabs((double)x) / (double)y, sign = x > 0 ? 1 : x < 0 ? -1 : 0;
     return (float)((double)dy * sign * (pool->p == 1 ? 1 : pool->p == 2 ? size : pow(size, (double)(pool->p - 1))));
 }
 
-static void window_back(const nz_ref_pool *pool, const span at[3], const float *x, float y, float dy, float *dx) {
+/* The window that starts at `from` and has its taps `span` inside the image. */
+static void window_back(const nz_ref_pool *pool, const int64_t from[3], const nz_reach span[3], const float *x, float y,
+                        float dy, float *dx) {
     const nz_window *s = &pool->window;
     int64_t best = -1;
-    for (int64_t d = at[0].from; d < at[0].to; d++)
-        for (int64_t h = at[1].from; h < at[1].to; h++) {
-            int64_t row = ((at[0].start + d * s->dilation[0]) * s->in[1] + at[1].start + h * s->dilation[1]) * s->in[2];
-            for (int64_t w = at[2].from; w < at[2].to; w++) {
-                int64_t i = row + at[2].start + w * s->dilation[2];
-                if (pool->kind == NZ_POOL_MAX) {
-                    if (best < 0 || x[i] > x[best] || (x[i] != x[i] && x[best] == x[best])) best = i;
-                } else {
-                    dx[i] += pool->kind == NZ_POOL_LP ? lp_share(pool, x[i], y, dy) : dy;
-                }
+    for (int64_t d = span[0].from; d < span[0].to; d++)
+        for (int64_t h = span[1].from; h < span[1].to; h++) {
+            int64_t row =
+                ((from[0] + d * s->dilation[0]) * s->in[1] + from[1] + h * s->dilation[1]) * s->in[2] + from[2];
+            for (int64_t w = span[2].from; w < span[2].to; w++) {
+                int64_t i = row + w * s->dilation[2];
+                if (pool->kind == NZ_POOL_LP)
+                    dx[i] += lp_share(pool, x[i], y, dy);
+                else if (best < 0 || x[i] > x[best] || (x[i] != x[i] && x[best] == x[best]))
+                    best = i;
             }
         }
     if (best >= 0) dx[best] += dy;
@@ -53,8 +42,7 @@ static void window_back(const nz_ref_pool *pool, const span at[3], const float *
 
 static void pool_part(void *argument, size_t begin, size_t end) {
     const pool_back *job = argument;
-    const nz_ref_pool *pool = job->pool;
-    const nz_window *s = &pool->window;
+    const nz_window *s = &job->pool->window;
     int64_t in_plane = s->in[0] * s->in[1] * s->in[2], out_plane = s->out[0] * s->out[1] * s->out[2];
     for (int64_t p = (int64_t)begin; p < (int64_t)end; p++) {
         float *dx = job->dx + p * in_plane;
@@ -63,24 +51,69 @@ static void pool_part(void *argument, size_t begin, size_t end) {
         for (o[0] = 0; o[0] < s->out[0]; o[0]++)
             for (o[1] = 0; o[1] < s->out[1]; o[1]++)
                 for (o[2] = 0; o[2] < s->out[2]; o[2]++, i++) {
-                    span at[3];
-                    int64_t covered = 1, padded = 1;
+                    int64_t from[3];
+                    nz_reach span[3];
                     for (int axis = 0; axis < 3; axis++) {
-                        at[axis] = span_of(s, axis, o[axis]);
-                        covered *= at[axis].to - at[axis].from;
-                        padded *= at[axis].padded;
+                        from[axis] = nz_window_start(s, axis, o[axis]);
+                        span[axis] = nz_window_taps_inside(s, axis, from[axis]);
                     }
-                    if (covered == 0) continue;
-                    float share = job->dy[i];
-                    if (pool->kind == NZ_POOL_AVERAGE) share /= (float)(pool->count_include_pad ? padded : covered);
-                    window_back(pool, at, job->x ? job->x + p * in_plane : NULL, job->y ? job->y[i] : 0, share, dx);
+                    window_back(job->pool, from, span, job->x + p * in_plane, job->y ? job->y[i] : 0, job->dy[i], dx);
                 }
+    }
+}
+
+/* Averages: PIECE neighbouring positions of an output row give their shares back, tap after tap. */
+enum { PIECE = 256 };
+
+static void average_piece(const nz_ref_pool *pool, const int64_t out[3], const float *shares, int64_t count,
+                          float *dx) {
+    const nz_window *s = &pool->window;
+    const int64_t d0 = nz_window_start(s, 0, out[0]), h0 = nz_window_start(s, 1, out[1]),
+                  w0 = nz_window_start(s, 2, out[2]);
+    const nz_reach ds = nz_window_taps_inside(s, 0, d0), hs = nz_window_taps_inside(s, 1, h0);
+    for (int64_t d = ds.from; d < ds.to; d++)
+        for (int64_t h = hs.from; h < hs.to; h++) {
+            const int64_t row = ((d0 + d * s->dilation[0]) * s->in[1] + h0 + h * s->dilation[1]) * s->in[2];
+            const nz_reach ws = nz_window_taps_inside(s, 2, w0);
+            for (int64_t w = ws.from; count == 1 && w < ws.to; w++) dx[row + w0 + w * s->dilation[2]] += shares[0];
+            for (int64_t w = 0; count > 1 && w < s->kernel[2]; w++) {
+                const int64_t first = w0 + w * s->dilation[2], step = s->stride[2];
+                const nz_reach at = nz_reach_inside(first, step, count, s->in[2]);
+                if (step == 1)
+                    for (int64_t i = at.from; i < at.to; i++) dx[row + first + i] += shares[i];
+                else
+                    for (int64_t i = at.from; i < at.to; i++) dx[row + first + i * step] += shares[i];
+            }
+        }
+}
+
+static void average_part(void *argument, size_t begin, size_t end) {
+    const pool_back *job = argument;
+    const nz_ref_pool *pool = job->pool;
+    const nz_window *s = &pool->window;
+    const bool padded = pool->count_include_pad;
+    int64_t in_plane = s->in[0] * s->in[1] * s->in[2], out_plane = s->out[0] * s->out[1] * s->out[2];
+    int64_t pieces = (s->out[2] + PIECE - 1) / PIECE, rows = s->out[0] * s->out[1];
+    for (int64_t p = (int64_t)begin; p < (int64_t)end; p++) {
+        memset(job->dx + p * in_plane, 0, (size_t)in_plane * sizeof *job->dx);
+        for (int64_t k = 0; k < rows * pieces; k++) {
+            int64_t row = k / pieces, out[3] = {row / s->out[1], row % s->out[1], k % pieces * PIECE};
+            int64_t count = s->out[2] - out[2] < PIECE ? s->out[2] - out[2] : PIECE;
+            int64_t divisor = nz_window_divisor(s, 0, out[0], padded) * nz_window_divisor(s, 1, out[1], padded);
+            const float *dy = job->dy + p * out_plane + row * s->out[2] + out[2];
+            float shares[PIECE];
+            for (int64_t i = 0; i < count; i++) {
+                int64_t all = divisor * nz_window_divisor(s, 2, out[2] + i, padded);
+                shares[i] = all ? dy[i] / (float)all : 0;
+            }
+            average_piece(pool, out, shares, count, job->dx + p * in_plane);
+        }
     }
 }
 
 void nz_ref_pool_back_f32(const nz_ref_pool *pool, const float *x, const float *y, const float *dy, float *dx) {
     pool_back job = {pool, x, y, dy, dx};
-    nz_parallel((size_t)pool->planes, 1, pool_part, &job);
+    nz_parallel((size_t)pool->planes, 1, pool->kind == NZ_POOL_AVERAGE ? average_part : pool_part, &job);
 }
 
 /* -- interpolation ---------------------------------------------------------------------------------------------- */
