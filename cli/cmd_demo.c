@@ -93,7 +93,9 @@ static nz_status demo(const nz_cli_args *args, int argc, char **argv, int *ret_e
         return NZ_OK;
     }
     NZ_TRY(nz_experiment_print(&result, stdout));
-    return nz_experiment_print_words(&result, stdout);
+    NZ_TRY(nz_experiment_print_words(&result, stdout));
+    nz_experiment_print_place(&result, stdout);
+    return NZ_OK;
 }
 
 int nz_cmd_demo(int argc, char **argv) {

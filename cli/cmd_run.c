@@ -64,6 +64,7 @@ static nz_status run(const nz_cli_args *args, int argc, char **argv, int *ret_ex
         NZ_TRY(nz_experiment_print_plan(&result, stdout));
     else
         NZ_TRY(nz_experiment_print(&result, stdout));
+    if (!nz_cli_has(args, "json") && !o.dry_run) nz_experiment_print_place(&result, stdout);
     if (result.condition) nz_cli_error("fail_if: %s", result.condition);
     if (result.failed || result.condition) *ret_exit = NZ_EXIT_FAILED;
     return NZ_OK;

@@ -71,10 +71,14 @@ nz_status nz_experiment_print(const nz_experiment_result *result, FILE *stream) 
     NZ_TRY(read_json(&json, result));
     NZ_TRY(nz_compare_text_print(json, false, stream));
     if (json_array_size(json_object_get(json, "groups"))) NZ_TRY(print_groups(json_object_get(json, "groups"), stream));
-    fprintf(stream, "\n%zu steps done, %zu found done\nreport: ", result->done, result->skipped);
+    fprintf(stream, "\n%zu steps done, %zu found done\n", result->done, result->skipped);
+    return NZ_OK;
+}
+
+void nz_experiment_print_place(const nz_experiment_result *result, FILE *stream) {
+    fputs("The report: ", stream);
     nz_cli_put_printable(stream, result->out);
     fputs("/report.html\n", stream);
-    return NZ_OK;
 }
 
 /* ---- a dry run ---- */

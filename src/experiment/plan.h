@@ -78,6 +78,8 @@ NZ_CHECKED nz_status nz_step_report(nz_experiment *experiment, nz_step *step);  
 /** Checkpoint and history beside the step's output; released with nz_step_files_done. */
 NZ_CHECKED nz_status nz_step_files(nz_train_files *ret_files, const nz_experiment *experiment, const nz_step *step);
 void nz_step_files_done(nz_train_files *files);
+/** Removes the checkpoint, once the model is stored: a stop between the two would else cost the training. */
+void nz_step_files_forget(const nz_experiment *experiment, const nz_step *step);
 /** The learning curve for the record: NULL where memory is short, null without epochs. */
 json_t *nz_curve_json(const nz_train_report *report);
 

@@ -57,12 +57,11 @@ static void tell_begin(const nz_experiment *x, size_t i) {
                      what ? " (" : "", what ? what : "", what ? ")" : "");
 }
 
-/* How to go on after a stop. */
+/* How to go on after a stop: a note, because the stop itself is the user's wish and no failure to be explained. */
 static nz_status fail_stopped(const nz_experiment *x, size_t i) {
-    return nz_fail(
-        NZ_E_CANCELLED,
-        "stopped in step %zu of %zu (%s); what is done is kept in %s: the same command with --resume goes on", i + 1,
-        x->step_count, x->steps[i].title, x->out);
+    nz_progress_note(x->progress, "%s: what is done is kept; the same command with --resume goes on", x->out);
+    return nz_fail(NZ_E_CANCELLED, "%s: stopped in step %zu of %zu (%s)", x->out, i + 1, x->step_count,
+                   x->steps[i].title);
 }
 
 /* A method may fail without ending the others; what is the machine's trouble or the user's wish ends all. */

@@ -43,5 +43,6 @@ nz_status nz_step_compress(nz_experiment *x, nz_step *step) {
     NZ_TRY(nz_compress_with(&result, &report, graph, run->text, &inputs, x->progress));
     if (run->further) NZ_TRY(label_further(result, graph));
     NZ_TRY(nz_model_save(result, step->output));
+    if (needs.trains) nz_step_files_forget(x, step);
     return make_record(step, &report);
 }

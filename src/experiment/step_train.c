@@ -2,6 +2,7 @@
 /* The uncompressed network: built, imported or read, then trained where the file says so. */
 #include <math.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/error.h"
 #include "core/progress.h"
@@ -26,8 +27,13 @@ nz_status nz_step_files(nz_train_files *ret_files, const nz_experiment *x, const
     NZ_TRY(nz_format(&checkpoint, "%s.%.12s.checkpoint.npz", step->stem, step->key));
     NZ_TRY(nz_format(&history, "%s.history.csv", step->stem));
     *ret_files = (nz_train_files){
-        .checkpoint = NZ_STEAL(checkpoint), .history = NZ_STEAL(history), .resume = x->options->resume};
+        .checkpoint = NZ_STEAL(checkpoint), .history = NZ_STEAL(history), .resume = x->options->resume, .keep = true};
     return NZ_OK;
+}
+
+void nz_step_files_forget(const nz_experiment *x, const nz_step *step) {
+    NZ_AUTO(nz_step_files_done) nz_train_files files = {0};
+    if (nz_step_files(&files, x, step) == NZ_OK) unlink(files.checkpoint);
 }
 
 json_t *nz_curve_json(const nz_train_report *report) {
@@ -119,5 +125,7 @@ nz_status nz_step_train(nz_experiment *x, nz_step *step) {
         NZ_TRY(train(&result, x, step, start));
     else
         NZ_TRY(state_preprocess(start, x));
-    return nz_model_save(result ? result : start, step->output);
+    NZ_TRY(nz_model_save(result ? result : start, step->output));
+    nz_step_files_forget(x, step);
+    return NZ_OK;
 }

@@ -1,0 +1,35 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# netzip demo, in its quick form: the whole job without any file, and the same again for the same seed.
+. "$(dirname "$0")/lib.sh"
+export OMP_WAIT_POLICY=PASSIVE
+
+# Every figure that is counted or computed, with its model; not what a clock or a meter tells.
+figures() {
+    awk '/^      "(id|sha256)":/ { print }
+        /^        "[a-z0-9_]+": \{/ { id = $1 }
+        /^          "value":/ && id !~ /latency|throughput|cpu_|ram_|energy|power|gpu_/ { print id, $2 }' "$1"
+}
+
+nz demo --task detection
+status_is "there is one task" 2
+nz demo --quick --out "$T/a" --threads 1
+status_is "the demonstration runs" 0
+has "it says what was found" "$T/out" "In plain words: the uncompressed network is right on"
+for method in PTQ QAT GUP_R GUP_L1; do has "$method is judged" "$T/out" "  $method: right on"; done
+is "the last line says where to look" "$(tail -n 1 "$T/out")" "The report: $T/a/report.html"
+has "every method is in the table" "$T/a/table.md" "| GUP\\_L1 |"
+figures "$T/a/results.json" >"$T/first"
+good "figures are compared" test "$(wc -l <"$T/first")" -gt 60
+
+nz demo --quick --out "$T/b" --threads 1
+figures "$T/b/results.json" >"$T/second"
+same "the same seed gives the same figures" "$T/first" "$T/second"
+for model in None PTQ QAT GUP_R GUP_L1; do
+    same "the same seed gives the same $model.onnx" "$T/a/models/$model.onnx" "$T/b/models/$model.onnx"
+done
+
+# The experiment that was run can be changed and run again.
+nz run "$T/a/experiment.yaml" --out "$T/a" --resume --dry-run
+status_is "its experiment is one for netzip run" 0
+is "of which everything is done" "$(grep -c ' done ' "$T/out")" 7

@@ -1,0 +1,153 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# netzip run: experiments are checked before anything is run, done step by step, and gone on with.
+. "$(dirname "$0")/lib.sh"
+export OMP_WAIT_POLICY=PASSIVE
+
+# The experiments that come along describe something, with and without their data.
+for file in "$NETZIP_SOURCE"/experiments/*.yaml; do
+    name=$(basename "$file" .yaml)
+    nz run "$file" --dry-run --out "$T/none"
+    status_is "$name.yaml is sound" 0
+    has "$name.yaml ends in a report" "$T/out" "$T/none/report.html"
+    nz run "$file" --dry-run --out "$T/none" --data synthetic:shapes --set model.checkpoint= --set train.epochs=1
+    status_is "$name.yaml is sound with other data" 0
+done
+good "a dry run writes nothing" test ! -e "$T/none"
+nz run "$NETZIP_SOURCE/experiments/resnet20-cifar10.yaml" --dry-run --json
+is "a dry run answers in JSON too" "$(grep -c '"state": "to do"' "$T/out")" 20
+
+# What is wrong is said with its place, before anything is run.
+cat >"$T/bad.yaml" <<'T'
+data: synthetic:shapes
+model: resnet8
+train: {epochs: 1}
+methods:
+  - gup-l1: {sparsty: 0.5}
+T
+nz run "$T/bad.yaml"
+status_is "an unknown key is wrong usage" 2
+has "its place is told" "$T/err" "bad.yaml:5:23: method gup-l1: unknown key 'sparsty'; did you mean 'sparsity'?"
+nz run "$T/bad.yaml" --set methods=ptq
+has "a change is checked like the file" "$T/err" "methods should be a list"
+nz run "$T/bad.yaml" --set 'methods=[ptq]' --data cifar10:nowhere
+status_is "absent data end it" 3
+has "they are named" "$T/err" "bad.yaml: data: train: nowhere: neither"
+printf 'a: [1\n' >"$T/broken.yaml"
+nz run "$T/broken.yaml"
+status_is "what is no YAML is a broken input" 3
+nz run "$T/absent.yaml"
+status_is "an absent file is a missing input" 3
+good "nothing was written" test ! -e "$T/bad"
+
+# A run with a sweep, two seeds, and a method that fails.
+cat >"$T/e.yaml" <<'T'
+name: trial
+seeds: [0, 1]
+data:
+  train: synthetic:shapes,split=train,count=96
+  test: synthetic:shapes,split=test,count=40
+  preprocess: preset=cifar10
+model: resnet8
+train: {epochs: 1, batch: 32}
+methods:
+  - gup-l1: {sparsity: [0.5, 0.75], finetune: 1, batch: 32}
+  - continue: {epochs: 1, batch: 32}
+  - gup-r: {exclude: Conv}
+compare: {metrics: [top1, disk_bytes, sparsity, entropy_bytes, latency_ms], budget: 0.02}
+T
+nz run "$T/e.yaml" --out "$T/r" --threads 1
+status_is "a method that fails gives exit status 1" 1
+has "the others are compared" "$T/out" "GUP_L1 sparsity=0.75"
+has "what failed is told with its reason" "$T/out" "failed: method gup: the model has no float weights"
+has "means stand beside spreads" "$T/out" "mean ± standard deviation"
+has "the report's place is told" "$T/out" "The report: $T/r/report.html"
+for name in results.json manifest.json table.csv table-seeds.csv table.md table.tex report.html experiment.yaml \
+    plots/learning-network.svg plots/learning-methods.png models/None-s0.onnx models/GUP_L1-sparsity-0.5-s1.onnx \
+    models/CONTINUED-s0.onnx models/None-s0.step.json models/None-s0.history.csv; do
+    good "it writes $name" test -s "$T/r/$name"
+done
+tr -d ' \n' <"$T/r/results.json" >"$T/flat"
+has "the failed model is in the results" "$T/flat" '"status":"failed","error":"methodgup:themodelhasnofloatweights'
+has "seeds are part of an id" "$T/flat" '"id":"GUP_L1sparsity=0.5/native/t1/b1/s1"'
+has "groups hold seeds" "$T/flat" '"seeds":[0,1]'
+has "learning curves are in the results" "$T/flat" '"training":[{"name":"None","seed":0,"epochs":[{"epoch":1'
+is "what was trained further is not compressed" \
+    "$(grep -A6 '"name": "CONTINUED"' "$T/r/results.json" | grep -c '"technique": "None"')" 3
+has "the manifest holds the text" "$T/r/manifest.json" 'finetune: 1, batch: 32}\n  - continue'
+has "the page shows means" "$T/r/report.html" "Mean and standard deviation over seeds"
+has "the table in Markdown does" "$T/r/table.md" "Mean and standard deviation over seeds:"
+is "the table of seeds has a row per method" "$(wc -l <"$T/r/table-seeds.csv" | tr -d ' ')" 6
+
+# Going on: what is done is not done again, what depends on a change is.
+cp "$T/r/results.json" "$T/first.json"
+sed 's/  - gup-r: {exclude: Conv}//' "$T/e.yaml" >"$T/sound.yaml"
+nz run "$T/sound.yaml" --out "$T/r" --threads 1 --resume
+status_is "without it all is well" 0
+is "six models are found, the comparison and its report are new" \
+    "$(grep -c 'is done already' "$T/err")/$(grep 'steps done' "$T/out")" "7/2 steps done, 7 found done"
+sum=$(sha256sum <"$T/r/results.json")
+nz run "$T/sound.yaml" --out "$T/r" --threads 1 --resume
+has "a second time all is found" "$T/out" "0 steps done, 9 found done"
+is "and the results stay as they are" "$(sha256sum <"$T/r/results.json")" "$sum"
+nz run "$T/sound.yaml" --out "$T/r" --threads 1 --resume --dry-run --set methods.0.gup-l1.batch=16
+is "a change touches what depends on it" "$(grep -c ' done ' "$T/out")/$(grep -c ' to do ' "$T/out")" "3/6"
+rm "$T/r/models/CONTINUED-s1.onnx"
+nz run "$T/sound.yaml" --out "$T/r" --threads 1 --resume --dry-run
+is "a model that has gone is made again" "$(grep ' to do ' "$T/out" | head -n 1 | cut -c 1-18)" "CONTINUED (seed 1)"
+
+# The folder is one experiment's.
+nz run "$T/sound.yaml" --out "$T/r" --set name=other
+status_is "another experiment's folder is refused" 2
+has "by name" "$T/err" "holds the experiment 'trial', not 'other'"
+mkdir "$T/full" && touch "$T/full/file"
+nz run "$T/sound.yaml" --out "$T/full" --resume
+status_is "so is a folder with something else" 2
+is "which stays as it was" "$(ls "$T/full")" file
+
+# Stopped in the middle of training, gone on with, and the same as without the stop.
+cat >"$T/stop.yaml" <<'T'
+data: {train: "synthetic:shapes,split=train,count=640", test: "synthetic:shapes,split=test,count=40"}
+model: resnet8
+train: {epochs: 6, batch: 32}
+compare: {metrics: [top1], budget: 0.01}
+T
+nz run "$T/stop.yaml" --out "$T/whole" --threads 1
+status_is "a run without a stop" 0
+# Shells start background work with interrupts ignored; env takes that back.
+env --default-signal=INT "$NETZIP" run "$T/stop.yaml" --out "$T/stopped" --threads 1 >"$T/out" 2>"$T/err" </dev/null &
+pid=$!
+while [ ! -s "$T/stopped/models/None.history.csv" ] && kill -0 $pid 2>/dev/null; do sleep 0.02; done
+kill -INT $pid
+status=0
+wait $pid || status=$?
+if [ -e "$T/stopped/report.html" ]; then
+    skip "the stop came too late" "the run had ended"
+else
+    status_is "a stop is no success" 4
+    has "it is told how to go on" "$T/err" "the same command with --resume goes on"
+    good "a checkpoint is there" sh -c "ls '$T'/stopped/models/*.checkpoint.npz"
+    nz run "$T/stop.yaml" --out "$T/stopped" --threads 1 --resume
+    status_is "it goes on to the end" 0
+    has "from where it stood" "$T/stopped/models/None.step.json" '"resumed": true'
+    same "to the same network, bit for bit" "$T/stopped/models/None.onnx" "$T/whole/models/None.onnx"
+fi
+
+# Configuration files of the first NetZIP.
+cat >"$T/first.yml" <<'T'
+SEED_NUMBER              : 0
+USE_CUDA                 : False
+DATASET_NAME             : "CIFAR10"
+NUM_CLASSES              : 10
+MODEL_CHOICE             : "resnet"
+MODEL_VARIANT            : "resnet18"
+COMPRESSION_TECHNIQUES_LIST  : ["PTQ", "QAT", "GUP_R", GUP_L1]
+EVALUATION_METRICS_LIST : ["TOP1accuracy", "Latency", "MAC",  "CHATS", "Size", "Parameters_count", "Sparsity"]
+OUTPUT_PLOTS            : True
+T
+nz run "$T/first.yml" --dry-run
+status_is "a file of the first NetZIP is read" 0
+is "its techniques become steps" "$(grep -cE '^(None|PTQ|QAT|GUP_R|GUP_L1) ' "$T/out")" 5
+nz run "$T/first.yml" --data synthetic:shapes,count=256 --set model.arch=resnet8 --set 'methods=[ptq]' \
+    --set train.epochs=1 --set compare.budget=0.01 --set 'compare.metrics=[top1]' --out "$T/v1"
+status_is "and can be run with other data" 0
