@@ -20,7 +20,7 @@
 
 static const nz_cli_option own_options[] = {
     {"arch", "NAME", "the network to train from scratch; --list shows them"},
-    {"model", "MODEL", "the ONNX classifier to train on, instead of --arch; its own learning rate is a tenth"},
+    {"model", "MODEL", "the ONNX classifier to train on, instead of --arch; the learning rate is a 25th unless given"},
     {"data", "DATA", "training samples (netzip data --help)"},
     {"test", "DATA", "samples to measure accuracy on after each epoch (default: the test or val split of --data)"},
     {"out", "MODEL.onnx", "where the trained model goes; history, curve and checkpoint go beside it"},
@@ -225,7 +225,7 @@ static nz_status open_job(job *j) {
         NZ_TRY(open_arch(j, arch, data));
     else
         NZ_TRY(open_model(j, model, data));
-    if (model && j->options.lr <= 0) j->options.lr = nz_train_rate(&j->options, j->graph) / 10; /* it has learnt */
+    if (model && j->options.lr <= 0) j->options.lr = nz_train_rate(&j->options, j->graph) / 25; /* it has learnt */
     return open_test(j, data);
 }
 

@@ -21,7 +21,7 @@ enum { WHAT_BYTES = 128, KEPT_BYTES = 1 << 30 };
 #define DROPOUT_STREAM ((uint64_t)0x64726f70 << 32)
 
 typedef struct run {
-    nz_train_options settled; /**< the caller's, with the learning rate; shares the texts */
+    nz_train_options settled; /**< the caller's with what the network decides; shares the texts */
     const nz_train_options *options;
     const nz_train_files *files; /**< never NULL */
     const nz_train_hooks *hooks; /**< never NULL */
@@ -401,6 +401,7 @@ nz_status nz_train_loop(nz_graph **ret_graph, nz_train_report *ret_report, const
              .train = train,
              .test = test};
     r.settled.lr = nz_train_rate(options, graph);
+    r.settled.clip_norm = nz_train_clip(options, graph);
     r.options = &r.settled;
     NZ_TRY(open_run(&r));
     while (r.standing.count < r.epochs) NZ_TRY(run_epoch(&r));

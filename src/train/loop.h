@@ -54,6 +54,9 @@ const nz_option *nz_train_option_table(size_t *ret_count);
  * the table without nz_train_options_read. */
 NZ_CHECKED nz_status nz_train_options_settle(nz_train_options *options);
 
+/** As nz_train_rate, of clip_norm; 0: not at all. */
+double nz_train_clip(const nz_train_options *options, const nz_graph *graph);
+
 /** Mean loss over `count` rows of logits [count, classes] and its gradient (may be NULL): cross-entropy with label smoothing
  * by log-sum-exp. @source C. Szegedy et al., Rethinking the Inception Architecture, 2015, section 7 (smoothing). */
 double nz_loss_cross_entropy(const float *logits, const int32_t *labels, size_t count, size_t classes, double smoothing,

@@ -40,7 +40,7 @@ static const nz_option table[] = {
     {"beta2", NZ_OPTION_REAL, AT(beta2), "0.999", 0, 0.999999, NULL, "averaging of adamw's squared gradients"},
     {"epsilon", NZ_OPTION_REAL, AT(epsilon), "1e-8", 1e-30, 1, NULL, "added to adamw's divisor"},
     {"clip_norm", NZ_OPTION_REAL, AT(clip_norm), "0", 0, 1e9, NULL,
-     "gradients are scaled down to this norm over all parameters; 0: not at all"},
+     "gradients are scaled down to this norm over all parameters; 0: to 1 where nothing normalises, else not at all"},
     {"loss", NZ_OPTION_CHOICE, AT(loss), "cross-entropy", 0, 0, "cross-entropy|mse",
      "cross-entropy, or mse to 1 for the class and 0 for the others"},
     {"label_smoothing", NZ_OPTION_REAL, AT(label_smoothing), "0", 0, 0.999, NULL,
@@ -86,16 +86,23 @@ nz_status nz_train_options_settle(nz_train_options *o) {
     return NZ_OK;
 }
 
-double nz_train_rate(const nz_train_options *options, const nz_graph *graph) {
-    if (options->lr > 0) return options->lr;
-    bool normalised = false;
+static bool normalises(const nz_graph *graph) {
     for (size_t n = 0; n < graph->node_count; n++) {
         const nz_op *op = nz_op_of(&graph->nodes[n]);
-        normalised = normalised || (op && op->flags & NZ_OP_NORMALISES);
+        if (op && op->flags & NZ_OP_NORMALISES) return true;
     }
+    return false;
+}
+
+double nz_train_rate(const nz_train_options *options, const nz_graph *graph) {
+    if (options->lr > 0) return options->lr;
     double batch = (double)(options->batch < 256 ? options->batch : 256);
     double rate = options->optimizer == NZ_OPTIMIZER_ADAMW ? 0.002 : 0.4 * batch / 128;
-    return normalised ? rate : rate / 8;
+    return normalises(graph) ? rate : rate / 8;
+}
+
+double nz_train_clip(const nz_train_options *options, const nz_graph *graph) {
+    return options->clip_norm > 0 ? options->clip_norm : normalises(graph) ? 0 : 1;
 }
 
 nz_status nz_train_options_read(nz_train_options *ret_options, const char *text) {

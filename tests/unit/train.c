@@ -26,21 +26,22 @@ static void test_the_rate_follows_batch_optimiser_and_network(void **unused) {
     (void)unused;
     static const struct {
         const char *arch, *options;
-        double rate;
-    } cases[] = {{"resnet8", "", 0.4},
-                 {"resnet8", "batch=32", 0.1},
-                 {"resnet8", "batch=1024", 0.8},
-                 {"resnet8", "lr=0.3", 0.3},
-                 {"resnet8", "optimizer=adamw", 0.002},
-                 {"squeezenet1.1", "", 0.05},
-                 {"vgg11", "lr=0.3", 0.3},
-                 {"vgg11-bn", "", 0.4}};
+        double rate, clip;
+    } cases[] = {{"resnet8", "", 0.4, 0},
+                 {"resnet8", "batch=32", 0.1, 0},
+                 {"resnet8", "batch=1024", 0.8, 0},
+                 {"resnet8", "lr=0.3,clip_norm=2", 0.3, 2},
+                 {"resnet8", "optimizer=adamw", 0.002, 0},
+                 {"squeezenet1.1", "", 0.05, 1},
+                 {"vgg11", "lr=0.3,clip_norm=5", 0.3, 5},
+                 {"vgg11-bn", "", 0.4, 0}};
     for (size_t i = 0; i < NZ_COUNT(cases); i++) {
         nz_train_options o;
         nz_graph *graph = NULL;
         nz_assert_ok(nz_train_options_read(&o, cases[i].options));
         nz_assert_ok(nz_arch_build(&graph, cases[i].arch, &(nz_arch_options){.blank = true}));
         nz_assert_near(nz_train_rate(&o, graph), cases[i].rate, 1e-12, 0);
+        nz_assert_near(nz_train_clip(&o, graph), cases[i].clip, 0, 0);
         nz_graph_free(graph);
         nz_train_options_done(&o);
     }
