@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Quantisation-aware training on small networks made here: what was trained is what is exported and what runs. */
 #include "compress/qat.h"
+#include "netzip/arch.h"
 #include "trained_nets.h"
 
 static nz_qat_options options_of(int wbits) {
@@ -51,6 +52,32 @@ static void the_exported_network_computes_what_was_trained(void **state) {
         check_export(false, wbits, NZ_QAT_KEEP, 0, true);
         check_export(true, wbits, NZ_QAT_KEEP, 1, true);
         check_export(true, wbits, NZ_QAT_KEEP, 0, false);
+    }
+}
+
+/* Depthwise layers and Clip; Concat, whose inputs share one scale; blocks with two paths. */
+static void known_architectures_are_exported_as_trained(void **state) {
+    (void)state;
+    const char *const names[] = {"mobilenetv2", "squeezenet1.1", "resnet8"};
+    NZ_AUTO(free_data) nz_dataset *data = NULL;
+    nz_assert_ok(nz_data_open(&data, "synthetic:shapes,limit=8", NULL, NZ_DATA_TRAIN, (const int64_t[]){3, 32, 32}));
+    for (size_t i = 0; i < NZ_COUNT(names); i++) {
+        NZ_AUTO_GRAPH nz_graph *g = NULL;
+        NZ_AUTO_GRAPH nz_graph *exported = NULL;
+        NZ_AUTO(nz_qat_done) nz_qat qat = {0};
+        NZ_AUTO(nz_compress_report_done) nz_compress_report report = {0};
+        const nz_arch_options arch = {.classes = CLASSES, .channels = 3, .height = 32, .width = 32, .seed = 1};
+        nz_assert_ok(nz_arch_build(&g, names[i], &arch));
+        const nz_method_input input = {.graph = g, .data = data, .threads = 1};
+        const nz_qat_options o = options_of(8);
+        nz_assert_ok(nz_qat_prepare(&qat, &input, &o, &report));
+        nz_assert_ok(nz_qat_export(&exported, &qat, qat.training, &o));
+        float *trained = scores_of(qat.training, data, NZ_COMPUTE_F32);
+        float *file = scores_of(exported, data, NZ_COMPUTE_F32);
+        double db = closeness_db(trained, file, nz_data_count(data) * CLASSES);
+        if (!(db > 30)) fail_msg("%s: %.1f dB", names[i], db);
+        free(trained);
+        free(file);
     }
 }
 
@@ -178,6 +205,7 @@ static void what_cannot_be_trained_is_refused_by_name(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_exported_network_computes_what_was_trained),
+        cmocka_unit_test(known_architectures_are_exported_as_trained),
         cmocka_unit_test(training_recovers_what_four_bits_cost_and_runs_as_it_was_tested),
         cmocka_unit_test(learnt_scales_move_and_others_follow_the_weights),
         cmocka_unit_test(what_shares_a_range_shares_its_scale_in_the_file),

@@ -125,7 +125,10 @@ static inline void free_data(nz_dataset **data) { nz_data_free(*data); }
 /* Scores of every sample, [samples, CLASSES]. Owned. */
 static inline float *scores_of(const nz_graph *g, const nz_dataset *data, nz_compute compute) {
     size_t count = nz_data_count(data);
-    float *scores = malloc(count * CLASSES * sizeof *scores), *x = malloc(3 * SIDE * SIDE * sizeof *x);
+    nz_shape sample;
+    nz_data_shape(data, &sample);
+    float *scores = malloc(count * CLASSES * sizeof *scores);
+    float *x = malloc((size_t)nz_shape_elements(&sample) * sizeof *x);
     nz_session *session = NULL;
     nz_runtime_options options = {.threads = 1, .batch = 1, .compute = compute};
     nz_assert_ok(nz_session_open(&session, "native", g, NULL, &options));
