@@ -77,7 +77,8 @@ static const char *tex_point(uint32_t point) {
                {0x2013, "--"},        {0x2014, "---"},
                {0x2026, "\\ldots{}"}, {0x2070, "$^{0}$"},
                {0x207b, "$^{-}$"},    {0x2212, "$-$"},
-               {0xfffd, "?"},         {0xb7, "\\textperiodcentered{}"}};
+               {0xfffd, "?"},         {0xb7, "\\textperiodcentered{}"},
+               {0xb1, "$\\pm$"}};
     static const char *const raised[] = {"$^{4}$", "$^{5}$", "$^{6}$", "$^{7}$", "$^{8}$", "$^{9}$"};
     if (point >= 0x2074 && point <= 0x2079) return raised[point - 0x2074];
     for (size_t i = 0; i < sizeof map / sizeof *map; i++)

@@ -69,8 +69,8 @@ nz_status nz_learning_plan(nz_plots *plots, const nz_view *view) {
             nz_put_clean(&description, json_string_value(json_object_get(training, "name")));
             nz_text_append(&description, ": ");
             if (!isnan(top1)) nz_put_fixed(&description, top1, 2);
-            nz_text_appendf(&description, "%s after %zu epochs", isnan(top1) ? "trained" : "%",
-                            json_array_size(epochs));
+            nz_text_appendf(&description, "%s after %zu epoch%s", isnan(top1) ? "trained" : "%",
+                            json_array_size(epochs), json_array_size(epochs) == 1 ? "" : "s");
         }
         if (!count) {
             nz_text_done(&description);
