@@ -147,7 +147,11 @@ static nz_status restore(run *r) {
     const char *path = r->files->checkpoint;
     if (!path) return NZ_OK;
     NZ_TRY(nz_run_identity(&r->identity, r->graph, r->train, r->options, r->threads, r->hooks));
-    if (!nz_file_exists(path)) return NZ_OK;
+    if (!nz_file_exists(path)) {
+        if (r->files->resume)
+            nz_progress_note(r->progress, "there is no %s to go on from: %s begins at the start", path, what_of(r));
+        return NZ_OK;
+    }
     if (!r->files->resume) {
         nz_progress_note(r->progress,
                          "%s is of an earlier run that was not finished; this run begins anew and will "

@@ -199,7 +199,8 @@ static void test_what_does_not_fit_is_told_before_training(void **unused) {
 
 /* Made images in folders, of which those of the first `classes` classes are broken from number `from` on. */
 static const char *make_images(char spec[9000], const char *name, int count, int classes, int from) {
-    static const char *const names[] = {"arrow", "circle", "crescent", "cross", "halfdisc", "hourglass"};
+    static const char *const names[] = {"arrow",     "circle", "crescent", "cross", "halfdisc",
+                                        "hourglass", "ring",   "square",   "star",  "triangle"};
     char path[9000];
     size_t written = 0, kept = 0;
     const char *folder = nz_test_file(name);
@@ -228,6 +229,18 @@ static void test_broken_samples_are_counted_and_named(void **unused) {
     assert_non_null(strstr(u.notes, "is left out"));
     assert_non_null(strstr(u.notes, "000090.png"));
     assert_non_null(strstr(u.notes, "2 training samples could not be read"));
+    bench_done(&b);
+}
+
+static void test_nothing_readable_is_an_error(void **unused) {
+    (void)unused;
+    char spec[9000];
+    nz_graph *none = NULL;
+    bench b = bench_of(make_images(spec, "none", 40, 10, 0), SMALL, 10);
+    nz_assert_fails(go(&none, NULL, &b, NULL, NULL, NULL), NZ_E_FORMAT, "no sample could be read (32 are broken)");
+    nz_assert_fails(nz_train_evaluate(&(nz_evaluation){0}, b.graph, b.train,
+                                      &(nz_evaluate_options){.batch = 8, .threads = 1, .classes = 10}, NULL),
+                    NZ_E_FORMAT, "no sample could be read");
     bench_done(&b);
 }
 
@@ -331,6 +344,31 @@ static void test_every_test_sample_counts_once(void **unused) {
     options.loss = NZ_LOSS_MSE; /* mean over classes: 0 where it is right, else 1 for either of two */
     nz_assert_ok(nz_train_evaluate(&found, graph, b.test, &options, NULL));
     nz_assert_near(found.loss, 22.0 / 25 * 2 / 10, 1e-6, 0);
+    bench_done(&b);
+}
+
+/* A model that ends in Softmax learns and is evaluated as the one that it would be without. */
+static void test_a_softmax_at_the_end_changes_nothing(void **unused) {
+    (void)unused;
+    bench b = small("");
+    NZ_AUTO_GRAPH nz_graph *plain = NULL, *with = NULL, *result = NULL;
+    NZ_AUTO(nz_train_report_done) nz_train_report report = {0}, other = {0};
+    int value = -1, node = -1;
+    nz_assert_ok(nz_graph_clone(&with, b.graph));
+    nz_assert_ok(nz_graph_add_value(with, &value, "probabilities", NZ_F32, &(nz_shape){2, {-1, 10}}));
+    nz_assert_ok(nz_graph_add_node(with, &node, "Softmax", "softmax", &with->outputs[0], 1, &value, 1));
+    nz_assert_ok(nz_node_set_int(&with->nodes[node], "axis", 1));
+    with->nodes[node].opset = NZ_OPSET;
+    with->outputs[0] = value;
+    nz_assert_ok(nz_graph_finish(with));
+    nz_assert_ok(go(&plain, &report, &b, NULL, NULL, NULL));
+    nz_assert_ok(nz_train(&result, &other, with, b.train, b.test, &b.options, NULL, NULL));
+    assert_string_equal(result->nodes[result->node_count - 1].op_type, "Softmax");
+    for (size_t e = 0; e < report.epoch_count; e++) {
+        nz_assert_near(other.epochs[e].train_loss, report.epochs[e].train_loss, 0, 0);
+        nz_assert_near(other.epochs[e].test_loss, report.epochs[e].test_loss, 1e-4, 0);
+        nz_assert_near(other.epochs[e].test_top1_pct, report.epochs[e].test_top1_pct, 0, 0);
+    }
     bench_done(&b);
 }
 
@@ -531,6 +569,7 @@ static void test_history_and_metadata(void **unused) {
 static void test_the_seed_decides(void **unused) {
     (void)unused;
     bench a = small("seed=1"), b = small("seed=2");
+    a.options.threads = 2; /* the same bytes with several, too */
     NZ_AUTO_GRAPH nz_graph *first = NULL, *second = NULL, *other = NULL;
     nz_assert_ok(go(&first, NULL, &a, NULL, NULL, NULL));
     nz_assert_ok(go(&second, NULL, &a, NULL, NULL, NULL));
@@ -551,9 +590,11 @@ int main(void) {
         cmocka_unit_test(test_a_loss_that_is_no_number_stops),
         cmocka_unit_test(test_what_does_not_fit_is_told_before_training),
         cmocka_unit_test(test_broken_samples_are_counted_and_named),
+        cmocka_unit_test(test_nothing_readable_is_an_error),
         cmocka_unit_test(test_any_batch_can_be_had_alone),
         cmocka_unit_test(test_auto_augments_by_size_and_colour),
         cmocka_unit_test(test_every_test_sample_counts_once),
+        cmocka_unit_test(test_a_softmax_at_the_end_changes_nothing),
         cmocka_unit_test(test_hits_are_counted_by_the_rule_of_ties),
         cmocka_unit_test(test_updates_match_their_equations),
         cmocka_unit_test(test_sgd_is_pytorchs),
