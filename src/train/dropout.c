@@ -76,9 +76,13 @@ static nz_status drop_backward(nz_engine *e, nz_engine_step *step) {
 
 static const nz_step_kind drop_kind = {"dropout", drop_forward, drop_backward, NULL, false};
 
+static bool is_dropout(const nz_lowering *l, const nz_node *node) {
+    return nz_lower_is(node, "Mul") && node->input_count == 2 && node->inputs[1] >= 0 && l->drops[node->inputs[1]] >= 0;
+}
+
 nz_status nz_lower_dropout(nz_lowering *l, const nz_node *node, bool *ret_done) {
     nz_engine *e = l->engine;
-    if (!nz_lower_is(node, "Mul") || node->input_count != 2 || l->drops[node->inputs[1]] < 0) return NZ_OK;
+    if (!is_dropout(l, node)) return NZ_OK;
     double ratio = l->drops[node->inputs[1]];
     int in = -1, out = -1;
     NZ_TRY(nz_lower_value(l, &in, node->inputs[0]));
@@ -89,8 +93,7 @@ nz_status nz_lower_dropout(nz_lowering *l, const nz_node *node, bool *ret_done) 
     NZ_TRY(nz_alloc(&self, 1, sizeof *self));
     /* The how manieth Dropout it is tells it from the others, in whatever form its map lies. */
     uint64_t stream = 0;
-    for (const nz_node *n = l->graph->nodes; n < node; n++)
-        stream += nz_lower_is(n, "Mul") && n->input_count == 2 && l->drops[n->inputs[1]] >= 0;
+    for (const nz_node *n = l->graph->nodes; n < node; n++) stream += is_dropout(l, n);
     *self = (dropout){.stream = stream,
                       .threshold = (uint64_t)(ratio * 0x1p32),
                       .scale = (float)(1 / (1 - ratio)),

@@ -66,8 +66,10 @@ nz_status nz_engine_fill_params(nz_engine *e) {
             memset(param->grad, 0, param->elements * sizeof(float));
         }
         NZ_TRY(nz_alloc(&plain, (size_t)slot->elements, sizeof(float)));
-        nz_tensor_to_f32(&e->base->values[e->param_homes[i].base_value].constant, plain);
+        const nz_tensor *constant = &e->base->values[e->param_homes[i].base_value].constant;
+        nz_tensor_to_f32(constant, plain);
         nz_param_set(param, plain);
+        if (constant->owner) nz_buffer_forget(constant->owner, constant->data, constant->bytes);
         slot->data = param->value;
         slot->grad = param->grad;
     }

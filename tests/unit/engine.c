@@ -179,6 +179,28 @@ static void test_fast_is_reference(void **state) {
     }
 }
 
+/* Maps and their gradients in bf16, which keeps 8 bits: an error of 2^-9 at every map, a dozen of them one after the other on
+ * the way there and back. A network without kinks, at which an error of any size changes a gradient, and without
+ * normalisation, which would divide errors by small deviations. */
+static void test_half(void **state) {
+    (void)state;
+    nz_graph *g = mixed();
+    net_compare(g, (nz_engine_options){.batch = 5, .threads = 1, .bf16 = true},
+                (nz_engine_options){.batch = 5, .threads = 1}, 24 * 0x1p-9);
+    nz_graph_free(g);
+    g = fire(); /* its scores alone */
+    net_run half, full;
+    net_open(&half, g, &(nz_engine_options){.batch = 5, .threads = 1, .bf16 = true});
+    net_open(&full, g, &(nz_engine_options){.batch = 5, .threads = 1});
+    net_step(&half);
+    net_step(&full);
+    const float *y = nz_engine_output(full.engine);
+    nz_assert_floats(nz_engine_output(half.engine), y, full.out, 0, 12 * 0x1p-9 * net_largest(y, full.out));
+    net_close(&half);
+    net_close(&full);
+    nz_graph_free(g);
+}
+
 /* ---- drawn networks: the plan of memory under all kinds of reuse ---- */
 
 static int drawn_node(net *n, const int *maps, size_t count, int64_t channels) {
@@ -231,6 +253,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gradients),
         cmocka_unit_test(test_fast_is_reference),
+        cmocka_unit_test(test_half),
         cmocka_unit_test(test_drawn),
     };
     return cmocka_run_group_tests_name("unit/engine", tests, NULL, NULL);
