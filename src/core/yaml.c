@@ -12,10 +12,9 @@
 #include "core/file.h"
 #include "core/text.h"
 
-/* The key is owned by the mapping that holds it. */
 struct nz_yaml_mark {
     const json_t *container;
-    const char *key;
+    char *key; /* owned; NULL for an item */
     size_t index, line, column;
 };
 
@@ -121,21 +120,21 @@ static nz_status read_scalar(json_t **ret_json, const reader *r, const yaml_even
 
 /* ---- containers ---- */
 
-static nz_status mark(reader *r, const json_t *container, const char *key, size_t index, size_t line, size_t column) {
+/* Takes the key over, also on failure. */
+static nz_status mark(reader *r, const json_t *container, char *key, size_t index, size_t line, size_t column) {
+    NZ_AUTO_FREE char *own = key;
     nz_yaml *y = r->yaml;
     if (y->mark_count == NZ_YAML_NODES_MOST)
         return nz_fail(NZ_E_FORMAT, "%s:%zu:%zu: more than %d values", y->name, line, column, NZ_YAML_NODES_MOST);
     NZ_TRY(nz_grow(&y->marks, &r->mark_capacity, y->mark_count + 1, sizeof *y->marks));
-    y->marks[y->mark_count++] = (struct nz_yaml_mark){container, key, index, line, column};
+    y->marks[y->mark_count++] = (struct nz_yaml_mark){container, NZ_STEAL(own), index, line, column};
     return NZ_OK;
 }
 
 /* Takes the reference over, also on failure. */
 static nz_status put_in_mapping(reader *r, level *top, json_t *value) {
     if (json_object_set_new(top->container, top->key, value) != 0) return out_of_memory(r);
-    const char *kept = json_object_iter_key(json_object_iter_at(top->container, top->key));
-    free(NZ_STEAL(top->key));
-    return mark(r, top->container, kept, 0, top->key_line, top->key_column);
+    return mark(r, top->container, NZ_STEAL(top->key), 0, top->key_line, top->key_column);
 }
 
 static nz_status put(reader *r, json_t *value, yaml_mark_t at) {
@@ -258,9 +257,18 @@ nz_status nz_yaml_read(nz_yaml *ret_yaml, const char *path) {
 
 void nz_yaml_done(nz_yaml *yaml) {
     json_decref(yaml->root);
+    json_decref(yaml->kept);
+    for (size_t i = 0; i < yaml->mark_count; i++) free(yaml->marks[i].key);
     free(yaml->name);
     free(yaml->marks);
     *yaml = (nz_yaml){0};
+}
+
+nz_status nz_yaml_keep(nz_yaml *yaml, json_t *value) {
+    if (!yaml->kept) yaml->kept = json_array();
+    if (yaml->kept && json_array_append_new(yaml->kept, value) == 0) return NZ_OK;
+    if (!yaml->kept) json_decref(value);
+    return nz_fail(NZ_E_MEMORY, "%s: out of memory", yaml->name);
 }
 
 bool nz_yaml_where(const nz_yaml *yaml, const json_t *container, const char *key, size_t index, size_t *ret_line,

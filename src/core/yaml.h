@@ -18,7 +18,9 @@ struct nz_yaml_mark;
 /** A document with the place of each value. */
 typedef struct nz_yaml {
     char *name;   /**< of the file, for messages */
-    json_t *root; /**< null for an empty document; keep containers as they are: places are known by them */
+    json_t *root; /**< null for an empty document */
+    json_t *kept; /**< an array, or NULL: values that were taken out of the document must go there, because places are
+                       known by the address of what holds them */
     size_t mark_count;
     struct nz_yaml_mark *marks;
 } nz_yaml;
@@ -36,6 +38,9 @@ void nz_yaml_done(nz_yaml *yaml);
 /** The value of one plain scalar as a document would have it: 3, true, null, a text. The reference is the caller's; NULL when
  * memory is short or a number is outside what can be held. */
 json_t *nz_yaml_scalar(const char *text);
+
+/** Keeps a value that is about to leave the document. The reference is taken over, also on failure. */
+NZ_CHECKED nz_status nz_yaml_keep(nz_yaml *yaml, json_t *value);
 
 /** Where the value under `key` of the mapping `container` stands; item `index` of a sequence where key is NULL. Of the root
  * where container is NULL. false, and 0, for what the document does not hold. */

@@ -112,7 +112,9 @@ static const char *epochs_key(const char *technique) {
 static nz_status add_technique(json_t *methods, const nz_yaml *yaml, const json_t *list, const char *key, size_t index,
                                const json_t *item) {
     nz_compress_needs needs;
-    const char *technique = json_string_value(item), *epochs = technique ? epochs_key(technique) : NULL;
+    const char *technique = json_string_value(item);
+    if (technique && strcmp(technique, "None") == 0) return NZ_OK; /* it is always among the models */
+    const char *epochs = technique ? epochs_key(technique) : NULL;
     if (!technique || nz_compress_what_needs(&needs, technique) != NZ_OK)
         return nz_yaml_fail(NZ_E_ARG, yaml, list, key, index,
                             "the compression technique '%s' is not known (there is PTQ, QAT, GUP_R, GUP_L1)",
@@ -193,8 +195,7 @@ nz_status nz_first_convert(nz_yaml *yaml, const char *data) {
     NZ_TRY(convert_methods(out, yaml));
     NZ_TRY(convert_training(out, yaml));
     NZ_TRY(convert_metrics(out, yaml));
-    json_decref(yaml->root);
+    NZ_TRY(nz_yaml_keep(yaml, NZ_STEAL(yaml->root)));
     yaml->root = NZ_STEAL(out);
-    yaml->mark_count = 0; /* the places belonged to what is gone */
     return NZ_OK;
 }

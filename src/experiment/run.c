@@ -175,16 +175,18 @@ static nz_status run(nz_experiment_result *ret_result, nz_experiment *x) {
 
 /* --data replaces the sets, not how they are prepared. */
 static nz_status replace_data(nz_yaml *yaml, const char *data) {
-    json_t *section = json_object_get(yaml->root, "data");
-    if (json_is_object(section)) {
-        json_object_del(section, "test");
-        json_object_del(section, "calibration");
-        return json_object_set_new(section, "train", nz_json_string(data))
-                   ? nz_fail(NZ_E_MEMORY, "out of memory: --data")
-                   : NZ_OK;
-    }
-    return json_object_set_new(yaml->root, "data", nz_json_string(data)) ? nz_fail(NZ_E_MEMORY, "out of memory: --data")
-                                                                         : NZ_OK;
+    static const char *const parts[] = {"train", "test", "calibration"};
+    json_t *section = json_object_get(yaml->root, "data"), *before;
+    bool has_parts = json_is_object(section);
+    for (size_t i = 0; has_parts && i < NZ_COUNT(parts); i++)
+        if ((before = json_object_get(section, parts[i]))) {
+            NZ_TRY(nz_yaml_keep(yaml, json_incref(before)));
+            json_object_del(section, parts[i]);
+        }
+    if (!has_parts && section) NZ_TRY(nz_yaml_keep(yaml, json_incref(section)));
+    json_t *into = has_parts ? section : yaml->root;
+    if (json_object_set_new(into, has_parts ? "train" : "data", nz_json_string(data)) == 0) return NZ_OK;
+    return nz_fail(NZ_E_MEMORY, "out of memory: --data");
 }
 
 static nz_status apply_changes(nz_yaml *yaml, const nz_experiment_options *options) {

@@ -147,8 +147,10 @@ static json_t *step_into(json_t *at, const char *word) {
     return json_array_get(at, (size_t)index);
 }
 
-static nz_status set_word(json_t *at, const char *word, json_t *value, const char *assignment) {
+static nz_status set_word(nz_yaml *yaml, json_t *at, const char *word, json_t *value, const char *assignment) {
     long long index;
+    json_t *before = step_into(at, word);
+    if (before) NZ_TRY(nz_yaml_keep(yaml, json_incref(before)));
     if (json_is_object(at))
         return json_object_set(at, word, value) ? nz_fail(NZ_E_MEMORY, "out of memory: a change") : NZ_OK;
     if (json_is_array(at) && nz_parse_int(&index, word, "index") == NZ_OK && index >= 0 &&
@@ -167,11 +169,11 @@ nz_status nz_description_set(nz_yaml *yaml, const char *assignment) {
     NZ_TRY(nz_yaml_parse(&value, equals + 1, strlen(equals + 1), "--set"));
     json_t *at = yaml->root;
     for (char *rest = path, *word; (word = strsep(&rest, "."));) {
-        if (!rest) return set_word(at, word, value.root, assignment);
+        if (!rest) return set_word(yaml, at, word, value.root, assignment);
         json_t *next = step_into(at, word);
         if (!next && json_is_object(at)) {
             NZ_AUTO_JSON json_t *made = json_object();
-            NZ_TRY(set_word(at, word, made, assignment));
+            NZ_TRY(set_word(yaml, at, word, made, assignment));
             next = json_object_get(at, word);
         }
         if (!next) return nz_fail(NZ_E_ARG, "--set %s: there is no '%s' to set", assignment, word);
