@@ -18,7 +18,7 @@
 typedef struct nz_engine nz_engine;
 
 typedef struct nz_engine_options {
-    int64_t batch;           /**< samples per step; a model whose batch is fixed must have this one */
+    int64_t batch;           /**< samples per step; a model with a fixed batch above 1 must have this one */
     int64_t chw[3];          /**< extents of the image where the model leaves them open; 0: not given */
     int threads;             /**< 0: as many as the process may use */
     bool bf16;               /**< feature maps in bf16 where there is a kernel; parameters and sums stay f32 */
@@ -72,8 +72,8 @@ typedef struct nz_running {
 
 /**
  * Plans. @return NZ_E_UNSUPPORTED names the first node without a gradient on the way from a parameter to the output, or
- * says that there is no parameter, not exactly one float input, or not one float output [batch, classes...];
- * NZ_E_SHAPE; NZ_E_MEMORY.
+ * says that there is no parameter, not exactly one float input, or not one float output;
+ * NZ_E_SHAPE where that is not [batch, classes...], or the model cannot take the batch; NZ_E_MEMORY.
  */
 NZ_CHECKED nz_status nz_engine_open(nz_engine **ret_engine, const nz_graph *graph, const nz_engine_options *options);
 void nz_engine_free(nz_engine *engine); /**< NULL passes */

@@ -42,16 +42,34 @@ static nz_status set_quantizers(nz_graph *graph, const nz_engine *e) {
     return NZ_OK;
 }
 
-nz_status nz_engine_graph(nz_graph **ret_graph, nz_engine *engine) {
-    NZ_AUTO_GRAPH nz_graph *graph = NULL;
-    NZ_TRY(nz_engine_refresh(engine));
-    NZ_TRY(nz_graph_clone(&graph, engine->base));
+static nz_status fill(nz_graph *graph, const nz_engine *engine) {
     NZ_TRY(set_params(graph, engine));
     for (size_t i = 0; i < engine->running_count; i++)
         if (engine->running_homes[i].base_value >= 0)
             NZ_TRY(set_floats(graph, engine->running_homes[i].base_value, engine->running[i].value,
                               (int64_t)engine->running[i].elements));
-    NZ_TRY(set_quantizers(graph, engine));
+    return set_quantizers(graph, engine);
+}
+
+/* Scales of weights as they were after the last step, all in one list: looking must change nothing that a run goes on from. */
+static void exchange_scales(nz_engine *e, float *kept, bool back) {
+    for (size_t i = 0; i < e->quantizer_count; i++)
+        for (size_t c = 0; c < e->quantizers[i].count; c++, kept++)
+            *(back ? &e->quantizers[i].scales[c] : kept) = *(back ? kept : &e->quantizers[i].scales[c]);
+}
+
+nz_status nz_engine_graph(nz_graph **ret_graph, nz_engine *engine) {
+    NZ_AUTO_GRAPH nz_graph *graph = NULL;
+    NZ_AUTO_FREE float *kept = NULL;
+    size_t scales = 0;
+    for (size_t i = 0; i < engine->quantizer_count; i++) scales += engine->quantizers[i].count;
+    NZ_TRY(nz_alloc(&kept, scales, sizeof *kept));
+    NZ_TRY(nz_graph_clone(&graph, engine->base));
+    exchange_scales(engine, kept, false);
+    nz_status status = nz_engine_refresh(engine);
+    if (status == NZ_OK) status = fill(graph, engine);
+    exchange_scales(engine, kept, true);
+    NZ_TRY(status);
     *ret_graph = NZ_STEAL(graph);
     return NZ_OK;
 }

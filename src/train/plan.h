@@ -167,6 +167,9 @@ void nz_prepared_done(nz_prepared *prepared);
 /** Sets engine->base, engine->graph and engine->logits. */
 NZ_CHECKED nz_status nz_engine_prepare(nz_engine *engine, nz_prepared *ret_prepared, const nz_graph *graph);
 
+/** rebatch.c: lets a model whose input has a batch of 1 take any batch. Shapes behind it are to be inferred anew. */
+NZ_CHECKED nz_status nz_engine_open_batch(nz_graph *graph);
+
 /* ---- lower.c ---- */
 
 typedef struct nz_lowering {

@@ -239,9 +239,10 @@ static nz_status check_ends(const nz_graph *graph, int64_t batch) {
         return nz_fail(NZ_E_UNSUPPORTED, "training needs a model with exactly one output; it has %zu",
                        graph->output_count);
     const nz_value *x = &graph->values[graph->inputs[0]];
-    if (x->shape.rank > 0 && x->shape.dim[0] > 0 && x->shape.dim[0] != batch)
+    int64_t fixed = x->shape.rank > 0 ? x->shape.dim[0] : -1;
+    if (fixed > 1 && fixed != batch)
         return nz_fail(NZ_E_SHAPE, "input %s takes batches of %lld alone, %lld were asked for", x->name,
-                       (long long)x->shape.dim[0], (long long)batch);
+                       (long long)fixed, (long long)batch);
     return NZ_OK;
 }
 
@@ -289,22 +290,31 @@ static nz_status check_output(const nz_graph *graph, int64_t batch) {
     const nz_value *y = &graph->values[graph->outputs[0]];
     char text[112];
     if (y->dtype == NZ_F32 && y->shape.rank >= 1 && y->shape.dim[0] == batch) return NZ_OK;
-    return nz_fail(NZ_E_UNSUPPORTED, "output %s is %s of %s; training needs floats with the batch of %lld first",
-                   y->name, nz_shape_text(&y->shape, text), nz_dtype_get(y->dtype)->name, (long long)batch);
+    return nz_fail(NZ_E_SHAPE, "output %s is %s of %s; training needs floats with the batch of %lld first", y->name,
+                   nz_shape_text(&y->shape, text), nz_dtype_get(y->dtype)->name, (long long)batch);
+}
+
+static nz_status prepare(nz_engine *engine, nz_prepared *prepared, nz_graph *work) {
+    NZ_TRY(add_taps(work, &engine->options));
+    NZ_TRY(free_params(work, prepared));
+    NZ_TRY(keep_dropouts(work, prepared));
+    NZ_TRY(specialise(&engine->graph, work, &engine->options));
+    NZ_TRY(remove_softmax(engine->graph, &engine->logits));
+    return check_output(engine->graph, engine->options.batch);
 }
 
 nz_status nz_engine_prepare(nz_engine *engine, nz_prepared *ret_prepared, const nz_graph *graph) {
-    const nz_engine_options *options = &engine->options;
+    int64_t batch = engine->options.batch;
     NZ_AUTO_GRAPH nz_graph *work = NULL;
-    NZ_TRY(check_ends(graph, options->batch));
+    NZ_TRY(check_ends(graph, batch));
     NZ_TRY(nz_graph_clone(&engine->base, graph));
     NZ_TRY(dissolve_identities(engine->base));
     NZ_TRY(split_constants(engine->base));
     NZ_TRY(nz_graph_clone(&work, engine->base));
-    NZ_TRY(add_taps(work, options));
-    NZ_TRY(free_params(work, ret_prepared));
-    NZ_TRY(keep_dropouts(work, ret_prepared));
-    NZ_TRY(specialise(&engine->graph, work, options));
-    NZ_TRY(remove_softmax(engine->graph, &engine->logits));
-    return check_output(engine->graph, options->batch);
+    const nz_value *x = &work->values[work->inputs[0]];
+    if (batch == 1 || x->shape.rank < 1 || x->shape.dim[0] != 1) return prepare(engine, ret_prepared, work);
+    NZ_TRY(nz_engine_open_batch(work));
+    nz_status status = prepare(engine, ret_prepared, work);
+    if (status != NZ_E_SHAPE) return status;
+    return nz_fail_context(status, "the model was made for a batch of 1 and cannot take %lld", (long long)batch);
 }

@@ -258,6 +258,48 @@ static void test_taps(void **state) {
     nz_graph_free(g);
 }
 
+static int reshape_to(nz_graph *g, int x, int64_t a, int64_t b) {
+    nz_tensor tensor;
+    int value = -1;
+    nz_assert_ok(nz_tensor_init(&tensor, NZ_I64, &SHAPE(2)));
+    nz_tensor_set_int(&tensor, 0, a);
+    nz_tensor_set_int(&tensor, 1, b);
+    nz_assert_ok(nz_graph_add_constant(g, &value, "shape", &tensor));
+    nz_tensor_done(&tensor);
+    return graph_node(g, "Reshape", x, value);
+}
+
+/* A model that spells out a batch of 1 in its input and in Reshapes trains on more, and is handed out as it was. */
+static void test_batch_of_one(void **state) {
+    (void)state;
+    net n = net_begin(SHAPE(1, 2, 4, 4), 40);
+    nz_graph *g = n.graph, *trained = NULL;
+    int a = reshape_to(g, net_conv(g, &n.random, n.x, 2, 3, 3, 1, 1, true), 1, 48);
+    a = reshape_to(g, graph_node(g, "Tanh", a), 1, -1);
+    graph_finish(g, net_gemm(g, &n.random, a, 48, 2));
+    net_run run;
+    net_open(&run, g, &plain_options);
+    train(&run, 2);
+    net_loss(&run, false);
+    nz_assert_ok(nz_engine_graph(&trained, run.engine));
+    assert_int_equal(trained->values[trained->inputs[0]].shape.dim[0], 1);
+    nz_session *session = NULL;
+    nz_assert_ok(nz_session_open(&session, "native", trained, NULL, &(nz_runtime_options){.threads = 1}));
+    for (size_t i = 0; i < 4; i++) {
+        float y[2];
+        nz_tensor in = nz_tensor_borrow(NZ_F32, &SHAPE(1, 2, 4, 4), run.x + i * 32);
+        nz_tensor out = nz_tensor_borrow(NZ_F32, &SHAPE(1, 2), y);
+        in.bytes = 32 * sizeof(float);
+        out.bytes = sizeof y;
+        nz_assert_ok(nz_session_run(session, &in, &out));
+        nz_assert_floats(nz_engine_output(run.engine) + i * 2, y, 2, 1e-5, 1e-6);
+    }
+    nz_session_free(session);
+    nz_graph_free(trained);
+    net_close(&run);
+    nz_graph_free(g);
+}
+
 /* ---- dropout ---- */
 
 static nz_graph *dropping(nz_shape shape) {
@@ -376,10 +418,10 @@ static void test_not_finite(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_export),     cmocka_unit_test(test_running),  cmocka_unit_test(test_frozen_norm),
-        cmocka_unit_test(test_same_bytes), cmocka_unit_test(test_mask),     cmocka_unit_test(test_taps),
-        cmocka_unit_test(test_dropout),    cmocka_unit_test(test_refusals), cmocka_unit_test(test_forward_only),
-        cmocka_unit_test(test_not_finite),
+        cmocka_unit_test(test_export),     cmocka_unit_test(test_running),      cmocka_unit_test(test_frozen_norm),
+        cmocka_unit_test(test_same_bytes), cmocka_unit_test(test_mask),         cmocka_unit_test(test_taps),
+        cmocka_unit_test(test_dropout),    cmocka_unit_test(test_refusals),     cmocka_unit_test(test_forward_only),
+        cmocka_unit_test(test_not_finite), cmocka_unit_test(test_batch_of_one),
     };
     return cmocka_run_group_tests_name("unit/engine_state", tests, NULL, NULL);
 }
