@@ -40,7 +40,7 @@ typedef struct scale {
     int train, test, epochs, finetune, batch;
     double budget_s;
 } scale;
-static const scale whole = {12000, 2000, 8, 2, 64, 1.5}, quick = {320, 100, 1, 1, 32, 0.05};
+static const scale whole = {12000, 2000, 10, 2, 64, 1.5}, quick = {320, 100, 1, 1, 32, 0.05};
 
 static nz_status experiment_text(char **ret_text, const scale *s, long long seed) {
     return nz_format(ret_text,

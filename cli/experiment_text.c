@@ -124,19 +124,26 @@ static void say_factor(nz_text *out, double before, double after, const char *mo
     nz_text_appendf(out, "; %.1f times %s", factor > 1 ? factor : 1 / factor, factor > 1 ? more : less);
 }
 
+/* Whether the two may be equally good: the interval of their difference on the same samples holds 0. */
+static bool may_be_chance(const json_t *row) {
+    const json_t *top1 = json_object_get(json_object_get(row, "metrics"), "top1");
+    const json_t *ci95 = json_object_get(json_object_get(top1, "difference"), "ci95");
+    return json_array_size(ci95) == 2 && json_number_value(json_array_get(ci95, 0)) <= 0 &&
+           json_number_value(json_array_get(ci95, 1)) >= 0;
+}
+
 static void say_top1(nz_text *out, const json_t *base, const json_t *row) {
-    double before = value_of(base, "top1"), after = value_of(row, "top1");
-    if (isnan(before) || isnan(after)) {
+    double before = value_of(base, "top1"), after = value_of(row, "top1"), points = after - before;
+    if (isnan(points)) {
         nz_text_append(out, " its accuracy could not be compared");
         return;
     }
-    double points = after - before;
     nz_text_appendf(out, " right on %.1f%% of the images, ", after);
     if (fabs(points) < 0.05)
-        nz_text_append(out, "as the uncompressed network");
+        nz_text_append(out, "like the uncompressed network");
     else
-        nz_text_appendf(out, "%.1f points %s than the uncompressed network", fabs(points),
-                        points > 0 ? "more" : "fewer");
+        nz_text_appendf(out, "%.1f points %s than the uncompressed network%s", fabs(points),
+                        points > 0 ? "more" : "fewer", may_be_chance(row) ? ", which may be chance" : "");
 }
 
 static nz_status say_row(const json_t *base, const json_t *row, FILE *stream) {
@@ -148,7 +155,7 @@ static nz_status say_row(const json_t *base, const json_t *row, FILE *stream) {
         nz_text_appendf(&out, " failed: %s", text_at(row, "error"));
     } else {
         say_top1(&out, base, row);
-        if (sparsity > value_of(base, "sparsity") + 1)
+        if (sparsity > value_of(base, "sparsity") + 5)
             nz_text_appendf(&out, "; %.0f%% of its weights are zero", sparsity);
         say_factor(&out, value_of(base, "disk_bytes"), value_of(row, "disk_bytes"), "smaller on disk",
                    "larger on disk");

@@ -108,3 +108,16 @@ void nz_axis_put_tick(nz_text *out, const nz_axis *axis, size_t tick) {
     } else
         nz_put_fixed(out, fabs(value), axis->decimals);
 }
+
+void nz_axis_init_epochs(nz_axis *x, double last) {
+    double step = 1;
+    nz_axis_init(x, 0, last, true, false, 6);
+    x->high = last;
+    if (last < 2 || last > 1e9) {
+        while (x->count && x->ticks[x->count - 1] > last * (1 + 1e-9)) x->count--;
+        return;
+    }
+    while (last / step >= NZ_AXIS_TICKS - 1) step *= step == 2 || step == 20 || step == 200 ? 2.5 : 2;
+    x->decimals = 0;
+    for (x->count = 0; (double)x->count * step <= last; x->count++) x->ticks[x->count] = (double)x->count * step;
+}

@@ -26,6 +26,8 @@ typedef struct nz_axis {
  * Values that are not finite or equal give an axis around them all the same.
  */
 void nz_axis_init(nz_axis *ret_axis, double least, double most, bool from_zero, bool logarithmic, size_t wanted);
+/** From 0 to the last epoch, where the lines end and their names stand; ticks at whole epochs unless there is hardly one. */
+void nz_axis_init_epochs(nz_axis *ret_axis, double last);
 /** Whether positive values span more than two decades. */
 bool nz_axis_spans_decades(double least, double most);
 /** Where a value lies, 0 at low and 1 at high; clamped to that range. */

@@ -227,20 +227,6 @@ static void put_subtitle(nz_text *out, const curve *c) {
     if (!isnan(c->at[TRAIN_TOP1][last])) nz_text_append(out, " \xc2\xb7 train: while training, on augmented samples");
 }
 
-/* From 0 to the last epoch, where the lines end and their names stand; ticks at whole epochs unless there is hardly one. */
-static void plan_epochs(nz_axis *x, double last) {
-    double step = 1;
-    nz_axis_init(x, 0, last, true, false, 6);
-    x->high = last;
-    if (last < 2 || last > 1e9) {
-        while (x->count && x->ticks[x->count - 1] > last * (1 + 1e-9)) x->count--;
-        return;
-    }
-    while (last / step >= NZ_AXIS_TICKS - 1) step *= step == 2 || step == 20 || step == 200 ? 2.5 : 2;
-    x->decimals = 0;
-    for (x->count = 0; (double)x->count * step <= last; x->count++) x->ticks[x->count] = (double)x->count * step;
-}
-
 static double height_of(void) {
     double height = 56 + FOOT;
     for (size_t p = 0; p < NZ_COUNT(panels); p++) height += panels[p].height + GAP;
@@ -302,6 +288,6 @@ static nz_status write_both(const curve *c, const char *svg, const char *png) {
 nz_status nz_report_curve(const char *history, const char *svg, const char *png, const char *title) {
     NZ_AUTO(curve_done) curve c = {.title = title};
     NZ_TRY(read_history(&c, history));
-    plan_epochs(&c.x, c.at[EPOCH][c.rows - 1]);
+    nz_axis_init_epochs(&c.x, c.at[EPOCH][c.rows - 1]);
     return write_both(&c, svg, png);
 }

@@ -135,8 +135,7 @@ static void gather(frame *f) {
         }
     }
     double margin = (most - least) * 0.04;
-    nz_axis_init(&f->x, 0, f->last_epoch, true, false, 7);
-    f->x.high = f->last_epoch > 0 ? f->last_epoch : 1;
+    nz_axis_init_epochs(&f->x, f->last_epoch > 0 ? f->last_epoch : 1);
     nz_axis_init(&f->y, isfinite(least) ? least - margin : 0, isfinite(most) ? most + margin : 1, false, false, 5);
 }
 
@@ -151,7 +150,7 @@ static void draw_grid(nz_canvas *canvas, const frame *f) {
         nz_text_done(&text);
     }
     soft.anchor = NZ_MIDDLE;
-    for (size_t t = 0; t < f->x.count && f->x.ticks[t] <= f->x.high * (1 + 1e-9); t++) {
+    for (size_t t = 0; t < f->x.count; t++) {
         double x = x_of(f, f->x.ticks[t]);
         nz_text text = {0};
         nz_axis_put_tick(&text, &f->x, t);
