@@ -96,6 +96,10 @@ static nz_status grad_batch(const nz_op_ctx *ctx, const nz_op_grad *grad) {
     float epsilon = nz_attr_float(ctx->node, "epsilon", 1e-5F), *lists[3];
     static const size_t inputs[3] = {1, 3, 4};
     int64_t e[3];
+    for (size_t i = 0; !dy && i < 3; i++) /* the running statistics alone are read, which are not trained */
+        if (nz_grad_to(ctx, grad, i))
+            memset(nz_grad_to(ctx, grad, i), 0, (size_t)nz_shape_elements(&ctx->in[i]->shape) * sizeof(float));
+    if (!dy) return NZ_OK;
     split_channels(&ctx->in[0]->shape, e);
     for (size_t i = 0; i < 3; i++) {
         NZ_TRY(nz_arena_alloc(ctx->scratch, &lists[i], (size_t)e[1], sizeof(float)));
@@ -254,31 +258,51 @@ static nz_status run_layer(const nz_op_ctx *ctx) {
     return NZ_OK;
 }
 
+/* What flows in at the mean and at 1 / deviation of each row, outputs 1 and 2, added to dx. */
+static nz_status add_moments_back(const nz_op_ctx *ctx, const nz_op_grad *grad, int64_t rows, int64_t width,
+                                  float *dx) {
+    const float *dmean = ctx->out_count > 1 ? nz_grad_from(grad, 1) : NULL,
+                *dinverse = ctx->out_count > 2 ? nz_grad_from(grad, 2) : NULL;
+    float *normal, *inverse;
+    if (!dx || (!dmean && !dinverse)) return NZ_OK;
+    NZ_TRY(nz_arena_alloc(ctx->scratch, &normal, (size_t)(rows * width), sizeof *normal));
+    NZ_TRY(nz_arena_alloc(ctx->scratch, &inverse, (size_t)rows, sizeof *inverse));
+    nz_ref_normalise_rows(rows, width, ctx->in[0]->data, nz_attr_float(ctx->node, "epsilon", 1e-5F), normal, NULL,
+                          inverse);
+    for (int64_t i = 0; i < rows * width; i++) {
+        int64_t row = i / width;
+        if (dmean) dx[i] += dmean[row] / (float)width;
+        if (dinverse) dx[i] -= dinverse[row] * inverse[row] * inverse[row] * normal[i] / (float)width;
+    }
+    return NZ_OK;
+}
+
 static nz_status grad_layer(const nz_op_ctx *ctx, const nz_op_grad *grad) {
     const nz_shape *shape = &ctx->in[0]->shape;
     int axis = 0;
     NZ_TRY(nz_op_axis(ctx, &axis, nz_attr_int(ctx->node, "axis", -1), shape->rank));
     int64_t rows = nz_shape_span(shape, 0, axis), width = nz_shape_span(shape, axis, shape->rank), total = rows * width;
-    const float *dy = nz_grad_from(grad, 0);
     float *dx = nz_grad_to(ctx, grad, 0), *dscale = nz_grad_to(ctx, grad, 1), *dshift = nz_grad_to(ctx, grad, 2);
-    float *flow, *normal;
+    float *flow, *normal, *none = NULL;
     NZ_TRY(nz_arena_alloc(ctx->scratch, &flow, (size_t)total, sizeof *flow));
     NZ_TRY(nz_arena_alloc(ctx->scratch, &normal, (size_t)total, sizeof *normal));
-    nz_tensor product = nz_tensor_borrow(NZ_F32, shape, flow);
+    if (!grad->dout[0]) NZ_TRY(nz_arena_alloc(ctx->scratch, &none, (size_t)total, sizeof *none));
+    const nz_tensor product = nz_tensor_borrow(NZ_F32, shape, flow),
+                    dy = grad->dout[0] ? *grad->dout[0] : nz_tensor_borrow(NZ_F32, shape, none);
     nz_loop loop;
     nz_loop_init(&loop, shape);
     nz_loop_add(&loop, &product);
-    nz_loop_add(&loop, grad->dout[0]);
+    nz_loop_add(&loop, &dy);
     nz_loop_add(&loop, ctx->in[1]);
     nz_loop_add(&loop, ctx->in[1]);
     nz_loop_run(&loop, times_row, NULL);
     if (total > 0)
         nz_ref_normalise_rows_back(rows, width, strcmp(ctx->node->op_type, "RMSNormalization") != 0, ctx->in[0]->data,
                                    nz_attr_float(ctx->node, "epsilon", 1e-5F), flow, dx ? dx : flow, normal);
-    if (dshift) nz_grad_sum_to(dshift, &ctx->in[2]->shape, shape, dy);
-    for (int64_t i = 0; i < total; i++) normal[i] *= dy[i];
+    if (dshift) nz_grad_sum_to(dshift, &ctx->in[2]->shape, shape, dy.data);
+    for (int64_t i = 0; i < total; i++) normal[i] *= ((const float *)dy.data)[i];
     if (dscale) nz_grad_sum_to(dscale, &ctx->in[1]->shape, shape, normal);
-    return NZ_OK;
+    return total > 0 ? add_moments_back(ctx, grad, rows, width, dx) : NZ_OK;
 }
 
 /* Without a mean: square, sum, root, division; + 1 for the scale. */

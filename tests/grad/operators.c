@@ -79,6 +79,7 @@ static const grad_row rows[] = {
     SINGLE("GroupNormalization", "num_groups=2", "2x4x3x2", "4", "4"), SINGLE("GroupNormalization", "num_groups=3", "1x6x5", "6", "6"),
     SINGLE("LayerNormalization", NULL, "3x7", "7", "7"), SINGLE("LayerNormalization", "axis=1", "2x3x4", "3x4", "3x4"), SINGLE("LayerNormalization", "axis=-2", "2x3x4", "4"),
     SINGLE("LayerNormalization", NULL, "2x3x5", "1", "3x1"), SINGLE("RMSNormalization", NULL, "3x7", "7"), SINGLE("RMSNormalization", "axis=1", "2x3x4", "3x4"),
+    {.op_type = "LayerNormalization", .inputs = {"3x5", "5", "5"}, .outputs = 3, .single = true},
     SINGLE("LpNormalization", NULL, "3x5"), SINGLE("LpNormalization", "axis=1", "2x4x3"), SINGLE("LpNormalization", "p=1 axis=0", "5x3"),
     SINGLE("MeanVarianceNormalization", NULL, "2x3x2x3"), SINGLE("MeanVarianceNormalization", "axes=-1,", "3x5"),
     SINGLE("LRN", "size=3", "2x5x2x2"), SINGLE("LRN", "size=4 alpha=0.5f beta=0.6f bias=1.5f", "1x6x3"), SINGLE("LRN", "size=9 alpha=1.0f", "2x4"),
@@ -133,7 +134,7 @@ static const grad_row rows[] = {
     ROW(name, "noop_with_empty_axes=1", "3x4"), ROW(name, "keepdims=0", "2x1x3x4", "i:0,2")
     REDUCTIONS("ReduceSum"), REDUCTIONS("ReduceMean"), REDUCTIONS("ReduceL2"), REDUCTIONS("ReduceSumSquare"),
     REDUCTIONS("ReduceLogSumExp"), REDUCTIONS("ReduceMax"), REDUCTIONS("ReduceMin"), REDUCTIONS("ReduceL1"), REDUCTIONS("ReduceProd"),
-    ROW("ReduceLogSum", NULL, "p3x5"), ROW("ReduceLogSum", "keepdims=0", "p2x3x4", "i:-2"),
+    ROW("ReduceL2", NULL, ""), ROW("ReduceMax", NULL, ""), ROW("ReduceLogSum", NULL, "p3x5"), ROW("ReduceLogSum", "keepdims=0", "p2x3x4", "i:-2"),
     /* interpolation */
     ROW("Resize", NULL, "1x2x3x4", "-", "f:1,1,2,2"), ROW("Resize", "coordinate_transformation_mode:asymmetric nearest_mode:floor", "1x1x5x4", "-", "f:1,1,0.6,1.5"),
     ROW("Resize", NULL, "5x4", "-", "-", "i:3,7"),

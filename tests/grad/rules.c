@@ -203,6 +203,27 @@ static void a_part_that_is_left_out(void **state) {
     op_done(&t);
 }
 
+/* The running statistics, outputs 1 and 2 when training, are kept and not trained through. */
+static void nothing_flows_through_running_statistics(void **state) {
+    op_case t = {0};
+    const nz_op *op = nz_op_find("", "BatchNormalization");
+    (void)state;
+    op_const(&t, NZ_F32, "3x1", OP_VALUES(1, 2, 4));
+    for (int i = 0; i < 4; i++) op_const(&t, NZ_F32, "1", OP_VALUES(1));
+    nz_assert_ok(nz_node_set_int(op_node(&t, "BatchNormalization", 3), "training_mode", 1));
+    nz_assert_ok(op_run(&t));
+    float flow = 5, by_x[3] = {NAN, NAN, NAN}, by_scale = NAN;
+    const nz_tensor *out[3] = {&t.ctx.out[0], &t.ctx.out[1], &t.ctx.out[2]};
+    const nz_tensor dmean = nz_tensor_borrow(NZ_F32, &t.ctx.out[1].shape, &flow), *dout[3] = {NULL, &dmean, NULL};
+    nz_tensor dx = nz_tensor_borrow(NZ_F32, &t.ctx.in[0]->shape, by_x),
+              dscale = nz_tensor_borrow(NZ_F32, &t.ctx.in[1]->shape, &by_scale);
+    nz_tensor *din[5] = {&dx, &dscale, NULL, NULL, NULL};
+    nz_assert_ok(op->grad(&t.ctx, &(nz_op_grad){out, dout, din}));
+    nz_assert_floats(by_x, (const float[]){0, 0, 0}, 3, 0, 0);
+    nz_assert_near(by_scale, 0, 0, 0);
+    op_done(&t);
+}
+
 /* ---- quantisation ---- */
 
 static void quantized(const char *op_type, nz_dtype dtype, const double *x, const char *scales, const double *scale,
@@ -268,6 +289,7 @@ int main(void) {
         cmocka_unit_test(nothing_flows_through_integers),
         cmocka_unit_test(the_last_of_what_was_placed_gets_the_gradient),
         cmocka_unit_test(a_part_that_is_left_out),
+        cmocka_unit_test(nothing_flows_through_running_statistics),
         cmocka_unit_test(quantizing_is_straight_through_within_its_range),
         cmocka_unit_test(a_pair_passes_what_flows_in),
         cmocka_unit_test(blocks_have_scales_of_their_own),
