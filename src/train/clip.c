@@ -49,7 +49,7 @@ NZ_CLONES static void back_part(void *argument, size_t begin, size_t end) {
         float *dx = job->to;
         for (size_t i = begin; i < end; i++) {
             float flows = dy[i];
-            dx[i] = (y[i] > low) & (y[i] < high) ? flows : 0;
+            dx[i] = ((y[i] > low) & (y[i] < high)) ? flows : 0;
         }
     } else {
         const uint16_t *y = job->x, *dy = job->dy;
@@ -57,7 +57,7 @@ NZ_CLONES static void back_part(void *argument, size_t begin, size_t end) {
         for (size_t i = begin; i < end; i++) {
             float v = nz_from_bf16(y[i]);
             uint16_t flows = dy[i];
-            dx[i] = (v > low) & (v < high) ? flows : 0;
+            dx[i] = ((v > low) & (v < high)) ? flows : 0;
         }
     }
 }

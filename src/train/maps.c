@@ -165,10 +165,25 @@ static bool reduces_space(const nz_lowering *l, const nz_node *node) {
     return rank > 2 && set == (1U << rank) - 4U;
 }
 
+/* AveragePool with one window, which is the whole map. */
+static bool covers_space(const nz_lowering *l, const nz_node *node) {
+    nz_tensor tensor = {.dtype = NZ_F32, .shape = l->graph->values[node->inputs[0]].shape};
+    const nz_tensor *list = &tensor;
+    nz_op_ctx ctx = {.node = node, .in_count = 1, .in = &list};
+    nz_window w;
+    if (nz_window_read(&w, &ctx, &tensor.shape, NULL, NZ_WINDOW_POOL) != NZ_OK) return false;
+    for (int i = 0; i < 3; i++)
+        if (w.out[i] != 1 || w.kernel[i] != w.in[i] || w.begin[i] || w.end[i] ||
+            (w.kernel[i] > 1 && w.dilation[i] != 1))
+            return false;
+    return true;
+}
+
 static nz_status lower_global(nz_lowering *l, const nz_node *node, bool *ret_done) {
     nz_engine *e = l->engine;
     int in = -1, out = -1;
     if (nz_lower_is(node, "ReduceMean") && !reduces_space(l, node)) return NZ_OK;
+    if (nz_lower_is(node, "AveragePool") && !covers_space(l, node)) return NZ_OK;
     NZ_TRY(nz_lower_value(l, &in, node->inputs[0]));
     nz_slot x = e->slots[in];
     if (!x.last) return NZ_OK;
@@ -278,6 +293,7 @@ nz_status nz_lower_map(nz_lowering *l, const nz_node *node, bool *ret_done) {
                  {"MaxPool", lower_max},
                  {"GlobalAveragePool", lower_global},
                  {"ReduceMean", lower_global},
+                 {"AveragePool", lower_global},
                  {"Flatten", lower_shape},
                  {"Reshape", lower_shape},
                  {"Squeeze", lower_shape},

@@ -44,7 +44,7 @@ static nz_graph *fire(void) {
     a = graph_node(g, "Concat", left, right);
     nz_assert_ok(nz_node_set_int(graph_last(g), "axis", 1));
     a = graph_node(g, net_activation, net_conv(g, &n.random, a, 11, 4, 1, 1, 1, true));
-    a = graph_node(g, "Flatten", graph_node(g, "GlobalAveragePool", a));
+    a = graph_node(g, "Flatten", net_pool(g, "AveragePool", a, 4, 1));
     a = graph_node(g, "Softmax", a);
     nz_assert_ok(nz_node_set_int(graph_last(g), "axis", 1));
     graph_finish(g, a);
