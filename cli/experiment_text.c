@@ -41,10 +41,21 @@ static nz_status add_moments(nz_cli_table *table, const json_t *moments) {
     double m = number_at(moments, "mean"), s = number_at(moments, "sd");
     const char *unit = text_at(moments, "unit");
     if (isnan(m)) return nz_cli_table_add(table, "\xe2\x80\x93");
-    nz_number_text(mean, m, unit, false);
-    if (isnan(s)) return nz_cli_table_add(table, mean);
-    nz_number_text(sd, s, unit, false);
+    bool bytes = strcmp(unit, "B") == 0;
+    nz_number_text(mean, m, unit, bytes);
+    if (isnan(s) || s == 0) return nz_cli_table_add(table, mean);
+    nz_number_text(sd, s, unit, bytes);
     return nz_cli_table_addf(table, "%s \xc2\xb1 %s", mean, sd);
+}
+
+/* The name, with what tells groups of one name apart. */
+static nz_status add_group_name(nz_cli_table *table, const json_t *groups, const json_t *group) {
+    const json_t *variant = json_object_get(group, "variant"), *other;
+    size_t i, same = 0;
+    json_array_foreach(groups, i, other) same += strcmp(text_at(other, "name"), text_at(group, "name")) == 0;
+    if (same < 2) return nz_cli_table_add(table, text_at(group, "name"));
+    return nz_cli_table_addf(table, "%s/%s/t%.0f/b%.0f", text_at(group, "name"), text_at(variant, "runtime"),
+                             number_at(variant, "threads"), number_at(variant, "batch"));
 }
 
 static nz_status print_groups(const json_t *groups, FILE *stream) {
@@ -56,7 +67,7 @@ static nz_status print_groups(const json_t *groups, FILE *stream) {
     for (size_t c = 0; c < NZ_COUNT(group_columns); c++) NZ_TRY(nz_cli_table_add(&table, group_columns[c]));
     json_array_foreach(groups, i, group) {
         const json_t *metrics = json_object_get(group, "metrics");
-        NZ_TRY(nz_cli_table_add(&table, text_at(group, "name")));
+        NZ_TRY(add_group_name(&table, groups, group));
         NZ_TRY(nz_cli_table_addf(&table, "%zu", json_array_size(json_object_get(group, "seeds"))));
         for (size_t c = 0; c < NZ_COUNT(group_columns); c++)
             NZ_TRY(add_moments(&table, json_object_get(metrics, group_columns[c])));

@@ -62,6 +62,7 @@ NZ_API NZ_CHECKED nz_status nz_compress_with(nz_graph **ret_graph, nz_compress_r
 typedef struct nz_compress_needs {
     bool data;   /**< samples */
     bool trains; /**< with labels: it can use test samples, a checkpoint and a history */
+    bool seed;   /**< the result hangs on chance: it trains, or chooses at random */
 } nz_compress_needs;
 /** NZ_E_ARG for an unknown method or key. */
 NZ_API NZ_CHECKED nz_status nz_compress_what_needs(nz_compress_needs *ret_needs, const char *method);

@@ -189,7 +189,9 @@ nz_status nz_compress_what_needs(nz_compress_needs *ret_needs, const char *metho
     NZ_TRY(nz_spec_parse(&spec, method));
     NZ_TRY(find_method(&entry, spec.head));
     NZ_TRY(keys_read(&k, entry, &spec));
-    *ret_needs = (nz_compress_needs){.data = entry->needs_data || k.trains, .trains = k.trains};
+    *ret_needs = (nz_compress_needs){.data = entry->needs_data || k.trains, .trains = k.trains, .seed = k.trains};
+    for (size_t i = 0; i < entry->option_count; i++)
+        ret_needs->seed = ret_needs->seed || strcmp(entry->options[i].name, "seed") == 0;
     return NZ_OK;
 }
 

@@ -202,16 +202,6 @@ static nz_status own_seeds(const long long **ret_seeds, size_t *ret_count, long 
     return NZ_OK;
 }
 
-/* By asking: pruning by magnitude takes a seed only where it is followed by fine-tuning. */
-static nz_status takes_seed(bool *ret_takes, const char *text) {
-    NZ_AUTO_FREE char *seeded = NULL;
-    nz_compress_needs needs;
-    NZ_TRY(nz_format(&seeded, "%s,seed=0", text));
-    nz_status status = nz_compress_what_needs(&needs, seeded);
-    *ret_takes = status == NZ_OK;
-    return status == NZ_E_MEMORY ? status : NZ_OK;
-}
-
 static nz_status add_point(nz_description *d, const nz_yaml *yaml, const entry *e, const point *p,
                            const long long *seeds, size_t seed_count, bool each_network) {
     NZ_AUTO(nz_text_done) nz_text text = {0};
@@ -222,11 +212,10 @@ static nz_status add_point(nz_description *d, const nz_yaml *yaml, const entry *
     NZ_TRY(nz_place_by_message(nz_compress_what_needs(&needs, text.data), yaml, e->section, e->list, NULL, e->index));
     if (e->further && !needs.trains)
         return fail_entry(yaml, e, "continue needs epochs: as many as the others are fine-tuned for");
-    bool takes = false, stated = json_object_get(e->section, "seed") != NULL;
-    NZ_TRY(takes_seed(&takes, text.data));
+    bool takes = needs.seed, stated = json_object_get(e->section, "seed") != NULL;
     NZ_TRY(own_seeds(&seeds, &seed_count, own, yaml, e));
     if (stated && !takes)
-        return nz_yaml_fail(NZ_E_ARG, yaml, e->section, "seed", 0, "methods: %s takes no seed", text.data);
+        return nz_yaml_fail(NZ_E_ARG, yaml, e->section, "seed", 0, "methods: nothing in %s hangs on a seed", text.data);
     for (size_t n = 0; n < d->network_count; n++) {
         bool network_seed = each_network && !stated;
         size_t count = network_seed || !takes ? 1 : seed_count;

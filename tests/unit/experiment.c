@@ -81,7 +81,7 @@ static void lists_are_swept_and_named(void **state) {
                 "R sparsity=0.5 linear=1|gup-r,sparsity=0.5,linear=1,seed=0|0|0\n"
                 "R sparsity=0.75 linear=0|gup-r,sparsity=0.75,linear=0,seed=0|0|0\n"
                 "R sparsity=0.75 linear=1|gup-r,sparsity=0.75,linear=1,seed=0|0|0\n"
-                "GUP_L1|gup-l1,sparsity=0.9,seed=0|0|0\n");
+                "GUP_L1|gup-l1,sparsity=0.9|0|0\n");
 }
 
 static void seeds_multiply_what_takes_one(void **state) {
@@ -146,7 +146,7 @@ static void mistakes_in_methods_are_told_with_their_place(void **state) {
                    "a.yaml:6:23: method gup-l1: unknown key 'sparsty'; did you mean 'sparsity'?");
     assert_refused(HEAD "methods:\n  - ptq\n  - ptq\n",
                    "a.yaml:6:5: methods: 'PTQ' is there already: give this one a name");
-    assert_refused(HEAD "methods:\n  - ptq: {seed: 3}\n", "a.yaml:5:17: methods: ptq takes no seed");
+    assert_refused(HEAD "methods:\n  - ptq: {seed: 3}\n", "a.yaml:5:17: methods: nothing in ptq hangs on a seed");
     assert_refused(HEAD "methods:\n  - ptq: {name: a/b}\n",
                    "a.yaml:5:17: methods: a name has 1 to 63 characters and no '/'");
     assert_refused(HEAD "methods:\n  - {ptq: {}, qat: {}}\n",
