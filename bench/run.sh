@@ -2,16 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 # Measures netzip beside ONNX Runtime and PyTorch, run in turns in the same call: on a machine whose speed drifts, times
 # say little and ratios hold. A ratio below 1 means that netzip is faster.
-# usage: bench/run.sh [--rounds N] [--runs N] [--peers FOLDER]
+# usage: bench/run.sh [--rounds N] [--runs N] [--peers FOLDER] [--train]   (--train: training steps alone)
 set -eu
 cd "$(dirname "$0")/.."
 
+train_only=
 rounds=5 runs=40 peers=${NETZIP_DATA:-$HOME/.cache/netzip-data}/peers
 while [ $# -gt 0 ]; do
     case $1 in
     --rounds) rounds=$2; shift 2 ;;
     --runs) runs=$2; shift 2 ;;
     --peers) peers=$2; shift 2 ;;
+    --train) train_only=1; shift ;;
     *) sed -n '5s/^# //p' "$0" >&2; exit 2 ;;
     esac
 done
@@ -30,11 +32,39 @@ fi
 python=/usr/bin/python3
 $python -c 'import torch, torchvision' 2>/dev/null || { note "PyTorch is unavailable: apt-get install python3-torch python3-torchvision python3-onnx"; python=; }
 
+# ---- a training step, in turns ----
+training() {
+    steps=$((runs / 4 + 2))
+    trained() { build/bench_train "$1" --side "$2" --batch "$3" --classes 10 --threads "$4" --runs $steps ${5:+--bf16} | median_of; }
+    torched() { $python bench/torch_peer.py train "$1" "$2" "$3" "$5" "$4" $steps | median_of; }
+    used() { sed -n 's/.*"bytes": *\([0-9]*\).*/\1/p' | awk '{ printf "%.0f MB", $1 / 1e6 }'; }
+    printf '\n%s\n' "a training step (forward, backward, SGD with momentum), $rounds rounds of $steps steps"
+    printf '%-26s %7s  %-18s %10s %10s %8s   %s\n' 'model, batch' threads peer 'netzip ms' 'peer ms' ratio 'least to largest'
+    for threads in 1 2; do
+        for model in 'resnet18 32 32' 'resnet20-cifar 32 128'; do
+            # shellcheck disable=SC2086
+            set -- $model
+            [ -z "$python" ] || row "$1 ($2x$2), $3" $threads "PyTorch" trained "$@" $threads -- torched "$@" $threads default
+            [ -z "$python" ] || row "$1 ($2x$2), $3" $threads "PyTorch chan. last" trained "$@" $threads -- torched "$@" $threads channels-last
+            row "$1-bf16 ($2x$2), $3" $threads "netzip FP32" trained "$@" $threads bf16 -- trained "$@" $threads
+        done
+    done
+    for model in 'resnet18 32 32' 'resnet20-cifar 32 128'; do
+        # shellcheck disable=SC2086
+        set -- $model
+        printf 'memory of training %s, 2 threads: netzip %s' "$1, batch $3" \
+            "$(build/bench_train "$1" --side "$2" --batch "$3" --classes 10 --threads 2 --runs 3 | used)"
+        [ -z "$python" ] || printf ', PyTorch beyond its import %s, channels last %s' \
+            "$($python bench/torch_peer.py train "$1" "$2" "$3" default 2 3 | used)" "$($python bench/torch_peer.py train "$1" "$2" "$3" channels-last 2 3 | used)"
+        printf '\n'
+    done
+}
+
 # ---- models ----
 fp32=$work/resnet18.onnx
-[ -f "$fp32" ] || [ -z "$python" ] || $python bench/torch_peer.py export "$fp32" >&2
+[ -f "$fp32" ] || [ -z "$python" ] || [ -n "$train_only" ] || $python bench/torch_peer.py export "$fp32" >&2
 quantise() { # MODEL DATA OUT
-    [ ! -f "$1" ] || [ "$3" -nt "$1" ] && [ "$3" -nt $netzip ] || $netzip compress "$1" --method ptq --data "$2" --out "$3" >/dev/null
+    [ -n "$train_only" ] || [ ! -f "$1" ] || [ "$3" -nt "$1" ] && [ "$3" -nt $netzip ] || $netzip compress "$1" --method ptq --data "$2" --out "$3" >/dev/null
 }
 image_data() { # PREPROCESSING: real images where they are, shapes of the same size elsewhere
     if [ -d "$shared/imagenet500" ]; then echo "list:$shared/imagenet500/labels.csv,limit=32,$1"; else echo "synthetic:shapes,size=256,limit=32,$1"; fi
@@ -75,6 +105,7 @@ row() { # NAME THREADS PEER COMMAND-OURS... -- COMMAND-THEIRS...
     printf '%-26s %7s  %-18s %s\n' "$name" "$threads" "$peer" "$(printf %s "$pairs" | summarise)"
 }
 
+if [ -n "$train_only" ]; then training; exit; fi
 printf '%s\n' "$(sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo | head -n 1), $(nproc) CPUs, batch 1, $rounds rounds of $runs runs"
 printf '%-26s %7s  %-18s %10s %10s %8s   %s\n' model threads peer 'netzip ms' 'peer ms' ratio 'least to largest'
 torch_latency() { $python bench/torch_peer.py latency "$1" "$runs" | median_of; }
@@ -93,6 +124,8 @@ for threads in 1 2; do
         [ ! -f "$path" ] || row "$name" $threads "its convolutions" ours "$path" $threads -- convolutions "$path" $threads
     done
 done
+
+training
 
 # ---- start-up and inspect, beside importing PyTorch ----
 if [ -f "$fp32" ]; then

@@ -70,6 +70,7 @@ def resnet20():
 
 
 def train(arch, side, batch, layout, threads, runs):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     torch.set_num_threads(threads)
     order = torch.contiguous_format if layout == "default" else torch.channels_last
     model = resnet20() if arch == "resnet20-cifar" else torchvision.models.resnet18(num_classes=10)
@@ -77,7 +78,6 @@ def train(arch, side, batch, layout, threads, runs):
     x, y, ms = torch.rand(batch, 3, side, side).to(memory_format=order), torch.randint(0, 10, (batch,)), []
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, weight_decay=1e-5)
     loss = torch.nn.CrossEntropyLoss()
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for i in range(runs + 4):
         a = time.perf_counter()
         optimizer.zero_grad()
