@@ -2,6 +2,7 @@
 /* What an engine holds beside gradients: running statistics, masks, taps, dropout, what it hands out, and what it refuses. */
 #include "engine_nets.h"
 #include "kernel/train.h"
+#include "netzip/onnx.h"
 #include "netzip/runtime.h"
 
 static const nz_engine_options plain_options = {.batch = 4, .threads = 1};
@@ -60,6 +61,33 @@ static void test_export(void **state) {
     net_close(&run);
     nz_graph_free(trained);
     nz_graph_free(g);
+}
+
+/* Models as they are published, with what exporters make of pooling and shapes. */
+static void test_published(void **state) {
+    (void)state;
+    static const char *const names[] = {"models/resnet20_cifar10.onnx", "models/mnist-8.onnx"};
+    for (size_t i = 0; i < NZ_COUNT(names); i++) {
+        nz_graph *g = NULL, *trained = NULL;
+        nz_assert_ok(nz_model_load(&g, nz_test_shared(names[i])));
+        net_run run;
+        net_open(&run, g, &(nz_engine_options){.batch = 1, .threads = 1});
+        train(&run, 1);
+        for (size_t p = 0; p < nz_engine_param_count(run.engine); p++) {
+            const nz_param *param = nz_engine_param(run.engine, p);
+            assert_true(net_largest(param->grad, param->elements) > 0);
+        }
+        nz_assert_ok(nz_engine_graph(&trained, run.engine));
+        float *y = malloc(run.out * sizeof(float));
+        run_native(trained, &run, y);
+        net_loss(&run, false);
+        const float *own = nz_engine_output(run.engine);
+        nz_assert_floats(own, y, run.out, 0, 1e-4 * net_largest(own, run.out));
+        free(y);
+        net_close(&run);
+        nz_graph_free(trained);
+        nz_graph_free(g);
+    }
 }
 
 /* The mean and the unbiased variance of what the normalisation reads, seen through a tap. */
@@ -418,10 +446,10 @@ static void test_not_finite(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_export),     cmocka_unit_test(test_running),      cmocka_unit_test(test_frozen_norm),
-        cmocka_unit_test(test_same_bytes), cmocka_unit_test(test_mask),         cmocka_unit_test(test_taps),
-        cmocka_unit_test(test_dropout),    cmocka_unit_test(test_refusals),     cmocka_unit_test(test_forward_only),
-        cmocka_unit_test(test_not_finite), cmocka_unit_test(test_batch_of_one),
+        cmocka_unit_test(test_export),       cmocka_unit_test(test_published),  cmocka_unit_test(test_running),
+        cmocka_unit_test(test_frozen_norm),  cmocka_unit_test(test_same_bytes), cmocka_unit_test(test_mask),
+        cmocka_unit_test(test_taps),         cmocka_unit_test(test_dropout),    cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_forward_only), cmocka_unit_test(test_not_finite), cmocka_unit_test(test_batch_of_one),
     };
     return cmocka_run_group_tests_name("unit/engine_state", tests, NULL, NULL);
 }
