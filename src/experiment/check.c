@@ -50,6 +50,8 @@ static nz_status check_data(nz_experiment *x) {
     NZ_TRY(open_data(x, &x->test, d->test_data, NZ_DATA_COMPARE, "data: test", true));
     if (d->calibration_data && calibrates)
         NZ_TRY(open_data(x, &x->calibration, d->calibration_data, NZ_DATA_TRAIN, "data: calibration", trains));
+    if (d->comparison.data)
+        NZ_TRY(open_data(x, &x->compared, d->comparison.data, NZ_DATA_COMPARE, "compare: data", false));
     if (x->train.classes && x->test.classes && x->train.classes != x->test.classes)
         return nz_fail(NZ_E_ARG, "%s: data: train has %zu classes and test has %zu", x->file, x->train.classes,
                        x->test.classes);
@@ -71,6 +73,8 @@ static nz_status check_source(nz_experiment *x) {
 nz_status nz_experiment_check(nz_experiment *x) {
     x->notes = json_array();
     if (!x->notes) return nz_fail(NZ_E_MEMORY, "out of memory: an experiment");
+    nz_status status = nz_step_compare_check(x);
+    if (status != NZ_OK) return nz_fail_context(status, "%s", x->file);
     NZ_TRY(check_data(x));
     return check_source(x);
 }

@@ -128,6 +128,7 @@ static void compare_inputs(nz_text *out, const nz_experiment *x, const nz_step *
     for (size_t i = 0; i < NZ_COUNT(texts); i++) put(out, "option", texts[i]);
     nz_text_appendf(out, "numbers: %.17g %.17g %.17g\n", c->zeta, c->budget_s, c->timeout_s);
     put_data(out, "test", d->test_data, &x->test);
+    if (c->data) put_data(out, "compared", c->data, &x->compared);
 }
 
 static void report_inputs(nz_text *out, const nz_experiment *x, const nz_step *step) {

@@ -37,10 +37,10 @@ typedef struct nz_experiment {
     const char *file;            /**< for messages */
     char *out;
     size_t step_count;
-    nz_step *steps; /**< a network each, a run each, the comparison, the report */
-    nz_data_facts train, test, calibration;
-    char source_sha256[65]; /**< of the checkpoint or file; "" */
-    json_t *notes;          /**< of a dry run */
+    nz_step *steps;                                   /**< a network each, a run each, the comparison, the report */
+    nz_data_facts train, test, calibration, compared; /**< compared: where the comparison has samples of its own */
+    char source_sha256[65];                           /**< of the checkpoint or file; "" */
+    json_t *notes;                                    /**< of a dry run */
     size_t failed;
     char *condition;
 } nz_experiment;
@@ -74,6 +74,9 @@ NZ_CHECKED nz_status nz_step_train(nz_experiment *experiment, nz_step *step);   
 NZ_CHECKED nz_status nz_step_compress(nz_experiment *experiment, nz_step *step); /**< step_compress.c */
 NZ_CHECKED nz_status nz_step_compare(nz_experiment *experiment, nz_step *step);  /**< step_compare.c */
 NZ_CHECKED nz_status nz_step_report(nz_experiment *experiment, nz_step *step);   /**< step_compare.c */
+
+/** NZ_E_ARG where the comparison would refuse its options. */
+NZ_CHECKED nz_status nz_step_compare_check(const nz_experiment *experiment);
 
 /** Checkpoint and history beside the step's output; released with nz_step_files_done. */
 NZ_CHECKED nz_status nz_step_files(nz_train_files *ret_files, const nz_experiment *experiment, const nz_step *step);

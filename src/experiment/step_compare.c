@@ -10,6 +10,7 @@
 #include "metric/combine_table.h"
 #include "netzip/compare.h"
 #include "netzip/report.h"
+#include "netzip/runtime.h"
 
 enum { LIST_MOST = 64 };
 
@@ -107,6 +108,19 @@ static nz_status set_options(nz_compare_options *o, lists *l, const nz_experimen
     o->command = x->options->command;
     o->command_count = x->options->command_count;
     return c->lambda ? nz_lambda_parse(o->lambda, c->lambda, "compare: lambda") : NZ_OK;
+}
+
+/* Hours may lie between the first step and the comparison: its options are looked at before. */
+nz_status nz_step_compare_check(const nz_experiment *x) {
+    NZ_AUTO(lists_done) lists l = {0};
+    nz_compare_options o;
+    NZ_TRY(set_options(&o, &l, x));
+    for (size_t i = 0; i < l.runtime_count; i++) {
+        const char *name = NULL, *version;
+        for (size_t k = 0; (name = nz_runtime_name(k, &version)) && strcmp(name, l.runtimes[i]) != 0;) k++;
+        if (!name) return nz_fail(NZ_E_ARG, "compare: no runtime is called '%s'", l.runtimes[i]);
+    }
+    return NZ_OK;
 }
 
 /* ---- what the experiment knows beside the comparison ---- */

@@ -33,6 +33,14 @@ has "a change is checked like the file" "$T/err" "methods should be a list"
 nz run "$T/bad.yaml" --set 'methods=[ptq]' --data cifar10:nowhere
 status_is "absent data end it" 3
 has "they are named" "$T/err" "bad.yaml: data: train: nowhere: neither"
+nz run "$T/bad.yaml" --set 'methods=[ptq]' --set 'compare.threads=[1, 0]'
+has "options of the comparison are checked at once" "$T/err" "compare: threads: at most 64 numbers from 1 to 65536"
+nz run "$T/bad.yaml" --set 'methods=[ptq]' --set compare.runtime=nativ
+has "so are its runtimes" "$T/err" "compare: no runtime is called 'nativ'"
+nz run "$T/bad.yaml" --set 'methods=[ptq]' --set compare.lambda=1
+has "and its weights" "$T/err" "compare: lambda"
+nz run "$T/bad.yaml" --set 'methods=[ptq]' --set compare.data=cifar10:nowhere
+has "and its data" "$T/err" "compare: data: nowhere"
 printf 'a: [1\n' >"$T/broken.yaml"
 nz run "$T/broken.yaml"
 status_is "what is no YAML is a broken input" 3
