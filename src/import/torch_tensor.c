@@ -176,8 +176,10 @@ static nz_status check_view(const nz_torch_view *view, const char *what) {
     return NZ_OK;
 }
 
+/* Without elements there is nothing that could lie apart, and no bound on the product of the other extents. */
 static bool is_contiguous(const nz_torch_view *view) {
     int64_t expected = 1;
+    if (nz_shape_elements(&view->shape) == 0) return true;
     for (int i = view->shape.rank; i-- > 0;) {
         if (view->shape.dim[i] != 1 && view->stride[i] != expected) return false;
         expected *= view->shape.dim[i];

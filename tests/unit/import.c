@@ -131,6 +131,7 @@ static void views_become_contiguous(void **state) {
         {{"FloatStorage", "0", 12, 11, 0, {0}, {0}}, {11}, 1},
         {{"FloatStorage", "0", 12, 2, 3, {1, 3, 1}, {99, 1, 99}}, {2, 3, 4}, 3},
         {{"FloatStorage", "0", 12, 0, 2, {0, 3}, {3, 1}}, {0}, 0},
+        {{"FloatStorage", "0", 12, 0, 3, {0, INT64_C(1) << 62, 4}, {0, 4, 1}}, {0}, 0},
         {{"FloatStorage", "0", 12, 0, 2, {3, 2}, {0, 1}}, {0, 1, 0, 1, 0, 1}, 6},
     };
     for (size_t i = 0; i < NZ_COUNT(cases); i++) {
