@@ -200,6 +200,14 @@ static nz_status compress(const nz_cli_args *args) {
     return print_result(args, &report, result, bytes);
 }
 
+/* The message of training that was stopped names its checkpoint. */
+static int finish(nz_status status) {
+    const char *message = nz_last_error();
+    if (status != NZ_E_CANCELLED || !strstr(message, ".checkpoint.npz")) return nz_cli_finish(status);
+    nz_cli_error("%s (netzip compress with the same options and --resume)", message);
+    return nz_status_exit_code(status);
+}
+
 int nz_cmd_compress(int argc, char **argv) {
     nz_cli_args args;
     int exit_status = 0;
@@ -211,7 +219,7 @@ int nz_cmd_compress(int argc, char **argv) {
         nz_cli_error("compress: a MODEL is needed (netzip compress --help)");
         exit_status = NZ_EXIT_USAGE;
     } else {
-        exit_status = nz_cli_finish(compress(&args));
+        exit_status = finish(compress(&args));
     }
     nz_cli_args_done(&args);
     return exit_status;
