@@ -50,7 +50,11 @@ typedef struct nz_op_grad {
 } nz_op_grad;
 
 /** What a gradient reads, so that a plan may overwrite the rest. Constants keep their data in any case. */
-typedef enum nz_op_grad_reads { NZ_GRAD_READS_IN = 1 << 0, NZ_GRAD_READS_OUT = 1 << 1 } nz_op_grad_reads;
+typedef enum nz_op_grad_reads {
+    NZ_GRAD_READS_IN = 1 << 0, /**< all inputs */
+    NZ_GRAD_READS_OUT = 1 << 1,
+    NZ_GRAD_READS_REST = 1 << 2 /**< inputs behind the first: indices, lengths, which a model may compute */
+} nz_op_grad_reads;
 
 #define NZ_GRAD_ALL_INPUTS (~0u) /**< of grad_inputs: every input, however many */
 
@@ -75,8 +79,8 @@ typedef struct nz_op {
     nz_status (*count)(const nz_op_ctx *ctx, nz_op_cost *cost);
     /** Computes the outputs. Cannot fail on data that infer accepted, except for memory. */
     nz_status (*run)(const nz_op_ctx *ctx);
-    /** Computes the gradients by inputs from those by outputs: float32, ctx->in with data where NZ_GRAD_READS_IN. Where the
-     * function has a kink, the gradient of one side (0 for Relu at 0, as everybody has it). NULL: the operator cannot be
+    /** Computes the gradients by inputs from those by outputs: float32, ctx->in with data where the entry says that they are read.
+     * Where the function has a kink, the gradient of one side (0 for Relu at 0, as everybody has it). NULL: the operator cannot be
      * trained through. Fails for want of memory alone. */
     nz_status (*grad)(const nz_op_ctx *ctx, const nz_op_grad *grad);
     unsigned grad_inputs; /**< bit i: input i has a gradient; a tensor at any other input is taken for constant */

@@ -401,6 +401,7 @@ const nz_op nz_ops_pool[] = {
      .infer = infer_unpool,
      .run = run_unpool,
      .grad = grad_unpool,
-     .grad_inputs = 1},
+     .grad_inputs = 1,
+     .grad_reads = NZ_GRAD_READS_REST},
     {.name = NULL},
 };

@@ -211,7 +211,8 @@ const nz_op nz_ops_select[] = {
      .infer = infer_reverse,
      .run = run_reverse,
      .grad = grad_reverse,
-     .grad_inputs = 1},
+     .grad_inputs = 1,
+     .grad_reads = NZ_GRAD_READS_REST},
     {.name = "Trilu",
      .versions = NZ_VERSIONS(14),
      .canonical_since = 14,
@@ -220,6 +221,7 @@ const nz_op nz_ops_select[] = {
      .infer = infer_trilu,
      .run = run_trilu,
      .grad = grad_trilu,
-     .grad_inputs = 1},
+     .grad_inputs = 1,
+     .grad_reads = NZ_GRAD_READS_REST},
     {0},
 };

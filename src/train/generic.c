@@ -229,6 +229,12 @@ static nz_status operands(nz_lowering *l, const nz_node *node, int *in, int *out
     return NZ_OK;
 }
 
+/* Which inputs backward reads. */
+static unsigned reads_in(const nz_op *op) {
+    if (op->grad_reads & NZ_GRAD_READS_IN) return ~0U;
+    return op->grad_reads & NZ_GRAD_READS_REST ? ~1U : 0;
+}
+
 nz_status nz_lower_generic(nz_lowering *l, const nz_node *node) {
     const nz_op *op = nz_op_of(node);
     if (!op || !op->run)
@@ -246,7 +252,7 @@ nz_status nz_lower_generic(nz_lowering *l, const nz_node *node) {
                            .node = node,
                            .self = g,
                            .grad_inputs = op->grad ? op->grad_inputs : 0,
-                           .reads_in = op->grad_reads & NZ_GRAD_READS_IN ? ~0U : 0,
+                           .reads_in = reads_in(op),
                            .reads_out = op->grad_reads & NZ_GRAD_READS_OUT ? ~0U : 0,
                            .shares = -1};
     return nz_lower_step(l, &step, in, node->input_count, out, node->output_count);

@@ -129,6 +129,13 @@ static inline bool grad_is_wanted(const grad_call *call, size_t i) {
     return (call->op->grad_inputs >> i & 1) && call->node.ctx.in[i] && call->node.ctx.in[i]->dtype == NZ_F32;
 }
 
+/** Whether grad may look at the numbers of input i: what must be known when planning is constant in every model, and anything
+ * else may have been computed. */
+static inline bool grad_is_read(const nz_op *op, size_t i) {
+    if (op->grad_reads & NZ_GRAD_READS_IN || (i > 0 && op->grad_reads & NZ_GRAD_READS_REST)) return true;
+    return i < 32 && (op->plan_inputs >> i & 1);
+}
+
 /** Runs the node in float and prepares random gradients of its outputs. */
 static inline void grad_prepare(grad_call *call, const grad_row *row, nz_random *random) {
     op_case *c = &call->node;
@@ -152,12 +159,13 @@ static inline void grad_prepare(grad_call *call, const grad_row *row, nz_random 
     }
     for (size_t i = 0; i < c->input_count; i++) {
         call->in[i] = c->ctx.in[i];
+        if (call->in[i] && !grad_is_read(call->op, i)) {
+            call->bare[i] = (nz_tensor){.dtype = call->in[i]->dtype, .shape = call->in[i]->shape};
+            call->in[i] = &call->bare[i];
+        }
         if (!grad_is_wanted(call, i)) continue;
         nz_assert_ok(nz_tensor_init(&call->din[i], NZ_F32, &c->ctx.in[i]->shape));
         call->wanted[i] = &call->din[i];
-        if (call->op->grad_reads & NZ_GRAD_READS_IN) continue;
-        call->bare[i] = (nz_tensor){.dtype = NZ_F32, .shape = c->ctx.in[i]->shape};
-        call->in[i] = &call->bare[i];
     }
     c->ctx.in = call->in;
 }
