@@ -108,13 +108,6 @@ static void job_done(job *j) {
     free(j->png);
 }
 
-static void append_escaped(nz_text *text, const char *value) {
-    for (; *value; value++) {
-        if (*value == ',' || *value == '\\') nz_text_append(text, "\\");
-        nz_text_append_bytes(text, value, 1);
-    }
-}
-
 static nz_status read_options(job *j) {
     nz_text text = {0};
     NZ_AUTO_FREE char *all = NULL;
@@ -125,7 +118,7 @@ static nz_status read_options(job *j) {
         const char *value = nz_cli_get(j->args, dashed(name, table[i].name), NULL);
         if (!value) continue;
         nz_text_appendf(&text, "%s%s=", text.length ? "," : "", table[i].name);
-        append_escaped(&text, value);
+        nz_spec_put(&text, value);
     }
     NZ_TRY(nz_text_take(&text, &all));
     return nz_train_options_read(&j->options, all);
@@ -185,11 +178,11 @@ static nz_status test_spec(char **ret_spec, const char *data) {
     NZ_TRY(nz_spec_parse(&spec, data));
     const char *split = nz_spec_get(&spec, "split");
     if (split && strcmp(split, "train") != 0 && strcmp(split, "default") != 0) return NZ_OK;
-    append_escaped(&text, spec.head);
+    nz_spec_put(&text, spec.head);
     for (size_t i = 0; i < spec.count; i++) {
         if (strcmp(spec.pairs[i].key, "split") == 0) continue;
         nz_text_appendf(&text, ",%s=", spec.pairs[i].key);
-        append_escaped(&text, spec.pairs[i].value);
+        nz_spec_put(&text, spec.pairs[i].value);
     }
     return nz_text_take(&text, ret_spec);
 }

@@ -9,7 +9,6 @@
 #include "core/error.h"
 #include "core/locale.h"
 #include "core/text.h"
-#include "op/op.h"
 
 /* ---- keys ---- */
 
@@ -110,11 +109,7 @@ static nz_status augmentation_of(char **ret_text, const nz_graph *graph) {
 /* A network that nothing normalises bears a smaller rate. As in training, the rate follows the batch up to 256. */
 static nz_status rate_for(char **ret_text, const nz_method_training *training, const nz_finetune_options *options,
                           const nz_graph *graph) {
-    bool normalised = false;
-    for (size_t n = 0; n < graph->node_count; n++) {
-        const nz_op *op = nz_op_of(&graph->nodes[n]);
-        normalised |= op && op->flags & NZ_OP_NORMALISES;
-    }
+    bool normalised = nz_train_normalises(graph);
     double batch = (double)(options->train.batch < 256 ? options->train.batch : 256);
     double rate = (normalised ? training->rate : training->rate_without_norm) * batch / 128;
     if (options->train.optimizer == NZ_OPTIMIZER_ADAMW) rate = normalised ? 0.001 : 0.0001;

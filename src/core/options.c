@@ -47,6 +47,13 @@ nz_status nz_spec_parse(nz_spec *ret_spec, const char *text) {
     return NZ_OK;
 }
 
+void nz_spec_put(nz_text *text, const char *value) {
+    for (; value && *value; value++) {
+        if (*value == ',' || *value == '\\') nz_text_append(text, "\\");
+        nz_text_append_bytes(text, value, 1);
+    }
+}
+
 void nz_spec_done(nz_spec *spec) {
     for (size_t i = 0; i < spec->count; i++) {
         free(spec->pairs[i].key);

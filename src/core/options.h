@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "core/text.h"
 #include "netzip/status.h"
 
 struct nz_spec_pair {
@@ -23,6 +24,8 @@ typedef struct nz_spec {
 /** NZ_E_ARG: a pair without '=', a key given twice. */
 NZ_CHECKED nz_status nz_spec_parse(nz_spec *ret_spec, const char *text);
 void nz_spec_done(nz_spec *spec);
+/** Appends a head or value (NULL: nothing) so that nz_spec_parse takes it back as it is. */
+void nz_spec_put(nz_text *text, const char *value);
 const char *nz_spec_get(const nz_spec *spec, const char *key); /**< NULL where absent; borrowed */
 
 typedef enum nz_option_type {

@@ -54,6 +54,8 @@ const nz_option *nz_train_option_table(size_t *ret_count);
  * the table without nz_train_options_read. */
 NZ_CHECKED nz_status nz_train_options_settle(nz_train_options *options);
 
+/** Whether any operator normalises: a network without one bears a smaller rate. */
+bool nz_train_normalises(const nz_graph *graph);
 /** As nz_train_rate, of clip_norm; 0: not at all. */
 double nz_train_clip(const nz_train_options *options, const nz_graph *graph);
 

@@ -39,8 +39,8 @@ static const nz_option table[] = {
     {"beta1", NZ_OPTION_REAL, AT(beta1), "0.9", 0, 0.999999, NULL, "averaging of adamw's gradients"},
     {"beta2", NZ_OPTION_REAL, AT(beta2), "0.999", 0, 0.999999, NULL, "averaging of adamw's squared gradients"},
     {"epsilon", NZ_OPTION_REAL, AT(epsilon), "1e-8", 1e-30, 1, NULL, "added to adamw's divisor"},
-    {"clip_norm", NZ_OPTION_REAL, AT(clip_norm), "0", 0, 1e9, NULL,
-     "gradients are scaled down to this norm over all parameters; 0: to 1 where nothing normalises, else not at all"},
+    {"clip_norm", NZ_OPTION_REAL, AT(clip_norm), "-1", -1, 1e9, NULL,
+     "gradients are scaled down to this norm over all parameters; 0: not at all; -1: to 1 where nothing normalises"},
     {"loss", NZ_OPTION_CHOICE, AT(loss), "cross-entropy", 0, 0, "cross-entropy|mse",
      "cross-entropy, or mse to 1 for the class and 0 for the others"},
     {"label_smoothing", NZ_OPTION_REAL, AT(label_smoothing), "0", 0, 0.999, NULL,
@@ -86,7 +86,7 @@ nz_status nz_train_options_settle(nz_train_options *o) {
     return NZ_OK;
 }
 
-static bool normalises(const nz_graph *graph) {
+bool nz_train_normalises(const nz_graph *graph) {
     for (size_t n = 0; n < graph->node_count; n++) {
         const nz_op *op = nz_op_of(&graph->nodes[n]);
         if (op && op->flags & NZ_OP_NORMALISES) return true;
@@ -98,11 +98,11 @@ double nz_train_rate(const nz_train_options *options, const nz_graph *graph) {
     if (options->lr > 0) return options->lr;
     double batch = (double)(options->batch < 256 ? options->batch : 256);
     double rate = options->optimizer == NZ_OPTIMIZER_ADAMW ? 0.002 : 0.4 * batch / 128;
-    return normalises(graph) ? rate : rate / 8;
+    return nz_train_normalises(graph) ? rate : rate / 8;
 }
 
 double nz_train_clip(const nz_train_options *options, const nz_graph *graph) {
-    return options->clip_norm > 0 ? options->clip_norm : normalises(graph) ? 0 : 1;
+    return options->clip_norm >= 0 ? options->clip_norm : nz_train_normalises(graph) ? 0 : 1;
 }
 
 nz_status nz_train_options_read(nz_train_options *ret_options, const char *text) {
@@ -141,13 +141,6 @@ static void put_choice(nz_text *text, const nz_option *o, int index) {
     nz_text_append_bytes(text, p, strcspn(p, "|"));
 }
 
-static void put_escaped(nz_text *text, const char *value) {
-    for (; value && *value; value++) {
-        if (*value == ',' || *value == '\\') nz_text_append(text, "\\");
-        nz_text_append_bytes(text, value, 1);
-    }
-}
-
 static void put_value(nz_text *text, const nz_option *o, const nz_train_options *options) {
     const void *place = (const char *)options + o->offset;
     switch (o->type) {
@@ -155,7 +148,7 @@ static void put_value(nz_text *text, const nz_option *o, const nz_train_options 
     case NZ_OPTION_REAL: put_real(text, *(const double *)place); break;
     case NZ_OPTION_BOOL: nz_text_append(text, *(const bool *)place ? "1" : "0"); break;
     case NZ_OPTION_CHOICE: put_choice(text, o, *(const int *)place); break;
-    case NZ_OPTION_TEXT: put_escaped(text, *(char *const *)place); break;
+    case NZ_OPTION_TEXT: nz_spec_put(text, *(char *const *)place); break;
     }
 }
 

@@ -22,6 +22,12 @@ static void backslash_takes_the_next_character_literally(void **state) {
     assert_string_equal(spec.head, "list:a,b=c\\");
     assert_int_equal(spec.count, 1);
     assert_string_equal(nz_spec_get(&spec, "labels"), "x,y=z");
+    NZ_AUTO(nz_text_done) nz_text text = {0};
+    nz_spec_put(&text, spec.head);
+    nz_spec_put(&text, NULL);
+    nz_text_append(&text, ",labels=");
+    nz_spec_put(&text, nz_spec_get(&spec, "labels"));
+    assert_string_equal(text.data, "list:a\\,b=c\\\\,labels=x\\,y=z");
 }
 
 static void broken_specs_are_refused(void **state) {

@@ -34,6 +34,8 @@ static void test_the_rate_follows_batch_optimiser_and_network(void **unused) {
                  {"resnet8", "optimizer=adamw", 0.002, 0},
                  {"squeezenet1.1", "", 0.05, 1},
                  {"vgg11", "lr=0.3,clip_norm=5", 0.3, 5},
+                 {"vgg11", "clip_norm=0", 0.05, 0},
+                 {"vgg11", "clip_norm=-1", 0.05, 1},
                  {"vgg11-bn", "", 0.4, 0}};
     for (size_t i = 0; i < NZ_COUNT(cases); i++) {
         nz_train_options o;
@@ -59,6 +61,7 @@ static void test_text_reads_back(void **unused) {
     assert_string_equal(text, second);
     assert_non_null(strstr(text, "lr=0.1,schedule=step,"));
     assert_non_null(strstr(text, "augment=crop=2+flip=1"));
+    assert_non_null(strstr(text, ",clip_norm=-1,")); /* left to the network, as it was given */
     free(text);
     free(second);
     nz_train_options_done(&o);
