@@ -110,10 +110,8 @@ static void compress_inputs(nz_text *out, const nz_experiment *x, const nz_step 
     put(out, "method", run->text);
     put(out, "further", run->further ? "1" : "0");
     put(out, "network", nz_plan_network(x, run->network)->sha256);
-    if (d->calibration_data)
-        put_data(out, "data", d->calibration_data, &x->calibration);
-    else
-        put_data(out, "data", d->train_data, &x->train);
+    put_data(out, "train", d->train_data, &x->train); /* what trains does so whatever calibrates */
+    if (d->calibration_data) put_data(out, "calibration", d->calibration_data, &x->calibration);
     put_data(out, "test", d->test_data, &x->test);
 }
 

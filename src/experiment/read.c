@@ -296,6 +296,14 @@ static nz_status read_name(nz_description *d, const nz_yaml *yaml) {
     return d->name && *d->name ? NZ_OK : nz_path_stem(&d->name, yaml->name);
 }
 
+/* Whether seeds tell rows apart: several for all, or several of one method's own. */
+static bool has_seeds(const nz_description *d, size_t seed_count) {
+    for (size_t i = 0; i < d->run_count; i++)
+        for (size_t k = 0; k < i; k++)
+            if (d->runs[k].network == d->runs[i].network && strcmp(d->runs[k].name, d->runs[i].name) == 0) return true;
+    return seed_count > 1;
+}
+
 nz_status nz_description_read(nz_description *ret_description, const nz_yaml *yaml) {
     static const char *const known[] = {"name", "about", "seeds", "data", "model", "train", "methods", "compare"};
     NZ_AUTO(nz_description_done) nz_description d = {0};
@@ -314,7 +322,7 @@ nz_status nz_description_read(nz_description *ret_description, const nz_yaml *ya
     NZ_TRY(read_networks(&d, yaml, seeds, seed_count, &each));
     NZ_TRY(nz_methods_read(&d, yaml, seeds, seed_count, each));
     NZ_TRY(read_comparison(&d, yaml));
-    d.is_seeded = seed_count > 1;
+    d.is_seeded = has_seeds(&d, seed_count);
     *ret_description = d;
     d = (nz_description){0};
     return NZ_OK;

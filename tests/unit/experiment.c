@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What experiment files mean, and what is said where they mean nothing. */
 #include "compare/run.h"
-#include "experiment/description.h"
+#include "experiment/plan.h"
 #include "test.h"
 
 #define DATA "data: synthetic:shapes\n"
@@ -100,6 +100,46 @@ static void seeds_multiply_what_takes_one(void **state) {
                 "PTQ|ptq|5|1\n"
                 "GUP_R|gup-r,seed=3|3|0\n"
                 "GUP_R|gup-r,seed=5|5|1\n");
+}
+
+static void assert_seeded(const char *text, bool expected) {
+    NZ_AUTO(nz_description_done) nz_description d = {0};
+    nz_assert_ok(read_text(&d, text));
+    assert_int_equal(d.is_seeded, expected);
+}
+
+static void seeds_of_one_method_tell_its_rows_apart(void **state) {
+    (void)state;
+    assert_seeded(HEAD "methods:\n  - gup-r: {seed: [0, 1]}\n", true);
+    assert_seeded(HEAD "methods:\n  - gup-r: {seed: 9}\n  - ptq\n", false);
+    assert_seeded("seeds: [3, 5]\n" HEAD "methods: [ptq]\n", true);
+}
+
+/* The key of step `i`, of an experiment whose training data are the ones told. */
+static void make_key(char ret_key[65], const nz_description *d, size_t i, const char *train, const char *calibration) {
+    NZ_AUTO(nz_plan_done) nz_experiment x = {.description = d, .options = &(nz_experiment_options){0}};
+    nz_assert_ok(nz_strdup(&x.out, "out"));
+    nz_assert_ok(nz_plan_steps(&x));
+    snprintf(x.train.fingerprint, sizeof x.train.fingerprint, "%s", train);
+    snprintf(x.calibration.fingerprint, sizeof x.calibration.fingerprint, "%s", calibration);
+    nz_assert_ok(nz_plan_key(&x, &x.steps[i]));
+    memcpy(ret_key, x.steps[i].key, 65);
+}
+
+static void a_method_hangs_on_training_and_calibration_data(void **state) {
+    (void)state;
+    NZ_AUTO(nz_description_done) nz_description d = {0};
+    char key[65], other[65];
+    nz_assert_ok(read_text(&d,
+                           "data: {train: 'synthetic:shapes', calibration: 'synthetic:shapes,count=9'}\n" MODEL TRAIN
+                           "methods:\n  - qat: {epochs: 1}\n"));
+    make_key(key, &d, 1, "a", "c");
+    make_key(other, &d, 1, "a", "c");
+    assert_string_equal(key, other);
+    make_key(other, &d, 1, "b", "c");
+    assert_string_not_equal(key, other);
+    make_key(other, &d, 1, "a", "d");
+    assert_string_not_equal(key, other);
 }
 
 static void the_network_can_be_trained_further(void **state) {
@@ -267,6 +307,8 @@ int main(void) {
         cmocka_unit_test(sections_become_one_description),
         cmocka_unit_test(lists_are_swept_and_named),
         cmocka_unit_test(seeds_multiply_what_takes_one),
+        cmocka_unit_test(seeds_of_one_method_tell_its_rows_apart),
+        cmocka_unit_test(a_method_hangs_on_training_and_calibration_data),
         cmocka_unit_test(the_network_can_be_trained_further),
         cmocka_unit_test(mistakes_are_told_with_their_place),
         cmocka_unit_test(mistakes_in_methods_are_told_with_their_place),
