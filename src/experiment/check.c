@@ -8,7 +8,7 @@
 #include "experiment/plan.h"
 #include "netzip/compress.h"
 #include "netzip/data.h"
-#include "netzip/import.h"
+#include "netzip/onnx.h"
 
 static void free_data(nz_dataset **data) { nz_data_free(*data); }
 
@@ -65,7 +65,8 @@ static nz_status check_source(nz_experiment *x) {
     const nz_network_source *s = &x->description->source;
     const char *path = s->checkpoint ? s->checkpoint : s->file;
     if (!path) return NZ_OK;
-    nz_status status = nz_sha256_file(x->source_sha256, path);
+    /* Of a model with its weights in files beside it, those count too. */
+    nz_status status = s->file ? nz_model_sha256(x->source_sha256, path) : nz_sha256_file(x->source_sha256, path);
     if (status == NZ_OK) return NZ_OK;
     return tell_absent(x, status, s->checkpoint ? "model: checkpoint" : "model: file");
 }

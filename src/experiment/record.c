@@ -9,11 +9,18 @@
 #include "core/file.h"
 #include "core/text.h"
 #include "experiment/plan.h"
+#include "netzip/onnx.h"
 
 static const char schema[] = "netzip.step/1";
 
 nz_status nz_record_path(char **ret_path, const nz_step *step) {
     return nz_format(ret_path, "%s.step.json", step->stem);
+}
+
+/* Of what a step made. A model may have its weights in a file beside it. */
+static nz_status hash_output(char ret_hex[65], const nz_step *step) {
+    bool model = step->kind == NZ_STEP_TRAIN || step->kind == NZ_STEP_COMPRESS;
+    return model ? nz_model_sha256(ret_hex, step->output) : nz_sha256_file(ret_hex, step->output);
 }
 
 static const char *text_at(const json_t *json, const char *key) {
@@ -29,7 +36,7 @@ nz_status nz_record_find(nz_step *step) {
     /* A record that cannot be read is none: the step is done again. */
     if (!nz_file_exists(path) || nz_json_read(&record, path) != NZ_OK) return NZ_OK;
     if (strcmp(text_at(record, "schema"), schema) != 0 || strcmp(text_at(record, "key"), step->key) != 0 ||
-        strcmp(text_at(record, "status"), "ok") != 0 || nz_sha256_file(sha256, step->output) != NZ_OK ||
+        strcmp(text_at(record, "status"), "ok") != 0 || hash_output(sha256, step) != NZ_OK ||
         strcmp(text_at(record, "sha256"), sha256) != 0)
         return NZ_OK;
     memcpy(step->sha256, sha256, sizeof sha256);
@@ -47,7 +54,7 @@ nz_status nz_record_write(nz_step *step, double seconds) {
     gmtime_r(&now, &utc);
     strftime(finished, sizeof finished, "%Y-%m-%dT%H:%M:%SZ", &utc);
     if (!step->record) step->record = json_object();
-    if (!step->error) NZ_TRY(nz_sha256_file(step->sha256, step->output));
+    if (!step->error) NZ_TRY(hash_output(step->sha256, step));
     json_t *head = json_pack("{s:s,s:o,s:s,s:s,s:o*,s:o*,s:s,s:s,s:f}", "schema", schema, "title",
                              nz_json_string(step->title), "status", step->error ? "failed" : "ok", "key", step->key,
                              "error", step->error ? nz_json_string(step->error) : NULL, "sha256",

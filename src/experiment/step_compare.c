@@ -125,33 +125,44 @@ nz_status nz_step_compare_check(const nz_experiment *x) {
 
 /* ---- what the experiment knows beside the comparison ---- */
 
-/* One learning curve per step that trained. */
+static nz_status fail_memory(void) { return nz_fail(NZ_E_MEMORY, "out of memory: the results"); }
+
+/* One learning curve per step that trained. NULL where memory is short. */
 static json_t *curves_json(const nz_experiment *x) {
     const nz_description *d = x->description;
-    json_t *curves = json_array();
+    NZ_AUTO_JSON json_t *curves = json_array();
     for (size_t i = 0; i < d->network_count + d->run_count; i++) {
         const nz_step *step = &x->steps[i];
         json_t *epochs = json_object_get(step->record, "training");
         bool network = i < d->network_count;
         if (json_array_size(epochs) == 0) continue;
-        json_array_append_new(
-            curves, json_pack("{s:o,s:I,s:O}", "name", nz_json_string(network ? "None" : d->runs[step->index].name),
-                              "seed", (json_int_t)(network ? d->network_seeds[step->index] : d->runs[step->index].seed),
-                              "epochs", epochs));
+        json_t *curve = json_pack(
+            "{s:o,s:I,s:O}", "name", nz_json_string(network ? "None" : d->runs[step->index].name), "seed",
+            (json_int_t)(network ? d->network_seeds[step->index] : d->runs[step->index].seed), "epochs", epochs);
+        if (json_array_append_new(curves, curve)) return NULL;
     }
-    return curves;
+    return NZ_STEAL(curves);
+}
+
+/* What a step has to say to those who read the results. */
+static nz_status add_warnings(json_t *results, const nz_experiment *x) {
+    json_t *warnings = json_object_get(results, "warnings");
+    for (size_t i = 0; i < x->step_count; i++) {
+        json_t *warning = json_object_get(x->steps[i].record, "warning");
+        if (json_is_string(warning) && json_array_append(warnings, warning)) return fail_memory();
+    }
+    return NZ_OK;
 }
 
 static nz_status extend_results(char **ret_text, const nz_experiment *x, const char *path) {
-    NZ_AUTO_JSON json_t *results = NULL;
+    NZ_AUTO_JSON json_t *results = NULL, *curves = NULL;
     NZ_TRY(nz_json_read(&results, path));
-    json_t *curves = curves_json(x);
-    if (json_object_set_new(json_object_get(results, "run"), "experiment", nz_json_string(x->description->name)) ||
-        (json_array_size(curves) && json_object_set(results, "training", curves))) {
-        json_decref(curves);
-        return nz_fail(NZ_E_MEMORY, "out of memory: the results");
-    }
-    json_decref(curves);
+    curves = curves_json(x);
+    if (!curves ||
+        json_object_set_new(json_object_get(results, "run"), "experiment", nz_json_string(x->description->name)) ||
+        (json_array_size(curves) && json_object_set(results, "training", curves)))
+        return fail_memory();
+    NZ_TRY(add_warnings(results, x));
     NZ_TRY(nz_json_write(results, path));
     return nz_json_text(ret_text, results, 0);
 }
@@ -162,20 +173,19 @@ static nz_status extend_manifest(const nz_experiment *x) {
     NZ_AUTO_JSON json_t *manifest = NULL;
     NZ_TRY(nz_path_join(&path, x->out, "manifest.json"));
     NZ_TRY(nz_json_read(&manifest, path));
-    json_t *steps = json_array(), *changes = json_array();
+    NZ_AUTO_JSON json_t *steps = json_array(), *changes = json_array();
     for (size_t i = 0; i < x->step_count; i++) {
         const nz_step *step = &x->steps[i];
-        json_array_append_new(steps,
-                              json_pack("{s:o,s:s,s:s,s:O?}", "title", nz_json_string(step->title), "key", step->key,
-                                        "sha256", step->sha256, "seconds", json_object_get(step->record, "seconds")));
+        json_t *own = json_pack("{s:o,s:s,s:s,s:O?}", "title", nz_json_string(step->title), "key", step->key, "sha256",
+                                step->sha256, "seconds", json_object_get(step->record, "seconds"));
+        if (json_array_append_new(steps, own)) return fail_memory();
     }
     for (size_t i = 0; i < x->options->change_count; i++)
-        json_array_append_new(changes, nz_json_string(x->options->changes[i]));
-    json_t *own = json_pack("{s:o,s:o,s:o,s:o,s:o,s:i}", "name", nz_json_string(x->description->name), "text",
+        if (json_array_append_new(changes, nz_json_string(x->options->changes[i]))) return fail_memory();
+    json_t *own = json_pack("{s:o,s:o,s:o,s:O,s:O,s:i}", "name", nz_json_string(x->description->name), "text",
                             nz_json_string(x->description->text), "data", nz_json_string(x->options->data), "changes",
                             changes, "steps", steps, "threads", x->options->threads);
-    if (!own || json_object_set_new(manifest, "experiment", own))
-        return nz_fail(NZ_E_MEMORY, "out of memory: the manifest");
+    if (json_object_set_new(manifest, "experiment", own)) return fail_memory();
     return nz_json_write(manifest, path);
 }
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "core/error.h"
+#include "core/file.h"
 #include "core/progress.h"
 #include "core/text.h"
 #include "experiment/plan.h"
@@ -70,22 +71,41 @@ static void tell_names(const nz_experiment *x, const char *what, char *const *na
     if (count > SHOWN) nz_progress_note(x->progress, "%s: and %zu more", what, count - SHOWN);
 }
 
-static nz_status import(nz_graph **ret_graph, const nz_experiment *x, const nz_arch_options *options) {
-    NZ_AUTO(nz_import_report_done) nz_import_report report = {0};
+/* What was not in the checkpoint has drawn weights: to be trained, and to be told; never to be compared as it is. */
+static nz_status check_fit(char **ret_warning, const nz_experiment *x, const nz_import_report *report) {
     const nz_network_source *s = &x->description->source;
-    NZ_TRY(nz_import(ret_graph, &report, s->checkpoint, s->arch, options));
+    size_t count = report->missing_count + report->reshaped_count;
+    if (!count) return NZ_OK;
+    const char *first = report->missing_count ? report->missing[0] : report->reshaped[0];
+    if (!x->description->training)
+        return nz_fail(NZ_E_FORMAT,
+                       "%s: %zu parameter%s of %s %s not in it or of another shape (the first: %s); without train: the "
+                       "network cannot be used so",
+                       s->checkpoint, count, count == 1 ? "" : "s", s->arch, count == 1 ? "is" : "are", first);
+    return nz_format(ret_warning, "%s: %zu parameter%s of %s not taken over and began at random (the first: %s)",
+                     nz_path_base(s->checkpoint), count, count == 1 ? "" : "s", count == 1 ? "was" : "were", first);
+}
+
+static nz_status import(nz_graph **ret_graph, char **ret_warning, const nz_experiment *x,
+                        const nz_arch_options *options) {
+    NZ_AUTO(nz_import_report_done) nz_import_report report = {0};
+    NZ_AUTO_GRAPH nz_graph *graph = NULL;
+    const nz_network_source *s = &x->description->source;
+    NZ_TRY(nz_import(&graph, &report, s->checkpoint, s->arch, options));
     nz_progress_note(x->progress, "%s: %zu tensors taken over", s->checkpoint, report.loaded);
     tell_names(x, "missing in the checkpoint", report.missing, report.missing_count);
     tell_names(x, "not used", report.extra, report.extra_count);
     tell_names(x, "of another shape", report.reshaped, report.reshaped_count);
+    NZ_TRY(check_fit(ret_warning, x, &report));
+    *ret_graph = NZ_STEAL(graph);
     return NZ_OK;
 }
 
-static nz_status get_network(nz_graph **ret_graph, const nz_experiment *x, const nz_step *step) {
+static nz_status get_network(nz_graph **ret_graph, char **ret_warning, const nz_experiment *x, const nz_step *step) {
     const nz_network_source *s = &x->description->source;
     nz_arch_options options = arch_options(x, step);
     if (s->file) return nz_model_load(ret_graph, s->file);
-    if (s->checkpoint) return import(ret_graph, x, &options);
+    if (s->checkpoint) return import(ret_graph, ret_warning, x, &options);
     return nz_arch_build(ret_graph, s->arch, &options);
 }
 
@@ -120,11 +140,14 @@ static nz_status state_preprocess(nz_graph *graph, const nz_experiment *x) {
 nz_status nz_step_train(nz_experiment *x, nz_step *step) {
     NZ_AUTO_GRAPH nz_graph *start = NULL;
     NZ_AUTO_GRAPH nz_graph *result = NULL;
-    NZ_TRY(get_network(&start, x, step));
+    NZ_AUTO_FREE char *warning = NULL;
+    NZ_TRY(get_network(&start, &warning, x, step));
     if (x->description->training)
         NZ_TRY(train(&result, x, step, start));
     else
         NZ_TRY(state_preprocess(start, x));
+    if (warning && json_object_set_new(step->record, "warning", nz_json_string(warning)))
+        return nz_fail(NZ_E_MEMORY, "out of memory: a record");
     NZ_TRY(nz_model_save(result ? result : start, step->output));
     nz_step_files_forget(x, step);
     return NZ_OK;

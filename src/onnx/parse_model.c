@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "core/error.h"
+#include "core/file.h"
 #include "core/text.h"
 #include "netzip/onnx.h"
 #include "onnx/onnx.h"
@@ -141,19 +142,49 @@ nz_status nz_onnx_parse(nz_graph **ret_graph, nz_buffer *buffer, const char *pat
 
 static void unref_buffer(nz_buffer **buffer) { nz_buffer_unref(*buffer); }
 
+/* Reads the model far enough to know its external files; the reader holds them until nz_reader_done. */
+static nz_status read_externals(nz_reader *reader) {
+    NZ_AUTO_GRAPH nz_graph *graph = NULL;
+    return nz_fail_context(nz_parse_model(reader, &graph), "%s", reader->path);
+}
+
+/* Whether external `i` is the first under which its file is named. */
+static bool is_first(const nz_reader *reader, size_t i) {
+    for (size_t k = 0; k < i; k++)
+        if (reader->externals[k].buffer == reader->externals[i].buffer) return false;
+    return true;
+}
+
 nz_status nz_model_disk_bytes(uint64_t *ret_bytes, const char *path) {
     NZ_AUTO(unref_buffer) nz_buffer *buffer = NULL;
-    NZ_AUTO_GRAPH nz_graph *graph = NULL;
     NZ_TRY(nz_buffer_map(&buffer, path));
     NZ_AUTO(nz_reader_done) nz_reader reader = {.path = path, .buffer = buffer, .in_place = true};
-    NZ_TRY(nz_fail_context(nz_parse_model(&reader, &graph), "%s", path));
+    NZ_TRY(read_externals(&reader));
     uint64_t bytes = nz_buffer_bytes(buffer);
-    for (size_t i = 0; i < reader.external_count; i++) {
-        bool counted = false;
-        for (size_t k = 0; k < i; k++) counted |= reader.externals[k].buffer == reader.externals[i].buffer;
-        if (!counted) bytes += nz_buffer_bytes(reader.externals[i].buffer);
-    }
+    for (size_t i = 0; i < reader.external_count; i++)
+        if (is_first(&reader, i)) bytes += nz_buffer_bytes(reader.externals[i].buffer);
     *ret_bytes = bytes;
+    return NZ_OK;
+}
+
+nz_status nz_model_sha256(char ret_hex[65], const char *path) {
+    NZ_AUTO(unref_buffer) nz_buffer *buffer = NULL;
+    NZ_AUTO(nz_text_done) nz_text all = {0};
+    char hex[65];
+    NZ_TRY(nz_buffer_map(&buffer, path));
+    NZ_AUTO(nz_reader_done) nz_reader reader = {.path = path, .buffer = buffer, .in_place = true};
+    NZ_TRY(read_externals(&reader));
+    nz_sha256(hex, nz_buffer_data(buffer), nz_buffer_bytes(buffer));
+    nz_text_append(&all, hex);
+    for (size_t i = 0; i < reader.external_count; i++) {
+        const nz_buffer *external = reader.externals[i].buffer;
+        if (!is_first(&reader, i)) continue;
+        nz_sha256(hex, nz_buffer_data(external), nz_buffer_bytes(external));
+        nz_text_append(&all, hex);
+    }
+    NZ_TRY(all.status);
+    if (reader.external_count) nz_sha256(hex, all.data, all.length);
+    memcpy(ret_hex, hex, sizeof hex);
     return NZ_OK;
 }
 

@@ -274,6 +274,12 @@ static void large_models_keep_their_weights_beside_them(void **state) {
     free(bytes_of(nz_test_file("beside.onnx.data"), &beside));
     nz_assert_ok(nz_model_disk_bytes(&bytes, path));
     assert_int_equal(bytes, inside + beside);
+    char sha256[65], changed[65];
+    nz_assert_ok(nz_model_sha256(sha256, path));
+    ((float *)constant(graph, "second")->data)[499] = 43.0f;
+    nz_assert_ok(nz_onnx_write(graph, path, 13, 1000));
+    nz_assert_ok(nz_model_sha256(changed, path)); /* the file itself is as it was */
+    assert_string_not_equal(sha256, changed);
     assert_true(inside < 1000);
 }
 
