@@ -213,7 +213,12 @@ nz_status nz_results_json(json_t **ret_json, const nz_run *run, const nz_cell *c
                   host_json(run), "data", data, "warnings", json_incref(run->warnings), "models", models);
     if (!json) return nz_fail(NZ_E_MEMORY, "out of memory: the results");
     json_t *groups = nz_groups_json(json_object_get(json, "models"));
-    if (!json_is_null(groups)) json_object_set_new(json, "groups", groups);
+    if (!groups || (!json_is_null(groups) && json_object_set(json, "groups", groups))) {
+        json_decref(groups);
+        json_decref(json);
+        return nz_fail(NZ_E_MEMORY, "out of memory: the results");
+    }
+    json_decref(groups);
     *ret_json = json;
     return NZ_OK;
 }

@@ -302,6 +302,26 @@ static void seeds_are_taken_together(void **state) {
     assert_true(json_is_null(json_object_get(moments_of(groups, 0), "sd"))); /* of one there is none */
 }
 
+static void groups_tell_what_sound_members_share(void **state) {
+    (void)state;
+    static const char *const statuses[] = {"failed", "ok", "ok", "ok"};
+    NZ_AUTO_JSON json_t *models = json_array();
+    for (int seed = 0; seed < 4; seed++) {
+        json_t *one = model("R", seed, statuses[seed], seed ? json_real(0.1) : json_null());
+        if (!seed) json_object_clear(json_object_get(one, "metrics"));
+        if (seed) json_object_set_new(one, "technique", json_string("GUP_R"));
+        json_object_set_new(one, "method", json_string("gup-r,exclude=a\\,seed=b,seed=7,sparsity=0.5"));
+        json_array_append_new(models, one);
+    }
+    NZ_AUTO_JSON json_t *groups = nz_groups_json(models);
+    const json_t *group = json_array_get(groups, 0), *top1 = moments_of(groups, 0);
+    assert_string_equal(json_string_value(json_object_get(group, "method")), "gup-r,exclude=a\\,seed=b,sparsity=0.5");
+    assert_string_equal(json_string_value(json_object_get(group, "technique")), "GUP_R");
+    assert_string_equal(json_string_value(json_object_get(top1, "unit")), "%");
+    assert_true(json_real_value(json_object_get(top1, "mean")) == 0.1); /* a third of 0.1 three times is not */
+    assert_true(json_real_value(json_object_get(top1, "sd")) == 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sections_become_one_description),
@@ -317,6 +337,7 @@ int main(void) {
         cmocka_unit_test(epochs_of_the_first_netzip_belong_to_the_technique_where_there_is_one),
         cmocka_unit_test(mistakes_in_files_of_the_first_netzip_are_told),
         cmocka_unit_test(seeds_are_taken_together),
+        cmocka_unit_test(groups_tell_what_sound_members_share),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
