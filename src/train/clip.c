@@ -99,6 +99,8 @@ nz_status nz_lower_clip(nz_lowering *l, const nz_node *node, bool *ret_done) {
     NZ_TRY(nz_lower_slot(l, &out, NZ_SLOT_BLOCK, l->graph->values[value].name, x.dtype, &x.shape, x.last));
     l->slot_of[value] = out;
     NZ_TRY(nz_alloc(&self, 1, sizeof *self));
+    /* What comes out is compared with the bounds as it can hold them. */
+    if (x.dtype == NZ_BF16) b = (bounds){nz_from_bf16(nz_to_bf16(b.low)), nz_from_bf16(nz_to_bf16(b.high))};
     *self = b;
     nz_engine_step step = {.kind = &clip_kind,
                            .node = node,

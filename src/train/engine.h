@@ -24,6 +24,7 @@ typedef struct nz_engine_options {
     bool bf16;               /**< feature maps in bf16 where there is a kernel; parameters and sums stay f32 */
     bool reference;          /**< plain C alone, by the operators' table entries (tests) */
     bool frozen_norm;        /**< BatchNormalization keeps to its running statistics */
+    bool keep_softmax;       /**< a Softmax or LogSoftmax at the end stays: for losses that have none in them */
     bool forward_only;       /**< no backward: nothing is kept for it (a teacher) */
     const char *const *taps; /**< names of values to look at and to push gradients into (distillation, tests) */
     size_t tap_count;
@@ -38,7 +39,7 @@ typedef struct nz_param {
     const nz_packing *packing; /**< NULL: value and grad are in ONNX order */
     float *value, *grad;       /**< [elements], 64-byte aligned */
     float *mask;               /**< NULL, or [elements] of 0 and 1 in the same order: set by nz_engine_mask */
-    bool decays;               /**< weight decay is meant for it: rank 2 and more */
+    bool decays;               /**< weight decay is meant for it: a weight, or more than a list of numbers */
     bool is_weight;            /**< of a convolution or linear layer */
 } nz_param;
 
@@ -97,10 +98,11 @@ void nz_param_set(nz_param *param, const float *plain);
  * NULL takes it away. NZ_E_MEMORY. */
 NZ_CHECKED nz_status nz_engine_mask(nz_engine *engine, nz_param *param, const float *plain);
 
-/** Shape of one step's input and output, batch first; what feeds the last Softmax where the model ends in one. */
+/** Shape of one step's input and output, batch first; of what feeds a Softmax that was left out. */
 const nz_shape *nz_engine_input_shape(const nz_engine *engine);
 const nz_shape *nz_engine_output_shape(const nz_engine *engine);
-/** Whether a Softmax at the model's end was left out. */
+/** Whether a Softmax at the model's end was left out, so that the model itself gives probabilities. A LogSoftmax is left out
+ * as well; the model then gives other logits of the same probabilities, and this is false. */
 bool nz_engine_is_logits(const nz_engine *engine);
 
 /**

@@ -69,9 +69,10 @@ size_t nz_count_hits(const float *scores, const int32_t *labels, size_t count, s
 /* The sum of losses over `count` rows. */
 static double sum_losses(evaluator *e, const int32_t *labels, size_t count) {
     size_t classes = e->options->classes, all = count * classes;
-    for (size_t i = 0; e->options->softmax && i < all; i++) e->scores[i] = logf(fmaxf(e->scores[i], 1e-37F));
-    if (e->options->loss == NZ_LOSS_CROSS_ENTROPY)
+    if (e->options->loss == NZ_LOSS_CROSS_ENTROPY) {
+        for (size_t i = 0; e->options->softmax && i < all; i++) e->scores[i] = logf(fmaxf(e->scores[i], 1e-37F));
         return nz_loss_cross_entropy(e->scores, labels, count, classes, 0, NULL) * (double)count;
+    }
     memset(e->wanted, 0, all * sizeof *e->wanted);
     for (size_t n = 0; n < count; n++) e->wanted[n * classes + (size_t)labels[n]] = 1;
     return nz_loss_mse(e->scores, e->wanted, all, 1, NULL) * (double)count;

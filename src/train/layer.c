@@ -8,7 +8,7 @@
 
 typedef struct layer {
     nz_train_layer *kernel;
-    float *spare; /* [channels]: the bias's gradient where nobody wants it */
+    float *spare[3]; /* by input: a gradient that nobody wants, but that comes with the other */
     void *bound;
 } layer;
 
@@ -17,7 +17,7 @@ enum { SRC, WEIGHTS, BIAS };
 static void layer_free(layer *self) {
     if (!self) return;
     nz_train_layer_free(self->kernel);
-    free(self->spare);
+    for (size_t i = 0; i < NZ_COUNT(self->spare); i++) free(self->spare[i]);
     free(self);
 }
 
@@ -41,8 +41,9 @@ static nz_status layer_backward(nz_engine *e, nz_engine_step *step) {
     const void *dy = nz_step_dout(e, step, 0);
     bind_scratch(self, step->scratch[1]);
     if (step->din[WEIGHTS] || step->din[BIAS]) {
-        float *dbias = step->in[BIAS] < 0 ? NULL : step->din[BIAS] ? step->din[BIAS] : self->spare;
-        NZ_TRY(self->kernel->backward_weights(self->kernel, nz_step_in(e, step, SRC), dy, step->din[WEIGHTS], dbias));
+        float *dweights = step->din[WEIGHTS] ? step->din[WEIGHTS] : self->spare[WEIGHTS];
+        float *dbias = step->din[BIAS] ? step->din[BIAS] : self->spare[BIAS];
+        NZ_TRY(self->kernel->backward_weights(self->kernel, nz_step_in(e, step, SRC), dy, dweights, dbias));
     }
     if (!step->din[SRC]) return NZ_OK;
     return self->kernel->backward_data(self->kernel, dy, nz_step_in(e, step, WEIGHTS), step->din[SRC]);
@@ -167,6 +168,18 @@ static nz_status order_weights(nz_lowering *l, const nz_node *node, const nz_tra
     return NZ_OK;
 }
 
+/* Weights and bias have one backward. */
+static nz_status make_spares(nz_lowering *l, layer *self, const int in[3]) {
+    const nz_engine *e = l->engine;
+    if (e->options.forward_only || in[BIAS] < 0) return NZ_OK;
+    if (!e->slots[in[BIAS]].behind_param)
+        NZ_TRY(nz_alloc_aligned(&self->spare[BIAS], (size_t)e->slots[in[BIAS]].elements, sizeof(float)));
+    if (e->slots[in[WEIGHTS]].behind_param) return NZ_OK;
+    const nz_packing *packing = self->kernel->packing;
+    size_t elements = packing ? nz_packing_elements(packing) : (size_t)e->slots[in[WEIGHTS]].elements;
+    return nz_alloc_aligned(&self->spare[WEIGHTS], elements, sizeof(float));
+}
+
 static nz_status build(nz_lowering *l, const nz_node *node, match *m, layer *self, int in[3], int *ret_out) {
     nz_engine *e = l->engine;
     int value = node->outputs[0];
@@ -180,7 +193,7 @@ static nz_status build(nz_lowering *l, const nz_node *node, match *m, layer *sel
     NZ_TRY(make_kernel(l, self, m, &src, value, &dtype));
     NZ_TRY(order_weights(l, node, self->kernel, &in[WEIGHTS]));
     NZ_TRY(nz_lower_form(l, &in[SRC], in[SRC], m->desc.op != NZ_KERNEL_LINEAR, dtype));
-    if (in[BIAS] >= 0) NZ_TRY(nz_alloc(&self->spare, (size_t)m->channels, sizeof(float)));
+    NZ_TRY(make_spares(l, self, in));
     return nz_lower_slot(l, ret_out, NZ_SLOT_BLOCK, l->graph->values[value].name, dtype, &l->graph->values[value].shape,
                          m->desc.op != NZ_KERNEL_LINEAR);
 }

@@ -10,7 +10,7 @@ typedef struct norm {
     size_t mean, variance; /* running statistics */
     float momentum;
     bool given;       /* the last forward used the running statistics */
-    float *batch;     /* [6][channels]: mean, variance, gradients that nobody wants, the same as kept for backward */
+    float *batch;     /* [4][channels]: mean, variance, gradients by gamma and beta where nobody wants them */
     nz_node nodes[2]; /* reference: inference, training */
 } norm;
 

@@ -31,6 +31,13 @@ static const nz_node *first_user(const nz_lowering *l, int value, bool *ret_weig
     return first;
 }
 
+/* Weights, and other tensors that are more than a number per channel in whatever shape it broadcasts. */
+static bool decays(const nz_shape *shape, bool weight) {
+    int extents = 0;
+    for (int d = 0; d < shape->rank; d++) extents += shape->dim[d] > 1;
+    return weight || extents > 1;
+}
+
 nz_status nz_engine_add_param(nz_lowering *l, int *ret_slot, const nz_value *value) {
     nz_engine *e = l->engine;
     int base = nz_graph_find_value(e->base, value->name), slot = -1;
@@ -43,7 +50,7 @@ nz_status nz_engine_add_param(nz_lowering *l, int *ret_slot, const nz_value *val
                       .node = user ? user->name : "",
                       .shape = value->shape,
                       .elements = (size_t)e->slots[slot].elements,
-                      .decays = value->shape.rank > 1,
+                      .decays = decays(&value->shape, weight),
                       .is_weight = weight};
     NZ_TRY(nz_grow(&e->params, &e->param_capacity, e->param_count + 1, sizeof *e->params));
     NZ_TRY(nz_grow(&e->param_homes, &e->param_home_capacity, e->param_count + 1, sizeof *e->param_homes));

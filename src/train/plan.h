@@ -73,7 +73,6 @@ struct nz_engine_step {
 typedef struct nz_param_home {
     int base_value; /**< its constant in engine->base */
     int slot;
-    bool packed;
     bool used; /**< its gradient is written by backward */
 } nz_param_home;
 
@@ -148,11 +147,6 @@ int64_t nz_slot_spatial(const nz_slot *slot);
 nz_mem nz_slot_mem(const nz_slot *slot);
 
 /* ---- prepare.c ---- */
-
-typedef struct nz_dropout_mark {
-    const char *factor; /**< name of the value that stands for what is dropped: input 1 of a Mul */
-    double ratio;
-} nz_dropout_mark;
 
 /** What the graph became before it was lowered. */
 typedef struct nz_prepared {

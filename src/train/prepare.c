@@ -60,15 +60,32 @@ static int constant_input(const nz_graph *graph, const nz_node *node, size_t i) 
     return i < node->input_count && nz_value_is_constant(graph, node->inputs[i]) ? node->inputs[i] : -1;
 }
 
-/* Two normalisations never share running statistics, two scales never a zero point. */
-static nz_status split_constants(nz_graph *graph) {
-    NZ_AUTO_FREE int *owner = NULL; /* by value: 1 + who changes it (a node, or a scale); 0: nobody yet */
-    int count = (int)graph->value_count;
-    NZ_TRY(nz_alloc(&owner, graph->value_count, sizeof *owner));
+static bool quantises(const nz_node *node) {
+    return nz_lower_is(node, "QuantizeLinear") || nz_lower_is(node, "DequantizeLinear");
+}
+
+/* Constants that something else reads than what moves them as running statistics or zero points: a gamma, say. */
+static void mark_others(const nz_graph *graph, int *owner) {
     for (size_t n = 0; n < graph->node_count; n++) {
         const nz_node *node = &graph->nodes[n];
-        bool norm = nz_lower_is(node, "BatchNormalization");
-        bool quant = nz_lower_is(node, "QuantizeLinear") || nz_lower_is(node, "DequantizeLinear");
+        size_t moved = nz_lower_is(node, "BatchNormalization") ? 3 : quantises(node) ? 2 : node->input_count;
+        for (size_t i = 0; i < node->input_count && i < moved; i++)
+            if (nz_value_is_constant(graph, node->inputs[i])) owner[node->inputs[i]] = -1;
+        for (size_t i = 0; i < node->capture_count; i++) owner[node->captures[i]] = -1;
+    }
+    for (size_t i = 0; i < graph->output_count; i++) owner[graph->outputs[i]] = -1;
+}
+
+/* Two normalisations never share running statistics, two scales never a zero point, and neither shares with anything else. */
+static nz_status split_constants(nz_graph *graph) {
+    /* by value: 1 + who changes it (a node, or a scale); 0: nobody yet; -1: others read it */
+    NZ_AUTO_FREE int *owner = NULL;
+    int count = (int)graph->value_count;
+    NZ_TRY(nz_alloc(&owner, graph->value_count, sizeof *owner));
+    mark_others(graph, owner);
+    for (size_t n = 0; n < graph->node_count; n++) {
+        const nz_node *node = &graph->nodes[n];
+        bool norm = nz_lower_is(node, "BatchNormalization"), quant = quantises(node);
         for (size_t i = norm ? 3 : 2; (norm && i < 5) || (quant && i < 3); i++) {
             int value = constant_input(graph, node, i), by = norm ? (int)(2 * n + i) : constant_input(graph, node, 1);
             if (value < 0 || by < 0 || value >= count) continue;
@@ -270,19 +287,53 @@ static nz_status specialise(nz_graph **ret_graph, const nz_graph *graph, const n
     return nz_pass_specialise(ret_graph, graph, options->batch, &binding, count, false);
 }
 
-/* Softmax over the classes at the end: losses have it in them. */
-static nz_status remove_softmax(nz_graph *graph, bool *ret_logits) {
-    int output = graph->outputs[0], producer = graph->values[output].producer;
-    *ret_logits = false;
-    if (producer < 0) return NZ_OK;
-    const nz_node *node = &graph->nodes[producer];
-    if (!nz_lower_is(node, "Softmax") && !nz_lower_is(node, "LogSoftmax")) return NZ_OK;
-    const nz_shape *shape = &graph->values[output].shape;
+/* Nodes that leave every element where it is in memory. */
+static bool keeps_order(const nz_graph *graph, const nz_node *node) {
+    static const char *const names[] = {"Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Cast"};
+    bool any = false;
+    for (size_t i = 0; i < NZ_COUNT(names); i++) any |= nz_lower_is(node, names[i]);
+    return any && node->inputs[0] >= 0 && graph->values[node->inputs[0]].dtype == NZ_F32 &&
+           graph->values[node->outputs[0]].dtype == NZ_F32;
+}
+
+/* The node behind which nothing but other shapes of its output follow up to the model's; *ret_reader: the first of those,
+ * -1 where there is none. */
+static int end_of(const nz_graph *graph, int *ret_reader) {
+    int node = graph->values[graph->outputs[0]].producer;
+    *ret_reader = -1;
+    while (node >= 0 && keeps_order(graph, &graph->nodes[node])) {
+        int value = graph->nodes[node].inputs[0];
+        if (nz_graph_is_output(graph, value) || nz_graph_consumers(graph, value, NULL) != 1) return -1;
+        *ret_reader = node;
+        node = graph->values[value].producer;
+    }
+    return node;
+}
+
+/* Whether a node takes its exponentials over what the loss takes for classes. */
+static bool over_classes(const nz_graph *graph, const nz_node *node, bool direct) {
+    const nz_shape *shape = &graph->values[node->outputs[0]].shape, *out = &graph->values[graph->outputs[0]].shape;
     int64_t axis = nz_attr_int(node, "axis", -1);
     if (axis < 0) axis += shape->rank;
-    if (axis != 1) return NZ_OK;
-    graph->outputs[0] = node->inputs[0];
-    *ret_logits = true;
+    if (axis < 1 || axis >= shape->rank || out->rank < 2) return false;
+    if (direct) return axis == 1;
+    return shape->dim[0] == out->dim[0] && shape->dim[axis] == out->dim[1] &&
+           nz_shape_elements(shape) == out->dim[0] * out->dim[1];
+}
+
+/* Softmax over the classes at the end: losses have it in them, and it changes nothing behind a LogSoftmax. */
+static nz_status remove_softmax(nz_graph *graph, bool *ret_logits) {
+    int reader = -1, end = end_of(graph, &reader);
+    *ret_logits = false;
+    if (end < 0) return NZ_OK;
+    const nz_node *node = &graph->nodes[end];
+    bool log = nz_lower_is(node, "LogSoftmax");
+    if ((!log && !nz_lower_is(node, "Softmax")) || !over_classes(graph, node, reader < 0)) return NZ_OK;
+    if (reader < 0)
+        graph->outputs[0] = node->inputs[0];
+    else
+        graph->nodes[reader].inputs[0] = node->inputs[0];
+    *ret_logits = !log;
     return nz_graph_finish(graph);
 }
 
@@ -299,7 +350,7 @@ static nz_status prepare(nz_engine *engine, nz_prepared *prepared, nz_graph *wor
     NZ_TRY(free_params(work, prepared));
     NZ_TRY(keep_dropouts(work, prepared));
     NZ_TRY(specialise(&engine->graph, work, &engine->options));
-    NZ_TRY(remove_softmax(engine->graph, &engine->logits));
+    if (!engine->options.keep_softmax) NZ_TRY(remove_softmax(engine->graph, &engine->logits));
     return check_output(engine->graph, engine->options.batch);
 }
 

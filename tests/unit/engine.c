@@ -83,6 +83,46 @@ static nz_graph *mixed(void) {
     return g;
 }
 
+/* A node with two outputs; the first one. */
+static int two_outputs(nz_graph *g, const char *op, const int *inputs, size_t count, int *ret_second) {
+    int out[2];
+    const nz_shape unknown = {.rank = -1};
+    for (int i = 0; i < 2; i++) nz_assert_ok(nz_graph_add_value(g, &out[i], op, NZ_DTYPE_NONE, &unknown));
+    nz_assert_ok(nz_graph_add_node(g, NULL, op, op, inputs, count, out, 2));
+    graph_last(g)->opset = NZ_OPSET;
+    *ret_second = out[1];
+    return out[0];
+}
+
+/* Maxima put back where they came from: the indices are computed, and read again on the way back. */
+static nz_graph *unpool(void) {
+    net n = net_begin(SHAPE(-1, 3, 8, 8), 12);
+    nz_graph *g = n.graph;
+    int a = net_conv(g, &n.random, n.x, 3, 6, 3, 1, 1, true), at = -1;
+    a = two_outputs(g, "MaxPool", &a, 1, &at);
+    nz_assert_ok(nz_node_set_ints(graph_last(g), "kernel_shape", (int64_t[]){2, 2}, 2));
+    nz_assert_ok(nz_node_set_ints(graph_last(g), "strides", (int64_t[]){2, 2}, 2));
+    a = graph_node(g, "MaxUnpool", graph_node(g, "Tanh", a), at);
+    nz_assert_ok(nz_node_set_ints(graph_last(g), "kernel_shape", (int64_t[]){2, 2}, 2));
+    nz_assert_ok(nz_node_set_ints(graph_last(g), "strides", (int64_t[]){2, 2}, 2));
+    for (int i = 0; i < 3; i++) a = graph_node(g, "Tanh", net_conv(g, &n.random, a, 6, 6, 3, 1, 1, true));
+    graph_finish(g, net_gemm(g, &n.random, graph_node(g, "Flatten", a), 6 * 64, 3));
+    return g;
+}
+
+/* The largest of the batch pick from what the layer made of it. */
+static nz_graph *chosen(void) {
+    net n = net_begin(SHAPE(-1, 12), 13);
+    nz_graph *g = n.graph;
+    int a = graph_node(g, "Tanh", net_gemm(g, &n.random, n.x, 12, 40)), at = -1;
+    two_outputs(g, "TopK", (int[]){n.x, graph_constant(g, NZ_I64, SHAPE(1), 8, 0)}, 2, &at);
+    a = graph_node(g, "GatherElements", a, at);
+    nz_assert_ok(nz_node_set_int(graph_last(g), "axis", 1));
+    for (int i = 0; i < 3; i++) a = graph_node(g, "Tanh", net_gemm(g, &n.random, a, 8, 8));
+    graph_finish(g, net_gemm(g, &n.random, a, 8, 3));
+    return g;
+}
+
 typedef struct example {
     const char *name;
     nz_graph *(*make)(void);
@@ -91,7 +131,8 @@ typedef struct example {
 
 static const example examples[] = {
     {"residual", net_residual, 20}, {"depthwise", depthwise, 14}, {"fire", fire, 10},
-    {"linear", linear, 5},          {"mixed", mixed, 5},
+    {"linear", linear, 5},          {"mixed", mixed, 5},          {"unpool", unpool, 10},
+    {"chosen", chosen, 10},
 };
 
 /* ---- gradients ---- */
