@@ -124,7 +124,7 @@ void nz_train_quantize_backward(const nz_train_quant *quant, nz_dtype dtype, con
 /* ---- updates: one pass over a parameter ---- */
 
 /** g += decay w; m = momentum m + g; w -= lr (nesterov ? g + momentum m : m), as torch.optim.SGD has it; then
- * w *= mask where there is one. first: m is taken for not yet begun (m = g). g stays as it was. */
+ * w = +0 where a mask is 0, whatever w was. first: m is taken for not yet begun (m = g). g stays as it was. */
 typedef struct nz_train_sgd {
     float lr, momentum, decay, gradient_scale; /**< gradient_scale: of clipping, applied to g first */
     bool nesterov, first;

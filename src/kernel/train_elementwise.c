@@ -161,7 +161,7 @@ NZ_CLONES static void sgd_part(void *argument, size_t begin, size_t end) {
         }
     }
     if (job->mask)
-        for (size_t i = begin; i < end; i++) w[i] *= job->mask[i];
+        for (size_t i = begin; i < end; i++) w[i] = job->mask[i] != 0 ? w[i] : 0.0F;
 }
 
 void nz_train_sgd_update(const nz_train_sgd *sgd, float *w, const float *g, float *m, const float *mask, size_t n) {
@@ -183,7 +183,7 @@ NZ_CLONES static void adamw_part(void *argument, size_t begin, size_t end) {
         w[i] = kept * w[i] - job->correction * first / (sqrtf(second) * job->root + epsilon);
     }
     if (job->mask)
-        for (size_t i = begin; i < end; i++) w[i] *= job->mask[i];
+        for (size_t i = begin; i < end; i++) w[i] = job->mask[i] != 0 ? w[i] : 0.0F;
 }
 
 void nz_train_adamw_update(const nz_train_adamw *adamw, float *w, const float *g, float *m, float *v, const float *mask,

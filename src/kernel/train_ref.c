@@ -24,7 +24,7 @@ void nz_train_ref_norm_apply(const nz_train_norm *norm, const void *x, const voi
         double value =
             ((double)get(norm->dtype, x, i) - (double)mean[c]) * inverse * (double)gamma[c] + (double)beta[c];
         if (addend) value += (double)get(norm->dtype, addend, i);
-        put(norm->dtype, y, i, norm->relu && value < 0 ? 0 : value);
+        put(norm->dtype, y, i, norm->relu && value <= 0 ? 0 : value);
     }
 }
 
@@ -206,7 +206,7 @@ void nz_train_ref_sgd_update(const nz_train_sgd *sgd, float *w, const float *g, 
             m[i] = sgd->first ? gradient : sgd->momentum * m[i] + gradient;
             change = sgd->nesterov ? gradient + sgd->momentum * m[i] : m[i];
         }
-        w[i] = (w[i] - sgd->lr * change) * (mask ? mask[i] : 1);
+        w[i] = mask && mask[i] == 0 ? 0 : w[i] - sgd->lr * change;
     }
 }
 
@@ -220,7 +220,7 @@ void nz_train_ref_adamw_update(const nz_train_adamw *adamw, float *w, const floa
         v[i] = adamw->beta2 * v[i] + (1 - adamw->beta2) * gradient * gradient;
         double change = (double)m[i] / first / (sqrt((double)v[i] / second) + (double)adamw->epsilon);
         double kept = (double)w[i] * (1 - (double)adamw->lr * (double)adamw->decay);
-        w[i] = (float)(kept - (double)adamw->lr * change) * (mask ? mask[i] : 1);
+        w[i] = mask && mask[i] == 0 ? 0 : (float)(kept - (double)adamw->lr * change);
     }
 }
 

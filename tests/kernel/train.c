@@ -132,10 +132,46 @@ static void norms_on_threads(void **state) {
     nz_threads_set(before);
 }
 
+/* Few rows fill whole vectors only in part, or in none. */
 static void norms_of_very_many_channels(void **state) {
     (void)state;
-    nz_train_norm norm = {NZ_F32, 3, 4099, 1e-5F, true};
-    check_norm(&norm, true, false);
+    static const int64_t shapes[][2] = {{3, 4099}, {5, 1001}, {70, 127}, {150, 65}, {3, 4095}, {9, 1002}};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        for (size_t t = 0; t < 2; t++) {
+            nz_train_norm norm = {types[t], shapes[i][0], shapes[i][1], 1e-2F, true};
+            check_norm(&norm, t == 0, false);
+        }
+}
+
+/* Relu and its mask say the same of what is no common number in vectors and beside them: each of these stands once at
+ * every element. */
+static void relus_of_norms_have_one_rule(void **state) {
+    (void)state;
+    enum { VALUES = 10, MOST = 127 * 33 };
+    static const float values[VALUES] = {NAN, -NAN, INFINITY, -INFINITY, 0.0F, -0.0F, 1, -1, 1.5e-39F, -1.5e-39F};
+    static const int64_t shapes[][2] = {{150, 1}, {70, 3}, {9, 16}, {33, 65}, {33, 127}};
+    static float x[MOST], zeros[MOST], ones[MOST], y[MOST], dx[MOST], through[MOST];
+    float row[127] = {0}, ones_row[127], dgamma[127], dbeta[127];
+    for (int i = 0; i < MOST; i++) ones[i] = 1;
+    for (int i = 0; i < 127; i++) ones_row[i] = 1;
+    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
+        for (int shift = 0; shift < VALUES; shift++) {
+            nz_train_norm norm = {NZ_F32, shapes[s][0], shapes[s][1], 0, true};
+            int64_t n = norm.rows * norm.channels;
+            float passed[127] = {0};
+            for (int64_t i = 0; i < n; i++) x[i] = values[(i + shift) % VALUES];
+            nz_train_norm_apply(&norm, x, NULL, ones_row, row, row, ones_row, y);
+            nz_train_norm_backward(&norm, zeros, x, ones, ones_row, row, ones_row, true, dx, through, dgamma, dbeta);
+            for (int64_t i = 0; i < n; i++) {
+                float kept = x[i] > 0 ? x[i] : 0, d = x[i] > 0 ? 1 : 0;
+                bool right = isnan(x[i]) ? isnan(y[i]) : memcmp(&y[i], &kept, sizeof kept) == 0;
+                if (!right || through[i] != d || dx[i] != d)
+                    fail_msg("%g at element %d of %d x %d: relu %g, gradients %g and %g", (double)x[i], (int)i,
+                             (int)norm.rows, (int)norm.channels, (double)y[i], (double)through[i], (double)dx[i]);
+                passed[i % norm.channels] += d;
+            }
+            assert_memory_equal(dbeta, passed, (size_t)norm.channels * sizeof *passed);
+        }
 }
 
 /* -- element by element ------------------------------------------------------------------------------------------------ */
@@ -335,6 +371,38 @@ static void updates(void **state) {
         }
 }
 
+/* Bytes, not values: a sign bit left over is a zero too, but not one that compresses. */
+static void what_is_masked_is_a_plain_zero(void **state) {
+    (void)state;
+    enum { N = 53 };
+    static const float starts[] = {1, -1, -0.0F, INFINITY, -INFINITY, NAN}, steps[] = {1e-3F, -1e-3F, INFINITY, 0, NAN};
+    for (int variant = 0; variant < 8; variant++)
+        for (size_t first = 0; first < sizeof starts / sizeof *starts; first++) {
+            float w[N], g[N], m[N] = {0}, v[N] = {0}, mask[N];
+            for (size_t k = 0; k < N; k++) {
+                mask[k] = k % 3 == 0;
+                w[k] = mask[k] != 0 ? 1 : starts[(first + k) % (sizeof starts / sizeof *starts)];
+                g[k] = mask[k] != 0 ? 0.5F : steps[(first + k) % (sizeof steps / sizeof *steps)];
+            }
+            nz_train_sgd sgd = {0.1F, 0.9F, 0, 1, true, (variant & 2) != 0};
+            nz_train_adamw adamw = {1e-2F, 0.9F, 0.999F, 1e-8F, 0, 1, 1};
+            if (variant & 1)
+                variant & 4 ? nz_train_ref_adamw_update(&adamw, w, g, m, v, mask, N)
+                            : nz_train_adamw_update(&adamw, w, g, m, v, mask, N);
+            else
+                variant & 4 ? nz_train_ref_sgd_update(&sgd, w, g, variant & 2 ? m : NULL, mask, N)
+                            : nz_train_sgd_update(&sgd, w, g, variant & 2 ? m : NULL, mask, N);
+            for (size_t k = 0; k < N; k++) {
+                uint32_t bits = 1;
+                memcpy(&bits, &w[k], sizeof bits);
+                if (mask[k] != 0)
+                    assert_true(w[k] > 0.8F && w[k] < 1); /* a step against the gradient */
+                else
+                    assert_int_equal(bits, 0);
+            }
+        }
+}
+
 static void sums_do_not_depend_on_threads(void **state) {
     (void)state;
     int before = nz_threads_get();
@@ -357,12 +425,14 @@ int main(void) {
         cmocka_unit_test(norms_on_threads),
         cmocka_unit_test(elements),
         cmocka_unit_test(norms_of_very_many_channels),
+        cmocka_unit_test(relus_of_norms_have_one_rule),
         cmocka_unit_test(layouts),
         cmocka_unit_test(nan_and_infinity_stay),
         cmocka_unit_test(max_pools),
         cmocka_unit_test(global_pools),
         cmocka_unit_test(quantisers),
         cmocka_unit_test(updates),
+        cmocka_unit_test(what_is_masked_is_a_plain_zero),
         cmocka_unit_test(sums_do_not_depend_on_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
