@@ -104,8 +104,8 @@ nz_status nz_train_print_outcome(const nz_train_outcome *o, bool json) {
     if (o->test) put_line("tested on", nz_data_describe(o->test));
     printf("%zu parameters, %.6g epochs of %.1f s each\n", report->parameters, last->epoch,
            seconds / (last->epoch > 0 ? last->epoch : 1));
-    printf("train      top-1 %.2f%%, loss %.4f (while training, on augmented samples)\n", last->train_top1_pct,
-           last->train_loss);
+    printf("train      top-1 %.2f%%, loss %.4f (while training%s)\n", last->train_top1_pct, last->train_loss,
+           report->augmented ? ", on augmented samples" : "");
     if (isfinite(last->test_top1_pct))
         printf("test       top-1 %.2f%%, loss %.4f\n", last->test_top1_pct, last->test_loss);
     put_line("model", o->model);

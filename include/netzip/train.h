@@ -62,6 +62,7 @@ typedef struct nz_train_report {
     size_t parameters; /**< trained elements */
     size_t broken;     /**< samples that could not be read */
     bool resumed;
+    bool augmented; /**< training samples were cropped or mirrored at random */
 } nz_train_report;
 /** Releases the rows; safe on a zeroed one. */
 NZ_API void nz_train_report_done(nz_train_report *report);
@@ -88,8 +89,9 @@ typedef struct nz_train_files {
  * @param[out] ret_graph   With the trained weights, metadata netzip.preprocess, netzip.train (the options). Owned.
  * @param[out] ret_report  May be NULL. Release with nz_train_report_done.
  * @return NZ_E_UNSUPPORTED names a node without a gradient; NZ_E_SHAPE where data and model do not fit; NZ_E_FORMAT where
- *         the loss is not a number any more: the message says at which step and layer it first appeared; NZ_E_CANCELLED
- *         after writing a checkpoint; NZ_E_IO, NZ_E_MEMORY, NZ_E_RESOURCE.
+ *         the loss, a gradient, a weight or the test loss is not finite any more: the message says at which step and layer
+ *         it first appeared, or which sample it came from; NZ_E_CANCELLED after writing a checkpoint; NZ_E_IO,
+ *         NZ_E_MEMORY, NZ_E_RESOURCE. A checkpoint or history that cannot be written while it trains is a note.
  */
 NZ_API NZ_CHECKED nz_status nz_train(nz_graph **ret_graph, nz_train_report *ret_report, const nz_graph *graph,
                                      nz_dataset *train, nz_dataset *test, const nz_train_options *options,

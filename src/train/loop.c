@@ -106,6 +106,7 @@ static nz_status open_engine(run *r) {
                                  .threads = r->threads,
                                  .bf16 = r->options->precision == 1,
                                  .frozen_norm = r->hooks->frozen_norm,
+                                 .keep_softmax = r->options->loss == NZ_LOSS_MSE,
                                  .taps = r->hooks->taps,
                                  .tap_count = r->hooks->tap_count};
     for (int d = 0; d < 3 && d < sample.rank; d++) options.chw[d] = sample.dim[d] > 0 ? sample.dim[d] : 0;
@@ -185,12 +186,32 @@ static nz_status open_run(run *r) {
     return r->hooks->begin ? r->hooks->begin(r->hooks->user, r->engine, r->resumed) : NZ_OK;
 }
 
+static nz_status fail_state(const run *r, const char *where) {
+    uint64_t step = r->standing.step;
+    return nz_fail(NZ_E_FORMAT,
+                   "%s: the update at step %" PRIu64 " of %" PRIu64 " (epoch %zu) was too much: what is not finite "
+                   "appears first in %s; a lower learning rate (this step's is %.3g) or clip_norm=1 may mend it",
+                   what_of(r), step, r->pace.steps, r->standing.count + 1, where,
+                   nz_schedule_rate(&r->pace, step ? step - 1 : 0));
+}
+
+/* What is no number stays out of checkpoints: going on from one would be of no use. */
+static nz_status check_state(const run *r) {
+    const char *where = nz_state_not_finite(r->engine);
+    return where ? fail_state(r, where) : NZ_OK;
+}
+
 static nz_status save(run *r) {
-    if (!r->files->checkpoint) return NZ_OK;
     nz_snapshot snapshot = snapshot_of(r);
-    NZ_TRY(nz_snapshot_write(r->files->checkpoint, &snapshot));
     r->saved_at = now_s();
-    return NZ_OK;
+    return nz_snapshot_write(r->files->checkpoint, &snapshot);
+}
+
+/* A disk that is full for a while costs the checkpoint, not the run; the next one is tried in its turn. */
+static void try_to_save(run *r) {
+    if (r->files->checkpoint && save(r) != NZ_OK)
+        nz_progress_note(r->progress, "no checkpoint at step %" PRIu64 ", %s goes on: %s", r->standing.step, what_of(r),
+                         nz_last_error());
 }
 
 static nz_status stop(run *r) {
@@ -198,6 +219,7 @@ static nz_status stop(run *r) {
     if (!r->files->checkpoint)
         return nz_fail(NZ_E_CANCELLED, "%s was stopped at step %" PRIu64 " of %" PRIu64 "; nothing was kept",
                        what_of(r), step, r->pace.steps);
+    NZ_TRY(check_state(r));
     NZ_TRY(save(r));
     return nz_fail(NZ_E_CANCELLED,
                    "%s was stopped at step %" PRIu64 " of %" PRIu64 ", epoch %zu of %zu; it goes on from %s when it is "
@@ -207,12 +229,25 @@ static nz_status stop(run *r) {
 
 /* ---- one step ---- */
 
-static nz_status fail_not_finite(const run *r, double loss) {
+static nz_status check_samples_finite(const run *r, const nz_batch *batch) {
+    size_t elements = (size_t)nz_shape_elements(nz_engine_input_shape(r->engine)) / r->feed.batch;
+    for (size_t n = 0; n < batch->count; n++)
+        if (!nz_all_finite(batch->x + n * elements, elements))
+            return nz_fail(NZ_E_FORMAT,
+                           "%s: %s: sample %zu holds values that are not finite, and with it the loss of step %" PRIu64
+                           "; leave it out, or mend the data or their preprocessing",
+                           what_of(r), nz_data_describe(r->train), batch->indices[n], r->standing.step + 1);
+    return NZ_OK;
+}
+
+/* @param what  "loss" or "gradient". */
+static nz_status fail_not_finite(const run *r, const nz_batch *batch, const char *what, double value) {
+    NZ_TRY(check_samples_finite(r, batch));
     const char *where = nz_engine_not_finite(r->engine);
     return nz_fail(NZ_E_FORMAT,
-                   "%s: the loss became %s at step %" PRIu64 " of %" PRIu64 " (epoch %zu)%s%s; a lower learning rate "
+                   "%s: the %s became %s at step %" PRIu64 " of %" PRIu64 " (epoch %zu)%s%s; a lower learning rate "
                    "(this step's is %.3g) or clip_norm=1 may mend it",
-                   what_of(r), isnan(loss) ? "not a number" : "infinite", r->standing.step + 1, r->pace.steps,
+                   what_of(r), what, isnan(value) ? "not a number" : "infinite", r->standing.step + 1, r->pace.steps,
                    r->standing.count + 1, where ? ": what is not finite appears first in " : "", where ? where : "",
                    r->lr);
 }
@@ -252,10 +287,10 @@ static nz_status learn(run *r, const nz_batch *batch) {
     const float *scores = nz_engine_output(r->engine);
     double loss = lose(r, scores, batch->labels);
     if (hooks->add_gradients) NZ_TRY(hooks->add_gradients(hooks->user, &state, &loss, r->doutput));
-    if (!isfinite(loss)) return fail_not_finite(r, loss);
+    if (!isfinite(loss)) return fail_not_finite(r, batch, "loss", loss);
     NZ_TRY(nz_engine_backward(r->engine, r->doutput));
     double norm = nz_updater_step(&r->updater, r->lr, momentum, state.step + 1);
-    if (isnan(norm)) return fail_not_finite(r, norm);
+    if (isnan(norm)) return fail_not_finite(r, batch, "gradient", norm);
     r->standing.loss_sum += loss * (double)r->feed.batch;
     r->standing.hits += nz_count_hits(scores, batch->labels, r->feed.batch, r->classes);
     r->standing.seen += r->feed.batch;
@@ -303,6 +338,7 @@ static nz_status evaluate(run *r, nz_train_epoch *epoch, bool last) {
         NZ_TRY(nz_train_evaluate(&found, graph, r->test, &options, r->progress));
         if (found.broken && last) nz_progress_note(r->progress, "%zu test samples could not be read", found.broken);
         r->evaluation_seconds = now_s() - begun;
+        if (!isfinite(found.loss)) return fail_state(r, "the loss on the test samples");
         epoch->test_loss = found.loss;
         epoch->test_top1_pct = found.top1_pct;
     }
@@ -317,6 +353,7 @@ static nz_status end_epoch(run *r) {
     if (!at->seen)
         return nz_fail(NZ_E_FORMAT, "training: %s: no sample could be read (%zu are broken)",
                        nz_data_describe(r->train), r->feed.broken_count);
+    NZ_TRY(check_state(r));
     nz_train_epoch epoch = {.epoch = (double)at->step / r->pace.steps_per_epoch,
                             .lr = nz_schedule_rate(&r->pace, at->step - 1),
                             .train_loss = at->loss_sum / seen,
@@ -331,8 +368,9 @@ static nz_status end_epoch(run *r) {
     NZ_TRY(nz_standing_add(at, &epoch));
     at->hits = at->seen = 0;
     at->loss_sum = at->seconds = 0;
-    if (r->files->history) NZ_TRY(nz_history_write(r->files->history, at->epochs, at->count));
-    NZ_TRY(save(r));
+    if (r->files->history && nz_history_write(r->files->history, at->epochs, at->count) != NZ_OK)
+        nz_progress_note(r->progress, "the history is not brought up to date: %s", nz_last_error());
+    try_to_save(r);
     tell_epoch(r, &epoch);
     return NZ_OK;
 }
@@ -363,7 +401,8 @@ static nz_status run_epoch(run *r) {
         at->seconds += now - begun;
         begun = now;
         if (!checkpoint_is_due(r) || at->step == end) continue;
-        NZ_TRY(save(r));
+        NZ_TRY(check_state(r));
+        try_to_save(r);
         begun = now_s();
     }
     return end_epoch(r);
@@ -384,7 +423,11 @@ static nz_status finish(run *r) {
 }
 
 static nz_train_report report_of(run *r) {
-    nz_train_report report = {.broken = r->feed.broken_count, .resumed = r->resumed, .epoch_count = r->standing.count};
+    const nz_augment *a = &r->feed.augment;
+    nz_train_report report = {.broken = r->feed.broken_count,
+                              .resumed = r->resumed,
+                              .augmented = a->crop_padding || a->flip || a->resized_crop > 0,
+                              .epoch_count = r->standing.count};
     for (size_t i = 0; i < nz_engine_param_count(r->engine); i++)
         report.parameters += (size_t)nz_shape_elements(&nz_engine_param(r->engine, i)->shape);
     report.epochs = NZ_STEAL(r->standing.epochs);

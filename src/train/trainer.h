@@ -44,7 +44,7 @@ typedef struct nz_evaluate_options {
     int64_t batch; /**< where the model leaves it open */
     int threads;
     int loss;     /**< nz_loss, without smoothing */
-    bool softmax; /**< the model's outputs are probabilities: their logarithm stands for the logits */
+    bool softmax; /**< the model gives probabilities: cross-entropy takes their logarithm for logits */
     size_t classes;
 } nz_evaluate_options;
 /** NZ_E_FORMAT where no sample can be read; NZ_E_CANCELLED; what nz_session_open returns. */
@@ -52,6 +52,12 @@ NZ_CHECKED nz_status nz_train_evaluate(nz_evaluation *ret_evaluation, const nz_g
                                        const nz_evaluate_options *options, const nz_progress *progress);
 /** Rows whose highest score, the first of equal ones, is the label's. */
 size_t nz_count_hits(const float *scores, const int32_t *labels, size_t count, size_t classes);
+
+/* ---- finite.c: whether there are still numbers ---- */
+
+bool nz_all_finite(const float *x, size_t count);
+/** The name of the first parameter, running statistic or quantiser that holds something not finite; NULL: none does. */
+const char *nz_state_not_finite(nz_engine *engine);
 
 /* ---- identity.c: which run a checkpoint belongs to ---- */
 

@@ -52,10 +52,16 @@ nz_status nz_updater_init(nz_updater *ret_updater, nz_engine *engine, const nz_t
     return NZ_OK;
 }
 
+/* Weights that stay 0 have no part in the norm, else pruning would slow down what is left. */
+static void clear_masked(nz_param *p) {
+    for (size_t i = 0; p->mask && i < p->elements; i++) p->grad[i] = p->mask[i] != 0 ? p->grad[i] : 0;
+}
+
 static double gradient_norm(const nz_updater *u) {
     double sum = 0;
     for (size_t i = 0; i < u->param_count; i++) {
-        const nz_param *p = nz_engine_param(u->engine, i);
+        nz_param *p = nz_engine_param(u->engine, i);
+        clear_masked(p);
         sum += nz_train_square_sum(p->grad, p->elements);
     }
     for (size_t i = 0; i < u->quantizer_count; i++) {
@@ -110,7 +116,7 @@ double nz_updater_step(nz_updater *u, double lr, double momentum, uint64_t step)
         if (q->mode != NZ_QUANTIZER_LEARN) continue;
         update(u, &at, &u->quantizers[i], q->scales, q->grad, NULL, false);
         for (size_t c = 0; c < q->count; c++)
-            if (!(q->scales[c] > 1e-9F)) q->scales[c] = 1e-9F;
+            if (q->scales[c] < 1e-9F) q->scales[c] = 1e-9F; /* NaN stays, to be told of */
     }
     return norm;
 }

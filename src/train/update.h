@@ -31,7 +31,7 @@ void nz_updater_done(nz_updater *updater);
  *
  * @param momentum  SGD's, or AdamW's beta1.
  * @param step      From 1.
- * @return the norm of all gradients before clipping where clip_norm is set, else 0. NaN: nothing was changed.
+ * @return the norm of all gradients (those under a mask are 0) before clipping where clip_norm is set, else 0. NaN: nothing was changed.
  */
 double nz_updater_step(nz_updater *updater, double lr, double momentum, uint64_t step);
 

@@ -183,6 +183,118 @@ static void test_a_loss_that_is_no_number_stops(void **unused) {
     bench_done(&b);
 }
 
+/* What a hook breaks, and from which step on. */
+typedef struct breaker {
+    float *statistic; /* of the engine, from `begin` on */
+    uint64_t from;
+    float value; /* of the statistic */
+} breaker;
+static nz_status break_samples(void *user, const nz_train_state *state) {
+    if (state->step >= ((breaker *)user)->from) *(float *)(uintptr_t)&state->x[5] = INFINITY;
+    return NZ_OK;
+}
+static nz_status break_gradient(void *user, const nz_train_state *state, double *loss, float *doutput) {
+    (void)loss;
+    if (state->step >= ((breaker *)user)->from) doutput[1] = NAN;
+    return NZ_OK;
+}
+static nz_status find_statistic(void *user, nz_engine *engine, bool restored) {
+    (void)restored;
+    for (size_t i = 0; i < nz_engine_running_count(engine); i++)
+        if (strstr(nz_engine_running(engine, i)->name, "layer1.0.bn1.running_var"))
+            ((breaker *)user)->statistic = nz_engine_running(engine, i)->value;
+    assert_non_null(((breaker *)user)->statistic);
+    return NZ_OK;
+}
+static nz_status break_statistic(void *user, const nz_train_state *state) {
+    if (state->step >= ((breaker *)user)->from) ((breaker *)user)->statistic[2] = ((breaker *)user)->value;
+    return NZ_OK;
+}
+
+static nz_status overflow(void *user, const nz_train_state *state) {
+    for (size_t i = 0; state->step > ((breaker *)user)->from && i < nz_engine_param_count(state->engine); i++) {
+        nz_param *p = nz_engine_param(state->engine, i);
+        for (size_t e = 0; strcmp(p->name, "fc.weight") == 0 && e < p->elements; e++) p->value[e] = 3e38F;
+    }
+    return NZ_OK;
+}
+
+/* Behind the last update no training loss is looked at any more, but what it left is. */
+static void test_a_run_lost_by_its_last_step_is_no_model(void **unused) {
+    (void)unused;
+    bench b = small("");
+    breaker broken = {.from = 12, .value = NAN};
+    nz_train_hooks hooks = {.user = &broken, .begin = find_statistic, .before_step = break_statistic};
+    nz_graph *none = NULL;
+    nz_assert_fails(go(&none, NULL, &b, NULL, &hooks, NULL), NZ_E_FORMAT, "at step 13 of 13 (epoch 3) was too much");
+    assert_non_null(strstr(nz_last_error(), "appears first in layer"));
+    hooks = (nz_train_hooks){.user = &broken, .after_step = overflow}; /* finite itself, its sums are not */
+    nz_assert_fails(go(&none, NULL, &b, NULL, &hooks, NULL), NZ_E_FORMAT, "in the loss on the test samples");
+    assert_null(none);
+    bench_done(&b);
+}
+
+static void test_what_is_not_finite_is_told_apart(void **unused) {
+    (void)unused;
+    bench b = small("clip_norm=1");
+    breaker broken = {.from = 2, .value = NAN};
+    nz_graph *none = NULL;
+    nz_train_hooks hooks = {.user = &broken, .before_step = break_samples};
+    nz_assert_fails(go(&none, NULL, &b, NULL, &hooks, NULL), NZ_E_FORMAT, "holds values that are not finite");
+    assert_non_null(strstr(nz_last_error(), "the loss of step 3; "));
+    assert_null(strstr(nz_last_error(), "learning rate"));
+    hooks = (nz_train_hooks){.user = &broken, .add_gradients = break_gradient};
+    nz_assert_fails(go(&none, NULL, &b, NULL, &hooks, NULL), NZ_E_FORMAT, "the gradient became not a number at step 3");
+    broken.from = 4; /* the last one of the first epoch */
+    hooks = (nz_train_hooks){.user = &broken, .begin = find_statistic, .before_step = break_statistic};
+    nz_data_free(b.test);
+    b.test = NULL; /* none to notice it there */
+    nz_train_files files = {.checkpoint = nz_test_file("told.npz")};
+    nz_assert_fails(go(&none, NULL, &b, &files, &hooks, NULL), NZ_E_FORMAT, "at step 5 of 13 (epoch 1) was too much");
+    assert_false(nz_file_exists(files.checkpoint));
+    bench_done(&b);
+}
+
+static void test_a_state_that_is_no_number_is_never_kept(void **unused) {
+    (void)unused;
+    bench b = small("");
+    breaker broken = {.from = 1, .value = NAN};
+    nz_graph *none = NULL;
+    nz_train_hooks hooks = {.user = &broken, .begin = find_statistic, .before_step = break_statistic};
+    nz_train_files files = {.checkpoint = nz_test_file("never.npz")};
+    watcher u = {.left = 3};
+    nz_progress progress = {.step = user_step, .note = user_note, .user = &u};
+    nz_assert_fails(go(&none, NULL, &b, &files, &hooks, &progress), NZ_E_FORMAT, "not finite");
+    assert_false(nz_file_exists(files.checkpoint));
+    b.options.checkpoint_minutes = 1e-9;
+    nz_assert_fails(go(&none, NULL, &b, &files, &hooks, NULL), NZ_E_FORMAT, "at step 2 of 13");
+    bench_done(&b);
+}
+
+/* A full disk costs checkpoints, not the run; but who stops a run must know that it cannot go on. */
+static void test_a_checkpoint_that_cannot_be_written_ends_nothing(void **unused) {
+    (void)unused;
+    bench b = small("");
+    b.options.checkpoint_minutes = 1e-9;
+    char checkpoint[9000], history[9000];
+    snprintf(checkpoint, sizeof checkpoint, "%s/run.npz", nz_test_file("no-such-folder"));
+    snprintf(history, sizeof history, "%s/run.csv", nz_test_file("no-such-folder"));
+    nz_train_files files = {.checkpoint = checkpoint, .history = history};
+    watcher u = {.left = 1000};
+    nz_progress progress = {.step = user_step, .note = user_note, .user = &u};
+    NZ_AUTO_GRAPH nz_graph *graph = NULL, *whole = NULL;
+    nz_assert_ok(go(&whole, NULL, &b, NULL, NULL, NULL));
+    nz_assert_ok(go(&graph, NULL, &b, &files, NULL, &progress));
+    assert_same_weights(graph, whole);
+    assert_non_null(strstr(u.notes, "no checkpoint at step 1, training goes on: "));
+    assert_non_null(strstr(u.notes, "no checkpoint at step 5, training goes on: "));
+    assert_non_null(strstr(u.notes, "the history is not brought up to date: "));
+    nz_graph *none = NULL;
+    u = (watcher){.left = 3};
+    nz_assert_fails(go(&none, NULL, &b, &files, NULL, &progress), NZ_E_IO, "no-such-folder");
+    bench_done(&b);
+}
+
 static void test_what_does_not_fit_is_told_before_training(void **unused) {
     (void)unused;
     nz_graph *none = NULL;
@@ -447,6 +559,40 @@ static void test_updates_match_their_equations(void **unused) {
     check_updates("optimizer=adamw,beta2=0.95,epsilon=1e-6,weight_decay=0.01,clip_norm=2", true, 2);
 }
 
+/* Weights that pruning holds at 0 do not move: their gradients shrink nobody else's step. */
+static void test_clipping_sees_no_masked_gradients(void **unused) {
+    (void)unused;
+    bench b = small("clip_norm=1,weight_decay=0,momentum=0,nesterov=0");
+    nz_engine *engine = NULL;
+    nz_updater updater = {0};
+    nz_assert_ok(nz_engine_open(&engine, b.graph, &(nz_engine_options){.batch = 8, .threads = 1}));
+    nz_assert_ok(nz_updater_init(&updater, engine, &b.options));
+    for (size_t i = 0; i < nz_engine_param_count(engine); i++) {
+        nz_param *p = nz_engine_param(engine, i);
+        memset(p->grad, 0, p->elements * sizeof *p->grad);
+    }
+    nz_param *p = nz_engine_param(engine, 0);
+    size_t count = (size_t)nz_shape_elements(&p->shape), kept = p->elements, cut = p->elements;
+    NZ_AUTO_FREE float *mask = NULL;
+    nz_assert_ok(nz_alloc(&mask, count, sizeof *mask));
+    for (size_t i = 0; i < count; i++) mask[i] = i % 2;
+    nz_assert_ok(nz_engine_mask(engine, p, mask));
+    for (size_t i = 0; i < p->elements; i++) {
+        if (p->mask[i] != 0) kept = i;
+        if (p->mask[i] == 0) cut = i;
+    }
+    assert_true(kept < p->elements && cut < p->elements);
+    p->grad[kept] = 0.5F;
+    p->grad[cut] = 100;
+    float before = p->value[kept];
+    nz_assert_near(nz_updater_step(&updater, 0.1, 0, 1), 0.5, 1e-7, 0);
+    nz_assert_near(p->value[kept], before - 0.05F, 1e-6, 1e-7);
+    assert_true(p->value[cut] == 0);
+    nz_updater_done(&updater);
+    nz_engine_free(engine);
+    bench_done(&b);
+}
+
 /* Of torch.optim.SGD(lr=.1, momentum=.9, nesterov=True, weight_decay=.01), PyTorch 1.13, from (1, -2). */
 static void test_sgd_is_pytorchs(void **unused) {
     (void)unused;
@@ -588,6 +734,10 @@ int main(void) {
         cmocka_unit_test(test_checkpoints_of_other_runs_are_refused),
         cmocka_unit_test(test_broken_checkpoints_are_named),
         cmocka_unit_test(test_a_loss_that_is_no_number_stops),
+        cmocka_unit_test(test_a_run_lost_by_its_last_step_is_no_model),
+        cmocka_unit_test(test_what_is_not_finite_is_told_apart),
+        cmocka_unit_test(test_a_state_that_is_no_number_is_never_kept),
+        cmocka_unit_test(test_a_checkpoint_that_cannot_be_written_ends_nothing),
         cmocka_unit_test(test_what_does_not_fit_is_told_before_training),
         cmocka_unit_test(test_broken_samples_are_counted_and_named),
         cmocka_unit_test(test_nothing_readable_is_an_error),
@@ -597,6 +747,7 @@ int main(void) {
         cmocka_unit_test(test_a_softmax_at_the_end_changes_nothing),
         cmocka_unit_test(test_hits_are_counted_by_the_rule_of_ties),
         cmocka_unit_test(test_updates_match_their_equations),
+        cmocka_unit_test(test_clipping_sees_no_masked_gradients),
         cmocka_unit_test(test_sgd_is_pytorchs),
         cmocka_unit_test(test_hooks_are_heard_and_kept),
         cmocka_unit_test(test_history_and_metadata),
