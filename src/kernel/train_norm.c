@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Batch normalisation over channels-last maps, with Relu and an addend: two passes over memory each way. Rows are taken
- * several at a time, so that they fill whole vectors whatever the number of channels; what is left over at the end, and
- * channel counts that would take too many rows, go element by element. Sums are of 32 numbers in single precision about a
+ * several at a time, so that they fill whole vectors whatever the number of channels; what is left over at the end, or
+ * of several rows where filling vectors to the last would take too many of them, goes element by element. Sums are of 32 numbers in single precision about a
  * shift near the mean, then in double precision.
  */
 #include <math.h>
@@ -18,8 +18,9 @@ enum { SHIFT_ROWS = 8 };
 
 typedef struct norm_job {
     const nz_train_norm *norm;
-    int64_t fold, lanes, rows; /* rows taken at once; fold x channels; whole such rows */
-    int64_t groups, chunks;    /* of LANES lanes; of rows, summed apart */
+    int64_t fold, rows;     /* rows taken at once; whole such rows */
+    int64_t stride, lanes;  /* fold x channels; those of them that fill whole vectors */
+    int64_t groups, chunks; /* of LANES lanes; of rows, summed apart */
     const void *x, *addend, *y_mask, *dy;
     void *y, *dx, *daddend;
     double *sums[2]; /* [chunks, lanes] */
@@ -40,12 +41,14 @@ static void put(const nz_train_norm *norm, void *y, int64_t i, float value) {
         ((float *)y)[i] = value;
 }
 
-/* false: too many lanes. */
+/* false: too many channels. */
 static bool plan(norm_job *job, const nz_train_norm *norm) {
+    if (norm->channels > LANES_MOST) return false;
     job->norm = norm;
     job->fold = LANES / divisor(norm->channels, LANES);
-    job->lanes = job->fold * norm->channels;
-    if (job->lanes > LANES_MOST) return false;
+    if (job->fold * norm->channels > LANES_MOST) job->fold = LANES_MOST / norm->channels;
+    job->stride = job->fold * norm->channels;
+    job->lanes = job->stride / LANES * LANES;
     job->rows = norm->rows / job->fold;
     job->groups = job->lanes / LANES;
     job->chunks = nz_threads_get();
@@ -56,7 +59,7 @@ static bool plan(norm_job *job, const nz_train_norm *norm) {
 }
 
 static void spread(const norm_job *job, float *lanes) {
-    for (int64_t i = job->norm->channels; i < job->lanes; i++) lanes[i] = lanes[i - job->norm->channels];
+    for (int64_t i = job->norm->channels; i < job->stride; i++) lanes[i] = lanes[i - job->norm->channels];
 }
 
 /* -- sums ------------------------------------------------------------------------------------------------------------ */
@@ -76,7 +79,7 @@ NZ_INLINE void sum_group(const norm_job *job, int64_t unit, bool narrow, bool ba
         for (; row < end; row++)
 #pragma GCC unroll 4
             for (int v = 0; v < VECTORS; v++) {
-                int64_t at = row * job->lanes + lane + 16 * v;
+                int64_t at = row * job->stride + lane + 16 * v;
                 nz_v16 off, d, y;
                 nz_load16(&off, narrow, job->x, at);
                 off -= shift[v];
@@ -110,22 +113,25 @@ static float masked(const norm_job *job, int64_t i) {
     return job->norm->relu && !(get(job->norm, job->y_mask, i) > 0) ? 0 : get(job->norm, job->dy, i);
 }
 
-/* Adds up what the chunks have for each channel, and the rows left over. */
-static void collect(const norm_job *job, int64_t channel, bool backward, double *ret_first, double *ret_second) {
+static void add_element(const norm_job *job, int64_t i, int64_t channel, bool backward, double sums[2]) {
+    double off = (double)get(job->norm, job->x, i) - (double)job->shift[channel];
+    double d = backward ? (double)masked(job, i) : off;
+    sums[0] += d, sums[1] += d * off;
+}
+
+/* Adds up what the chunks have for each channel, and what fills no vectors. */
+static void collect(const norm_job *job, int64_t channel, bool backward, double ret_sums[2]) {
     const nz_train_norm *norm = job->norm;
-    double first = 0, second = 0;
+    int64_t lane = channel;
+    ret_sums[0] = ret_sums[1] = 0;
     for (int64_t chunk = 0; chunk < job->chunks; chunk++)
-        for (int64_t lane = channel; lane < job->lanes; lane += norm->channels) {
-            first += job->sums[0][chunk * job->lanes + lane];
-            second += job->sums[1][chunk * job->lanes + lane];
-        }
-    for (int64_t row = job->rows * job->fold; row < norm->rows; row++) {
-        int64_t i = row * norm->channels + channel;
-        double off = (double)get(norm, job->x, i) - (double)job->shift[channel];
-        double d = backward ? (double)masked(job, i) : off;
-        first += d, second += d * off;
-    }
-    *ret_first = first, *ret_second = second;
+        for (lane = channel; lane < job->lanes; lane += norm->channels)
+            for (int k = 0; k < 2; k++) ret_sums[k] += job->sums[k][chunk * job->lanes + lane];
+    for (; lane < job->stride; lane += norm->channels)
+        for (int64_t row = 0; row < job->rows; row++)
+            add_element(job, row * job->stride + lane, channel, backward, ret_sums);
+    for (int64_t row = job->rows * job->fold; row < norm->rows; row++)
+        add_element(job, row * norm->channels + channel, channel, backward, ret_sums);
 }
 
 static void sum_all(norm_job *job, bool backward) {
@@ -139,19 +145,28 @@ static void sum_all(norm_job *job, bool backward) {
 
 /* -- element by element ------------------------------------------------------------------------------------------------ */
 
+static void apply_element(const norm_job *job, int64_t i, int64_t lane) {
+    float value = (get(job->norm, job->x, i) - job->shift[lane]) * job->a[lane] + job->b[lane];
+    if (job->addend) value += get(job->norm, job->addend, i);
+    put(job->norm, job->y, i, job->norm->relu && value <= 0 ? 0 : value);
+}
+
 /* y = a (x - shift) + b. Rows from the last to the first: those that were summed last are still in the cache. */
 NZ_INLINE void apply_rows(const norm_job *job, int64_t begin, int64_t end, bool narrow, bool relu, bool addend) {
-    for (int64_t row = end - 1; row >= begin; row--)
+    for (int64_t row = end - 1; row >= begin; row--) {
+        int64_t from = row * job->stride;
+        for (int64_t lane = job->lanes; lane < job->stride; lane++) apply_element(job, from + lane, lane);
         for (int64_t lane = 0; lane < job->lanes; lane += 16) {
             nz_v16 v, a, b, shift, other;
-            nz_load16(&v, narrow, job->x, row * job->lanes + lane);
+            nz_load16(&v, narrow, job->x, from + lane);
             memcpy(&a, job->a + lane, sizeof a), memcpy(&b, job->b + lane, sizeof b);
             memcpy(&shift, job->shift + lane, sizeof shift);
             v = (v - shift) * a + b;
-            if (addend) nz_load16(&other, narrow, job->addend, row * job->lanes + lane), v += other;
+            if (addend) nz_load16(&other, narrow, job->addend, from + lane), v += other;
             if (relu) nz_relu16(&v);
-            nz_store16(&v, narrow, job->y, row * job->lanes + lane);
+            nz_store16(&v, narrow, job->y, from + lane);
         }
+    }
 }
 
 #define APPLY(name, narrow, relu, addend)                                                                              \
@@ -172,21 +187,25 @@ static void apply(norm_job *job) {
                                         size_t) = {{{apply_f32, apply_f32_a}, {apply_f32_r, apply_f32_ra}},
                                                    {{apply_bf16, apply_bf16_a}, {apply_bf16_r, apply_bf16_ra}}};
     const nz_train_norm *norm = job->norm;
-    nz_parallel((size_t)job->rows, 1 + (size_t)(GRAIN / job->lanes),
+    nz_parallel((size_t)job->rows, 1 + (size_t)(GRAIN / job->stride),
                 parts[norm->dtype == NZ_BF16][norm->relu][job->addend != NULL], job);
-    for (int64_t i = job->rows * job->lanes; i < norm->rows * norm->channels; i++) {
-        int64_t c = i % norm->channels;
-        float value = (get(norm, job->x, i) - job->shift[c]) * job->a[c] + job->b[c];
-        if (job->addend) value += get(norm, job->addend, i);
-        put(norm, job->y, i, norm->relu && value < 0 ? 0 : value);
-    }
+    for (int64_t i = job->rows * job->stride; i < norm->rows * norm->channels; i++)
+        apply_element(job, i, i % norm->channels);
+}
+
+static void back_element(const norm_job *job, int64_t i, int64_t lane) {
+    float d = masked(job, i), off = get(job->norm, job->x, i) - job->shift[lane];
+    if (job->daddend) put(job->norm, job->daddend, i, d);
+    put(job->norm, job->dx, i, job->a[lane] * d + (job->b[lane] * off + job->c[lane]));
 }
 
 /* dx = a d + b (x - shift) + c. */
 NZ_INLINE void back_rows(const norm_job *job, int64_t begin, int64_t end, bool narrow, bool relu, bool addend) {
-    for (int64_t row = end - 1; row >= begin; row--)
+    for (int64_t row = end - 1; row >= begin; row--) {
+        int64_t from = row * job->stride;
+        for (int64_t lane = job->lanes; lane < job->stride; lane++) back_element(job, from + lane, lane);
         for (int64_t lane = 0; lane < job->lanes; lane += 16) {
-            int64_t at = row * job->lanes + lane;
+            int64_t at = from + lane;
             nz_v16 d, x, y, a, b, c, shift;
             nz_load16(&d, narrow, job->dy, at), nz_load16(&x, narrow, job->x, at);
             if (relu) nz_load16(&y, narrow, job->y_mask, at), nz_mask16_by(&d, &y);
@@ -196,6 +215,7 @@ NZ_INLINE void back_rows(const norm_job *job, int64_t begin, int64_t end, bool n
             if (addend) nz_store16(&d, narrow, job->daddend, at);
             nz_store16(&x, narrow, job->dx, at);
         }
+    }
 }
 
 #define BACK(name, narrow, relu, addend)                                                                               \
@@ -215,14 +235,10 @@ static void back(norm_job *job) {
     static void (*const parts[2][2][2])(void *, size_t, size_t) = {
         {{back_f32, back_f32_a}, {back_f32_r, back_f32_ra}}, {{back_bf16, back_bf16_a}, {back_bf16_r, back_bf16_ra}}};
     const nz_train_norm *norm = job->norm;
-    nz_parallel((size_t)job->rows, 1 + (size_t)(GRAIN / job->lanes),
+    nz_parallel((size_t)job->rows, 1 + (size_t)(GRAIN / job->stride),
                 parts[norm->dtype == NZ_BF16][norm->relu][job->daddend != NULL], job);
-    for (int64_t i = job->rows * job->lanes; i < norm->rows * norm->channels; i++) {
-        int64_t c = i % norm->channels;
-        float d = masked(job, i), off = get(norm, job->x, i) - job->shift[c];
-        if (job->daddend) put(norm, job->daddend, i, d);
-        put(norm, job->dx, i, job->a[c] * d + (job->b[c] * off + job->c[c]));
-    }
+    for (int64_t i = job->rows * job->stride; i < norm->rows * norm->channels; i++)
+        back_element(job, i, i % norm->channels);
 }
 
 /* -- the layer ------------------------------------------------------------------------------------------------------- */
@@ -269,9 +285,9 @@ void nz_train_norm_forward(const nz_train_norm *norm, const void *x, const void 
     set_shift(&job);
     sum_all(&job, false);
     for (int64_t c = 0; c < norm->channels; c++) {
-        double sum, squares;
-        collect(&job, c, false, &sum, &squares);
-        double off = sum / (double)norm->rows, spread_out = squares / (double)norm->rows - off * off;
+        double of[2];
+        collect(&job, c, false, of);
+        double off = of[0] / (double)norm->rows, spread_out = of[1] / (double)norm->rows - off * off;
         mean[c] = (float)((double)job.shift[c] + off);
         variance[c] = spread_out < 0 ? 0 : (float)spread_out;
     }
@@ -292,8 +308,9 @@ void nz_train_norm_backward(const nz_train_norm *norm, const void *x, const void
     spread(&job, job.shift);
     sum_all(&job, true);
     for (int64_t c = 0; c < norm->channels; c++) {
-        double sum, product, inverse = 1 / sqrt((double)variance[c] + (double)norm->epsilon);
-        collect(&job, c, true, &sum, &product);
+        double of[2], inverse = 1 / sqrt((double)variance[c] + (double)norm->epsilon);
+        collect(&job, c, true, of);
+        double sum = of[0], product = of[1];
         double a = (double)gamma[c] * inverse;
         dgamma[c] = (float)(product * inverse);
         dbeta[c] = (float)sum;

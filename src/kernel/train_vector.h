@@ -32,11 +32,15 @@ NZ_INLINE void nz_store16(const nz_v16 *v, bool narrow, void *to, int64_t at) {
 
 /* Without comparisons, which GCC takes apart into single elements where a vector is wider than the registers. */
 
-/** v where v is above 0, else 0; NaN stays, and an infinity below 0 becomes one. */
-NZ_INLINE void nz_relu16(nz_v16 *v) { *v = *v * 0.5F + (nz_v16)((nz_mask16)*v & INT32_MAX) * 0.5F; }
-/** v where y, which is nowhere below 0, is above 0; else 0. */
+/** v where v is above 0 or NaN, else 0. */
+NZ_INLINE void nz_relu16(nz_v16 *v) {
+    nz_word16 bits = (nz_word16)*v; /* below 0 and no NaN: from 0x80000000 to 0xFF800000 */
+    *v = (nz_v16)(bits & ~(nz_word16)((nz_mask16)(bits & (bits + 0x7FFFFFU)) >> 31));
+}
+/** v where y is above 0, else 0. */
 NZ_INLINE void nz_mask16_by(nz_v16 *v, const nz_v16 *y) {
-    *v = (nz_v16)((nz_word16)*v & (0U - (((nz_word16)*y + INT32_MAX) >> 31)));
+    nz_word16 bits = (nz_word16)*y; /* above 0: from 1 to 0x7F800000 */
+    *v = (nz_v16)((nz_word16)*v & ~(nz_word16)((nz_mask16)((bits - 1U) | (bits + 0x7FFFFFU)) >> 31));
 }
 
 #endif
