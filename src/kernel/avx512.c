@@ -6,10 +6,7 @@
 
 #if defined(__x86_64__) && defined(__GNUC__)
 
-#include <immintrin.h>
-
-#define AVX512 __attribute__((target("avx512f,avx512vl,avx512bw,avx512dq")))
-#define INLINE AVX512 static inline __attribute__((always_inline))
+#include "kernel/avx512_body.h"
 
 bool nz_avx512(void) {
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
@@ -55,18 +52,7 @@ INLINE void accumulate(const int rows, const int vectors, int64_t k, const float
                        __m512 sums[24]) {
 #pragma GCC unroll 24
     for (int i = 0; i < rows * vectors; i++) sums[i] = _mm512_setzero_ps();
-    for (int64_t c = 0; c < k; c++) {
-        __m512 right[4];
-#pragma GCC unroll 4
-        for (int v = 0; v < vectors; v++) right[v] = _mm512_loadu_ps(b + c * vectors * NZ_LANES + v * NZ_LANES);
-#pragma GCC unroll 24
-        for (int r = 0; r < rows; r++) {
-            __m512 left = _mm512_set1_ps(a[r * lda + c]);
-#pragma GCC unroll 4
-            for (int v = 0; v < vectors; v++)
-                sums[r * vectors + v] = _mm512_fmadd_ps(left, right[v], sums[r * vectors + v]);
-        }
-    }
+    nz_multiply_add(rows, vectors, k, a, lda, 1, b, vectors * NZ_LANES, sums);
 }
 
 INLINE void gemm_tile(const int rows, const int vectors, int64_t k, const float *a, int64_t lda, const float *b,
@@ -172,10 +158,6 @@ void nz_gemm_finished(int64_t m, int64_t n, int64_t k, const float *a, int64_t l
 }
 
 /* -- Winograd's transforms --------------------------------------------------------------------------------------------------- */
-
-#define ADD(a, b) _mm512_add_ps(a, b)
-#define SUB(a, b) _mm512_sub_ps(a, b)
-#define FMA(f, a, b) _mm512_fmadd_ps(_mm512_set1_ps(f), a, b)
 
 /* B^T of F(2, 3) and F(4, 3) along one axis, in place; `s` apart. */
 INLINE void input_line(const int size, __m512 *d, const int s) {

@@ -4,14 +4,7 @@
 
 #if defined(__x86_64__) && defined(__GNUC__)
 
-#include <immintrin.h>
-
-#define AVX512 __attribute__((target("avx512f,avx512vl,avx512bw,avx512dq")))
-#define INLINE AVX512 static inline __attribute__((always_inline))
-#define ADD(a, b) _mm512_add_ps(a, b)
-#define SUB(a, b) _mm512_sub_ps(a, b)
-#define MUL(f, a) _mm512_mul_ps(_mm512_set1_ps(f), a)
-#define FMA(f, a, b) _mm512_fmadd_ps(_mm512_set1_ps(f), a, b)
+#include "kernel/avx512_body.h"
 
 /* -- filters ------------------------------------------------------------------------------------------------------------ */
 
@@ -164,18 +157,7 @@ INLINE void outer_tile(const int rows, const int vectors, int64_t k, const float
 #pragma GCC unroll 16
     for (int i = 0; i < rows * vectors; i++)
         sums[i] = add ? _mm512_loadu_ps(out + i / vectors * ldo + i % vectors * NZ_LANES) : _mm512_setzero_ps();
-    for (int64_t t = 0; t < k; t++) {
-        __m512 right[4];
-#pragma GCC unroll 4
-        for (int v = 0; v < vectors; v++) right[v] = _mm512_loadu_ps(b + t * ldb + v * NZ_LANES);
-#pragma GCC unroll 16
-        for (int r = 0; r < rows; r++) {
-            __m512 left = _mm512_set1_ps(a[t * lda + r]);
-#pragma GCC unroll 4
-            for (int v = 0; v < vectors; v++)
-                sums[r * vectors + v] = _mm512_fmadd_ps(left, right[v], sums[r * vectors + v]);
-        }
-    }
+    nz_multiply_add(rows, vectors, k, a, 1, lda, b, ldb, sums);
 #pragma GCC unroll 16
     for (int i = 0; i < rows * vectors; i++)
         _mm512_storeu_ps(out + i / vectors * ldo + i % vectors * NZ_LANES, sums[i]);

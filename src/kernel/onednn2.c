@@ -64,6 +64,13 @@ nz_status nz_onednn_check(dnnl_status_t status) {
     return status == dnnl_out_of_memory ? nz_fail(NZ_E_MEMORY, "out of memory in oneDNN") : NZ_E_UNSUPPORTED;
 }
 
+nz_status nz_onednn_execute(dnnl_primitive_t primitive, const dnnl_exec_arg_t *args, int count, const char *name) {
+    dnnl_status_t status = dnnl_primitive_execute(primitive, nz_onednn_stream, count, args);
+    return status == dnnl_success
+               ? NZ_OK
+               : nz_fail(NZ_E_INTERNAL, "oneDNN failed to execute %s (status %d)", name, (int)status);
+}
+
 nz_status nz_onednn_start(void) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     (void)pthread_once(&once, make_engine);
@@ -82,10 +89,7 @@ static void onednn_bind(nz_kernel *kernel, nz_kernel_arg arg, void *data) {
 
 static nz_status onednn_run(nz_kernel *kernel) {
     onednn *self = (onednn *)kernel;
-    dnnl_status_t status = dnnl_primitive_execute(self->primitive, nz_onednn_stream, self->arg_count, self->args);
-    return status == dnnl_success
-               ? NZ_OK
-               : nz_fail(NZ_E_INTERNAL, "oneDNN failed to execute %s (status %d)", kernel->name, (int)status);
+    return nz_onednn_execute(self->primitive, self->args, self->arg_count, kernel->name);
 }
 
 static void onednn_release(nz_kernel *kernel) {

@@ -14,6 +14,9 @@ NZ_CHECKED nz_status nz_onednn_start(void);
 /** What oneDNN refuses is not supported, without a message; only memory is a failure. */
 NZ_CHECKED nz_status nz_onednn_check(dnnl_status_t status);
 #define DO(call) NZ_TRY(nz_onednn_check(call))
+/** `name`: for the message. */
+NZ_CHECKED nz_status nz_onednn_execute(dnnl_primitive_t primitive, const dnnl_exec_arg_t *args, int count,
+                                       const char *name);
 
 dnnl_data_type_t nz_onednn_type(nz_dtype dtype); /**< dnnl_data_type_undef where there is none */
 /** `rank` at least as large as the tensor's: extents of 1 go in front (broadcasting). */

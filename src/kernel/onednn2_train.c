@@ -58,16 +58,9 @@ static void point(bound_memory *m, const void *data) {
     m->data = data;
 }
 
-static nz_status execute(dnnl_primitive_t primitive, const dnnl_exec_arg_t *args, int count, const char *name) {
-    dnnl_status_t status = dnnl_primitive_execute(primitive, nz_onednn_stream, count, args);
-    return status == dnnl_success
-               ? NZ_OK
-               : nz_fail(NZ_E_INTERNAL, "oneDNN failed to execute %s (status %d)", name, (int)status);
-}
-
 static nz_status move(dnnl_primitive_t reorder, dnnl_memory_t from, dnnl_memory_t to) {
     dnnl_exec_arg_t args[] = {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}};
-    return execute(reorder, args, 2, "a reorder of weights");
+    return nz_onednn_execute(reorder, args, 2, "a reorder of weights");
 }
 
 static void add(dnnl_exec_arg_t *args, int *count, int arg, const bound_memory *m) {
@@ -86,7 +79,7 @@ static nz_status layer_forward(nz_train_layer *layer, const void *src, const flo
     add(args, &count, DNNL_ARG_SRC, &p->args[ARG_SRC]), add(args, &count, DNNL_ARG_WEIGHTS, &p->args[ARG_WEIGHTS]);
     add(args, &count, DNNL_ARG_BIAS, &p->args[ARG_BIAS]), add(args, &count, DNNL_ARG_DST, &p->args[ARG_DST]);
     add(args, &count, DNNL_ARG_SCRATCHPAD, &p->args[ARG_SCRATCH]);
-    return execute(p->primitive, args, count, layer->name[FORWARD]);
+    return nz_onednn_execute(p->primitive, args, count, layer->name[FORWARD]);
 }
 
 static nz_status layer_backward_data(nz_train_layer *layer, const void *ddst, const float *weights, void *dsrc) {
@@ -100,7 +93,7 @@ static nz_status layer_backward_data(nz_train_layer *layer, const void *ddst, co
     add(args, &count, DNNL_ARG_DIFF_SRC, &p->args[ARG_SRC]), add(args, &count, DNNL_ARG_WEIGHTS, &p->args[ARG_WEIGHTS]);
     add(args, &count, DNNL_ARG_DIFF_DST, &p->args[ARG_DST]);
     add(args, &count, DNNL_ARG_SCRATCHPAD, &p->args[ARG_SCRATCH]);
-    return execute(p->primitive, args, count, layer->name[BACKWARD_DATA]);
+    return nz_onednn_execute(p->primitive, args, count, layer->name[BACKWARD_DATA]);
 }
 
 static nz_status layer_backward_weights(nz_train_layer *layer, const void *src, const void *ddst, float *dweights,
@@ -115,7 +108,7 @@ static nz_status layer_backward_weights(nz_train_layer *layer, const void *src, 
     add(args, &count, DNNL_ARG_DIFF_WEIGHTS, &p->args[ARG_WEIGHTS]);
     add(args, &count, DNNL_ARG_DIFF_BIAS, &p->args[ARG_BIAS]);
     add(args, &count, DNNL_ARG_SCRATCHPAD, &p->args[ARG_SCRATCH]);
-    NZ_TRY(execute(p->primitive, args, count, layer->name[BACKWARD_WEIGHTS]));
+    NZ_TRY(nz_onednn_execute(p->primitive, args, count, layer->name[BACKWARD_WEIGHTS]));
     return p->reorder ? move(p->reorder, p->args[ARG_WEIGHTS].memory, p->args[ARG_KEPT].memory) : NZ_OK;
 }
 
