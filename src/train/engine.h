@@ -94,6 +94,9 @@ void nz_engine_set_frozen_norm(nz_engine *engine, bool frozen);
 /** Reads or writes a parameter in ONNX order: `plain` has as many elements as its shape. */
 void nz_param_get(const nz_param *param, float *plain);
 void nz_param_set(nz_param *param, const float *plain);
+/** The same of other numbers that lie as the parameter does: `stored` has param->elements (masks, moments, gradients). */
+void nz_param_unpack(const nz_param *param, float *plain, const float *stored);
+void nz_param_pack(const nz_param *param, float *stored, const float *plain);
 /** Gives the parameter a mask (0 and 1, ONNX order) and applies it to the value at once; updates hold it from then on.
  * NULL takes it away. NZ_E_MEMORY. */
 NZ_CHECKED nz_status nz_engine_mask(nz_engine *engine, nz_param *param, const float *plain);

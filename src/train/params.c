@@ -96,22 +96,22 @@ nz_status nz_engine_add_running(nz_engine *e, size_t *ret_index, const nz_value 
     return NZ_OK;
 }
 
-void nz_param_get(const nz_param *param, float *plain) {
+void nz_param_unpack(const nz_param *param, float *plain, const float *stored) {
     if (param->packing)
-        nz_packing_out(param->packing, plain, param->value);
+        nz_packing_out(param->packing, plain, stored);
     else if (param->elements)
-        memcpy(plain, param->value, param->elements * sizeof(float));
+        memcpy(plain, stored, param->elements * sizeof(float));
 }
 
-/* In the order of the parameter. */
-static void pack(const nz_param *param, float *to, const float *plain) {
+void nz_param_pack(const nz_param *param, float *stored, const float *plain) {
     if (param->packing)
-        nz_packing_in(param->packing, to, plain);
+        nz_packing_in(param->packing, stored, plain);
     else if (param->elements)
-        memcpy(to, plain, param->elements * sizeof(float));
+        memcpy(stored, plain, param->elements * sizeof(float));
 }
 
-void nz_param_set(nz_param *param, const float *plain) { pack(param, param->value, plain); }
+void nz_param_get(const nz_param *param, float *plain) { nz_param_unpack(param, plain, param->value); }
+void nz_param_set(nz_param *param, const float *plain) { nz_param_pack(param, param->value, plain); }
 
 nz_status nz_engine_mask(nz_engine *engine, nz_param *param, const float *plain) {
     (void)engine;
@@ -121,7 +121,7 @@ nz_status nz_engine_mask(nz_engine *engine, nz_param *param, const float *plain)
         return NZ_OK;
     }
     if (!param->mask) NZ_TRY(nz_alloc_aligned(&param->mask, param->elements, sizeof(float)));
-    pack(param, param->mask, plain);
+    nz_param_pack(param, param->mask, plain);
     /* Not a product: what is masked is 0, whatever it was. */
     for (size_t i = 0; i < param->elements; i++)
         if (param->mask[i] == 0) param->value[i] = 0;

@@ -146,13 +146,6 @@ static nz_status put_standing(arrays *a, const nz_snapshot *s) {
     return NZ_OK;
 }
 
-static void unpack(const nz_packing *packing, float *plain, const float *packed, size_t count) {
-    if (packing)
-        nz_packing_out(packing, plain, packed);
-    else
-        memcpy(plain, packed, count * sizeof *plain);
-}
-
 static nz_status put_masks(arrays *a, const nz_snapshot *s) {
     size_t params = nz_engine_param_count(s->engine), all = 0, most = 0;
     uint8_t *masked = a->at[MASKED].data;
@@ -170,7 +163,7 @@ static nz_status put_masks(arrays *a, const nz_snapshot *s) {
     for (size_t i = 0; i < params; i++) {
         const nz_param *p = nz_engine_param(s->engine, i);
         if (!p->mask) continue;
-        unpack(p->packing, plain, p->mask, count_of(p));
+        nz_param_unpack(p, plain, p->mask);
         for (size_t e = 0; e < count_of(p); e++) *mask++ = plain[e] > 0;
     }
     return NZ_OK;
@@ -184,8 +177,8 @@ static void put_params(arrays *a, const nz_snapshot *s) {
         const nz_moments *m = &s->updater->params[i];
         size_t count = count_of(p);
         nz_param_get(p, value);
-        unpack(p->packing, first, m->first, count);
-        if (second) unpack(p->packing, second, m->second, count);
+        nz_param_unpack(p, first, m->first);
+        if (second) nz_param_unpack(p, second, m->second);
         value += count;
         first += count;
         if (second) second += count;
@@ -295,13 +288,6 @@ static nz_status check_values(const arrays *a, const char *path, const nz_snapsh
     return NZ_OK;
 }
 
-static void pack(const nz_packing *packing, float *packed, const float *plain, size_t count) {
-    if (packing)
-        nz_packing_in(packing, packed, plain);
-    else
-        memcpy(packed, plain, count * sizeof *packed);
-}
-
 static void get_params(const arrays *a, const nz_snapshot *s) {
     const float *value = a->at[PARAMS].data, *first = a->at[FIRST].data, *second = a->at[SECOND].data;
     for (size_t i = 0; i < nz_engine_param_count(s->engine); i++) {
@@ -309,8 +295,8 @@ static void get_params(const arrays *a, const nz_snapshot *s) {
         nz_moments *m = &s->updater->params[i];
         size_t count = count_of(p);
         nz_param_set(p, value);
-        pack(p->packing, m->first, first, count);
-        if (m->second) pack(p->packing, m->second, second, count);
+        nz_param_pack(p, m->first, first);
+        if (m->second) nz_param_pack(p, m->second, second);
         value += count;
         first += count;
         if (m->second) second += count;
