@@ -10,6 +10,7 @@
 #include "core/json.h"
 #include "core/memory.h"
 #include "core/text.h"
+#include "finished.h"
 #include "graph/build.h"
 #include "netzip/compress.h"
 #include "netzip/onnx.h"
@@ -176,6 +177,7 @@ static nz_status compress(const nz_cli_args *args) {
     const char *path = args->operands[0], *out = nz_cli_get(args, "out", NULL);
     const char *method = nz_cli_get(args, "method", "");
     long long threads = 0;
+    bool finished = false;
     nz_compress_needs needs;
     uint64_t bytes[2] = {0};
     NZ_TRY(nz_cli_need(args, "method"));
@@ -188,6 +190,8 @@ static nz_status compress(const nz_cli_args *args) {
     if (needs.trains) NZ_TRY(open_data(&test, args, "test", NZ_DATA_COMPARE, graph));
     NZ_TRY(beside(&checkpoint, out, ".checkpoint.npz"));
     NZ_TRY(beside(&history, out, ".history.csv"));
+    if (needs.trains) NZ_TRY(nz_cli_is_finished(&finished, args, checkpoint, "netzip.method", method, NULL));
+    if (finished) return NZ_OK;
     const nz_train_files files = {
         .checkpoint = checkpoint, .history = history, .resume = nz_cli_has(args, "resume"), .keep = true};
     const nz_compress_inputs inputs = {

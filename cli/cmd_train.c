@@ -11,6 +11,7 @@
 #include "core/options.h"
 #include "core/progress.h"
 #include "core/text.h"
+#include "finished.h"
 #include "graph/build.h"
 #include "netzip/arch.h"
 #include "netzip/onnx.h"
@@ -196,6 +197,10 @@ static nz_status open_test(job *j, const char *data) {
     NZ_TRY(test_spec(&spec, data));
     nz_status status = spec ? nz_data_open_for_model(&j->test, spec, NZ_DATA_COMPARE, j->graph) : NZ_OK;
     if (status == NZ_E_MEMORY) return status;
+    if (status != NZ_OK) {
+        nz_progress_note(nz_cli_progress(), "accuracy is not tested (--test DATA): %s", nz_last_error());
+        return NZ_OK;
+    }
     if (status == NZ_OK && j->test && strcmp(nz_data_fingerprint(j->test), nz_data_fingerprint(j->train)) == 0) {
         nz_data_free(j->test);
         j->test = NULL;
@@ -222,12 +227,30 @@ static nz_status open_job(job *j) {
     return open_test(j, data);
 }
 
+/* The options in full, as the run will settle them. */
+static nz_status settled_text(char **ret_text, const job *j) {
+    nz_train_options settled = j->options; /* shares the texts */
+    settled.lr = nz_train_rate(&settled, j->graph);
+    settled.clip_norm = nz_train_clip(&settled, j->graph);
+    return nz_train_options_text(ret_text, &settled);
+}
+
+static nz_status is_finished(bool *ret_finished, const job *j) {
+    NZ_AUTO_FREE char *text = NULL, *whole = NULL;
+    NZ_TRY(settled_text(&text, j));
+    NZ_TRY(nz_format(&whole, "train,%s", text));
+    return nz_cli_is_finished(ret_finished, j->args, j->checkpoint, "netzip.train", whole, j->graph);
+}
+
 static nz_status train(const nz_cli_args *args) {
     NZ_AUTO(job_done) job j = {.args = args};
     NZ_AUTO_GRAPH nz_graph *result = NULL;
     NZ_AUTO(nz_train_report_done) nz_train_report report = {0};
     const char *out = nz_cli_get(args, "out", NULL);
+    bool finished = false;
     NZ_TRY(open_job(&j));
+    NZ_TRY(is_finished(&finished, &j));
+    if (finished) return NZ_OK;
     nz_train_files files = {
         .checkpoint = j.checkpoint, .history = j.history, .resume = nz_cli_has(args, "resume"), .keep = true};
     NZ_TRY(nz_train(&result, &report, j.graph, j.train, j.test, &j.options, &files, nz_cli_progress()));

@@ -57,6 +57,16 @@ has "the method is told in full" "$T/flat" '"method":"gup-l1,sparsity=0.75,linea
 has "each epoch is told" "$T/err" "fine-tuning epoch 2/2: loss"
 is "the history lies beside the model" "$(wc -l <"$T/tuned.history.csv")" 3
 good "the checkpoint is gone" test ! -e "$T/tuned.checkpoint.npz"
+cp "$T/tuned.onnx" "$T/before.onnx"
+nz compress "$T/net.onnx" --method gup-l1,sparsity=0.75,linear=1,finetune=2,batch=32,ramp=cubic --data synthetic:shapes,limit=64 \
+    --threads 1 --out "$T/tuned.onnx" --resume
+status_is "training that is finished is not begun anew" 0
+has "which is said" "$T/err" "is finished"
+same "its model stays" "$T/before.onnx" "$T/tuned.onnx"
+nz compress "$T/net.onnx" --method gup-l1,sparsity=0.5,finetune=2,batch=32 --data synthetic:shapes,limit=64 --threads 1 \
+    --out "$T/tuned.onnx" --resume
+status_is "another method's result is not taken for it" 2
+has "what differs is named" "$T/err" "sparsity is '0.75' there and '0.5' here"
 nz inspect "$T/tuned.onnx" --metrics sparsity --json
 tr -d ' \n' <"$T/out" >"$T/flat"
 has "three quarters are zero" "$T/flat" '"value":75'

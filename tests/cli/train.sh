@@ -77,6 +77,15 @@ has "and says so" "$T/err" "goes on from $T/killed.checkpoint.npz"
 same "to the same bytes" "$T/whole.onnx" "$T/killed.onnx"
 good "then the checkpoint is gone" test ! -e "$T/killed.checkpoint.npz"
 
+nz "$@" --out "$T/killed.onnx" --resume --json
+status_is "a finished run that is resumed is done" 0
+has "and says so" "$T/err" "is finished"
+is "in one object too" "$(tr -d ' \n' <"$T/out")" "{\"path\":\"$T/killed.onnx\",\"finished\":true}"
+same "its model stays" "$T/whole.onnx" "$T/killed.onnx"
+nz "$@" --out "$T/killed.onnx" --resume --lr 0.06
+status_is "one with other settings is not taken for it" 2
+has "which are named" "$T/err" "lr is '0.05' there and '0.06' here"
+
 # Interrupted by the user. Shells start background work with interrupts ignored; env takes that back.
 env --default-signal=INT "$NETZIP" "$@" --epochs 100000 --schedule constant --out "$T/stopped.onnx" >"$T/out" 2>"$T/err" &
 pid=$!
@@ -104,5 +113,9 @@ nz data make synthetic:shapes,count=40,size=16,split=train "$T/images"
 nz train --arch resnet8 --data imagefolder:"$T/images",resize=16x16 --batch 8 --epochs 1 --threads 1 --out "$T/plain.onnx"
 status_is "without test samples there is training" 0
 has "and a note" "$T/err" "accuracy is not tested (--test DATA)"
+has "which says why" "$T/err" "no test or val samples here"
+nz train --arch resnet8 --data imagefolder:"$T/images",resize=16x16 --batch 8 --epochs 1 --threads 1 --augment none \
+    --out "$T/plain.onnx"
+has "samples as they are are not called augmented" "$T/out" "(while training)"
 nz train --arch resnet8 --data imagefolder:"$T/images" --batch 8 --out "$T/plain.onnx"
 has "images of any size need one" "$T/err" "give resize="
