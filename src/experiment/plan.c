@@ -4,10 +4,13 @@
 
 #include <ctype.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/error.h"
 #include "core/file.h"
 #include "core/text.h"
+#include "netzip/measure.h"
+#include "netzip/runtime.h"
 
 static bool stem_taken(const nz_experiment *x, const char *stem) {
     for (size_t i = 0; i < x->step_count; i++)
@@ -76,6 +79,7 @@ void nz_plan_done(nz_experiment *x) {
     free(x->out);
     free(x->condition);
     json_decref(x->notes);
+    if (x->lock > 0) close(x->lock);
 }
 
 nz_step *nz_plan_network(const nz_experiment *x, size_t n) { return &x->steps[n]; }
@@ -115,6 +119,15 @@ static void compress_inputs(nz_text *out, const nz_experiment *x, const nz_step 
     put_data(out, "test", d->test_data, &x->test);
 }
 
+/* Figures of another machine or runtime are others. */
+static void put_host(nz_text *out) {
+    nz_hardware h;
+    const char *name, *version;
+    nz_hardware_get(&h, NULL);
+    nz_text_appendf(out, "host: %s %s %s %d %d\n", h.hostname, h.cpu_model, h.isa, h.cpus_usable, h.cores);
+    for (size_t i = 0; (name = nz_runtime_name(i, &version)); i++) put(out, name, version);
+}
+
 static void compare_inputs(nz_text *out, const nz_experiment *x, const nz_step *step) {
     const nz_description *d = x->description;
     const nz_comparison *c = &d->comparison;
@@ -125,6 +138,8 @@ static void compare_inputs(nz_text *out, const nz_experiment *x, const nz_step *
                         x->steps[i].error ? x->steps[i].error : "");
     for (size_t i = 0; i < NZ_COUNT(texts); i++) put(out, "option", texts[i]);
     nz_text_appendf(out, "numbers: %.17g %.17g %.17g\n", c->zeta, c->budget_s, c->timeout_s);
+    put(out, "experiment", d->name);
+    put_host(out);
     put_data(out, "test", d->test_data, &x->test);
     if (c->data) put_data(out, "compared", c->data, &x->compared);
 }

@@ -43,6 +43,7 @@ typedef struct nz_experiment {
     json_t *notes;                                    /**< of a dry run */
     size_t failed;
     char *condition;
+    int lock; /**< of the results folder; 0: none is held */
 } nz_experiment;
 
 /* plan.c */

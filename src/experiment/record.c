@@ -32,6 +32,7 @@ nz_status nz_record_find(nz_step *step) {
     NZ_AUTO_FREE char *path = NULL;
     NZ_AUTO_JSON json_t *record = NULL;
     char sha256[65];
+    if (step->kind == NZ_STEP_REPORT) return NZ_OK; /* many files, and cheap: it is always written again */
     NZ_TRY(nz_record_path(&path, step));
     /* A record that cannot be read is none: the step is done again. */
     if (!nz_file_exists(path) || nz_json_read(&record, path) != NZ_OK) return NZ_OK;

@@ -149,7 +149,8 @@ static nz_status default_out(char **ret_out, const char *name) {
     NZ_AUTO_FREE char *folder = NULL, *stem = NULL;
     NZ_TRY(nz_path_folder(&folder, name));
     NZ_TRY(nz_path_stem(&stem, name));
-    return nz_path_join(ret_out, folder, stem);
+    if (strcmp(stem, nz_path_base(name)) != 0) return nz_path_join(ret_out, folder, stem);
+    return nz_format(ret_out, "%s-results", name); /* without an extension the stem is the file itself */
 }
 
 static nz_status run(nz_experiment_result *ret_result, nz_experiment *x) {

@@ -9,6 +9,7 @@
 #include "experiment/plan.h"
 #include "metric/combine_table.h"
 #include "netzip/compare.h"
+#include "netzip/measure.h"
 #include "netzip/report.h"
 #include "netzip/runtime.h"
 
@@ -39,6 +40,8 @@ static nz_status split_numbers(int numbers[LIST_MOST], size_t *ret_count, const 
         NZ_TRY(nz_parse_int(&value, word, what));
         if (*ret_count == LIST_MOST || value < 1 || value > 65536)
             return nz_fail(NZ_E_ARG, "%s: at most %d numbers from 1 to 65536", what, LIST_MOST);
+        for (size_t i = 0; i < *ret_count; i++)
+            if (numbers[i] == (int)value) return nz_fail(NZ_E_ARG, "%s: %lld is there twice", what, value);
         numbers[(*ret_count)++] = (int)value;
     }
     return NZ_OK;
@@ -49,6 +52,9 @@ static nz_status split_runtimes(lists *l, const char *text) {
     NZ_TRY(nz_strdup(&l->runtime_text, text));
     for (char *rest = l->runtime_text, *word; (word = strsep(&rest, ","));) {
         if (l->runtime_count == LIST_MOST) return nz_fail(NZ_E_ARG, "compare: more than %d runtimes", LIST_MOST);
+        for (size_t i = 0; i < l->runtime_count; i++)
+            if (strcmp(l->runtimes[i], word) == 0)
+                return nz_fail(NZ_E_ARG, "compare: runtime: %s is there twice", word);
         l->runtimes[l->runtime_count++] = word;
     }
     return NZ_OK;
@@ -110,6 +116,14 @@ static nz_status set_options(nz_compare_options *o, lists *l, const nz_experimen
     return c->lambda ? nz_lambda_parse(o->lambda, c->lambda, "compare: lambda") : NZ_OK;
 }
 
+static nz_status check_power(const char *name) {
+    nz_power_info info;
+    bool known = !name;
+    for (size_t i = 0; !known && nz_power_probe(&info, i, NULL); i++) known = strcmp(info.name, name) == 0;
+    return known ? NZ_OK
+                 : nz_fail(NZ_E_ARG, "compare: no power source is called '%s' (netzip doctor lists them)", name);
+}
+
 /* Hours may lie between the first step and the comparison: its options are looked at before. */
 nz_status nz_step_compare_check(const nz_experiment *x) {
     NZ_AUTO(lists_done) lists l = {0};
@@ -120,7 +134,7 @@ nz_status nz_step_compare_check(const nz_experiment *x) {
         for (size_t k = 0; (name = nz_runtime_name(k, &version)) && strcmp(name, l.runtimes[i]) != 0;) k++;
         if (!name) return nz_fail(NZ_E_ARG, "compare: no runtime is called '%s'", l.runtimes[i]);
     }
-    return NZ_OK;
+    return check_power(o.power);
 }
 
 /* ---- what the experiment knows beside the comparison ---- */
@@ -146,7 +160,7 @@ static json_t *curves_json(const nz_experiment *x) {
 
 /* What a step has to say to those who read the results. */
 static nz_status add_warnings(json_t *results, const nz_experiment *x) {
-    json_t *warnings = json_object_get(results, "warnings");
+    json_t *warnings = json_object_get(json_object_get(results, "run"), "warnings");
     for (size_t i = 0; i < x->step_count; i++) {
         json_t *warning = json_object_get(x->steps[i].record, "warning");
         if (json_is_string(warning) && json_array_append(warnings, warning)) return fail_memory();

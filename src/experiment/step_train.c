@@ -82,7 +82,7 @@ static nz_status check_fit(char **ret_warning, const nz_experiment *x, const nz_
                        "%s: %zu parameter%s of %s %s not in it or of another shape (the first: %s); without train: the "
                        "network cannot be used so",
                        s->checkpoint, count, count == 1 ? "" : "s", s->arch, count == 1 ? "is" : "are", first);
-    return nz_format(ret_warning, "%s: %zu parameter%s of %s not taken over and began at random (the first: %s)",
+    return nz_format(ret_warning, "%s: %zu parameter%s %s not taken over and began at random (the first: %s)",
                      nz_path_base(s->checkpoint), count, count == 1 ? "" : "s", count == 1 ? "was" : "were", first);
 }
 

@@ -41,6 +41,15 @@ nz run "$T/bad.yaml" --set 'methods=[ptq]' --set compare.lambda=1
 has "and its weights" "$T/err" "compare: lambda"
 nz run "$T/bad.yaml" --set 'methods=[ptq]' --set compare.data=cifar10:nowhere
 has "and its data" "$T/err" "compare: data: nowhere"
+nz run "$T/bad.yaml" --set 'methods=[ptq]' --set 'compare.batch=[1, 1]'
+has "a batch size given twice is refused at once" "$T/err" "compare: batch: 1 is there twice"
+nz run "$T/bad.yaml" --set 'methods=[ptq]' --set compare.power=nowhere
+has "so is an unknown power source" "$T/err" "compare: no power source is called 'nowhere'"
+nz run "$T/bad.yaml" --set 'methods=[ptq]' --out "$T/bad.yaml"
+has "and a file in the folder's place" "$T/err" "bad.yaml: is a file; a folder is needed for --out"
+sed 's/  - gup-l1.*/  - ptq/' "$T/bad.yaml" >"$T/plain"
+nz run "$T/plain" --dry-run
+has "a file without an extension has its results beside it" "$T/out" "$T/plain-results/report.html"
 printf 'a: [1\n' >"$T/broken.yaml"
 nz run "$T/broken.yaml"
 status_is "what is no YAML is a broken input" 3
@@ -95,8 +104,10 @@ status_is "without it all is well" 0
 is "six models are found, the comparison and its report are new" \
     "$(grep -c 'is done already' "$T/err")/$(grep 'steps done' "$T/out")" "7/2 steps done, 7 found done"
 sum=$(sha256sum <"$T/r/results.json")
+rm -r "$T/r/plots" "$T/r/table.csv"
 nz run "$T/sound.yaml" --out "$T/r" --threads 1 --resume
-has "a second time all is found" "$T/out" "0 steps done, 9 found done"
+has "a second time all is found, and the report is drawn again" "$T/out" "1 steps done, 8 found done"
+good "files of the report that had gone are there" test -s "$T/r/table.csv" -a -s "$T/r/plots/learning-network.svg"
 is "and the results stay as they are" "$(sha256sum <"$T/r/results.json")" "$sum"
 nz run "$T/sound.yaml" --out "$T/r" --threads 1 --resume --dry-run --set methods.0.gup-l1.batch=16
 is "a change touches what depends on it" "$(grep -c ' done ' "$T/out")/$(grep -c ' to do ' "$T/out")" "3/6"
@@ -112,6 +123,37 @@ mkdir "$T/full" && touch "$T/full/file"
 nz run "$T/sound.yaml" --out "$T/full" --resume
 status_is "so is a folder with something else" 2
 is "which stays as it was" "$(ls "$T/full")" file
+
+if command -v flock >/dev/null; then
+    flock "$T/r/.lock" "$NETZIP" run "$T/sound.yaml" --out "$T/r" --resume >"$T/out" 2>"$T/err" </dev/null && status=0 || status=$?
+    has "two runs are not at work in one folder" "$T/err" "$T/r: another run is at work in this folder"
+fi
+
+# Seeds of one method's own, and a checkpoint that fits in part.
+length=85
+{
+    # shellcheck disable=SC2059
+    printf "$(printf '\\%03o\\000\\000\\000\\000\\000\\000\\000' $length)"
+    printf '%-*s' $length '{"conv1.weight":{"dtype":"F16","shape":[16,3,3,3],"data_offsets":[0,864]}}'
+    head -c 864 /dev/zero
+} >"$T/part.safetensors"
+cat >"$T/own.yaml" <<T
+data: {train: "synthetic:shapes,split=train,count=64", test: "synthetic:shapes,split=test,count=40"}
+model: {arch: resnet8, checkpoint: $T/part.safetensors}
+train: {epochs: 1, batch: 32}
+methods:
+  - gup-r: {seed: [4, 5]}
+compare: {metrics: [top1], budget: 0.01}
+T
+nz run "$T/own.yaml" --out "$T/own" --threads 1
+status_is "a method's own seeds are compared" 0
+good "under names of their own" test -s "$T/own/models/GUP_R-s4.onnx" -a -s "$T/own/models/GUP_R-s5.onnx"
+has "what the checkpoint lacks is told in the results" "$T/own/results.json" "part.safetensors: 46 parameters were not taken over"
+nz run "$T/own.yaml" --out "$T/own" --threads 1
+has "what is thrown away is told" "$T/err" "5 finished steps are begun anew; --resume keeps them"
+nz run "$T/own.yaml" --out "$T/untrained" --set train=
+status_is "without training it is refused" 3
+has "with what is missing" "$T/err" "46 parameters of resnet8 are not in it"
 
 # Stopped in the middle of training, gone on with, and the same as without the stop.
 cat >"$T/stop.yaml" <<'T'
