@@ -15,8 +15,8 @@ nz_ramp nz_ramp_make(uint64_t steps, double until, uint64_t every) {
     uint64_t last = (uint64_t)(until * (double)steps);
     if (last < 1) last = 1;
     if (every == 0) every = last / EVENTS ? last / EVENTS : 1;
-    uint64_t events = last / every;
-    return (nz_ramp){.every = every, .events = events ? events : 1};
+    if (every > last) every = last; /* so that there is an event, and none behind the ramp's end */
+    return (nz_ramp){.every = every, .events = last / every};
 }
 
 uint64_t nz_ramp_zeros(const nz_ramp *ramp, uint64_t event, uint64_t before, uint64_t wanted) {

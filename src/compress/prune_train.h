@@ -10,7 +10,8 @@
 typedef struct nz_ramp {
     uint64_t every, events;
 } nz_ramp;
-/** A ramp over the first `until` (0 to 1) of `steps` updates. every 0: about 20 events. At least one event. */
+/** A ramp over the first `until` (0 to 1) of `steps` updates. every 0: about 20 events. At least one event, at the last of
+ * those updates where `every` is beyond it. */
 nz_ramp nz_ramp_make(uint64_t steps, double until, uint64_t every);
 /**
  * Weights that are zero after event `event` in 1..events: s(t) = s_f + (s_i - s_f) (1 - t/T)^3 of the total, `wanted` itself

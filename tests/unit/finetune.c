@@ -76,6 +76,15 @@ static void a_ramp_follows_the_cube_and_ends_exactly(void **state) {
     assert_int_equal(nz_ramp_make(3, 0.5, 0).events, 1);
     assert_int_equal(nz_ramp_make(1000, 0.5, 0).events, 20);
     assert_int_equal(nz_ramp_make(10, 0, 0).events, 1);
+    /* Whatever the distance of events: the last one is within the ramp. */
+    for (uint64_t steps = 1; steps < 60; steps++)
+        for (uint64_t every = 0; every < 130; every++)
+            for (int tenths = 0; tenths <= 10; tenths++) {
+                ramp = nz_ramp_make(steps, 0.1 * tenths, every);
+                uint64_t end = (uint64_t)(0.1 * tenths * (double)steps);
+                assert_true(ramp.every >= 1 && ramp.events >= 1);
+                assert_true(ramp.every * ramp.events <= (end ? end : 1));
+            }
 }
 
 /* Zeros of the engine's pruned weights, in `gone`; fails where one that was gone is back. */
@@ -97,41 +106,48 @@ static int64_t count_gone(nz_engine *engine, bool *gone) {
     return zeros;
 }
 
+/* Runs the hooks through `steps` steps; the weights that are gone follow the ramp of `events` events to the exact share. */
+static void check_ramp(const nz_prune_job *job, uint64_t steps, uint64_t events) {
+    nz_pruner *pruner = NULL;
+    nz_engine *engine = NULL;
+    bool gone[8 * 27 + 8 * 72] = {false};
+    const nz_engine_options options = {.batch = 4, .threads = 1};
+    nz_assert_ok(nz_pruner_open(&pruner, job));
+    nz_assert_ok(nz_engine_open(&engine, job->graph, &options));
+    nz_train_hooks hooks = nz_pruner_hooks(pruner);
+    nz_assert_ok(hooks.begin(hooks.user, engine, false));
+    nz_ramp ramp = nz_ramp_make(steps, job->until, job->every);
+    assert_int_equal(ramp.events, events);
+    int64_t expected = 0;
+    for (uint64_t step = 0; step < steps; step++) {
+        const nz_train_state at = {.engine = engine, .step = step, .steps = steps};
+        nz_assert_ok(hooks.before_step(hooks.user, &at));
+        uint64_t event = (step + 1) / ramp.every;
+        if (event > 0) expected = (int64_t)nz_ramp_zeros(&ramp, event < events ? event : events, 0, 594);
+        assert_int_equal(count_gone(engine, gone), expected);
+    }
+    assert_int_equal(expected, 594);
+    nz_engine_free(engine);
+    nz_pruner_free(pruner);
+}
+
 static void masks_grow_event_by_event_to_the_exact_share(void **state) {
     (void)state;
+    /* every, steps, events: also distances beyond the ramp and beyond the run, which leave one event */
+    static const uint64_t cases[][3] = {{5, 50, 6}, {40, 50, 1}, {1000, 50, 1}, {1000, 1, 1}};
     NZ_AUTO_GRAPH nz_graph *g = small_network(false);
     NZ_AUTO(nz_weight_list_done) nz_weight_list list = {0};
     nz_assert_ok(nz_weights_list(&list, g, false, NULL));
-    for (int random = 0; random < 2; random++) {
+    for (size_t i = 0; i < 2 * NZ_COUNT(cases); i++) {
         const nz_prune_job job = {.graph = g,
                                   .list = &list,
                                   .sparsity = 0.75,
-                                  .random = random,
+                                  .random = i % 2,
                                   .gradual = true,
                                   .seed = 9,
                                   .until = 0.6,
-                                  .every = 5};
-        nz_pruner *pruner = NULL;
-        nz_engine *engine = NULL;
-        bool gone[8 * 27 + 8 * 72] = {false};
-        const nz_engine_options options = {.batch = 4, .threads = 1};
-        nz_assert_ok(nz_pruner_open(&pruner, &job));
-        nz_assert_ok(nz_engine_open(&engine, g, &options));
-        nz_train_hooks hooks = nz_pruner_hooks(pruner);
-        nz_assert_ok(hooks.begin(hooks.user, engine, false));
-        nz_ramp ramp = nz_ramp_make(50, job.until, job.every);
-        assert_int_equal(ramp.events, 6);
-        int64_t expected = 0;
-        for (uint64_t step = 0; step < 50; step++) {
-            const nz_train_state at = {.engine = engine, .step = step, .steps = 50};
-            nz_assert_ok(hooks.before_step(hooks.user, &at));
-            uint64_t event = (step + 1) / ramp.every;
-            if (event > 0) expected = (int64_t)nz_ramp_zeros(&ramp, event < 6 ? event : 6, 0, 594);
-            assert_int_equal(count_gone(engine, gone), expected);
-        }
-        assert_int_equal(expected, 594);
-        nz_engine_free(engine);
-        nz_pruner_free(pruner);
+                                  .every = cases[i / 2][0]};
+        check_ramp(&job, cases[i / 2][1], cases[i / 2][2]);
     }
 }
 
