@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compress/pattern.h"
 #include "compress/qdq.h"
 #include "core/error.h"
 #include "core/text.h"

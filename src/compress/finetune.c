@@ -40,17 +40,14 @@ static const nz_option distill_table[] = {
 };
 
 /* The row of another table as a key of the method: its place within the method's options, the method's default. */
-static void take_row(nz_option *to, const nz_option *from, size_t offset, const nz_method_training *training) {
+static void take_row(nz_option *to, const nz_option *from, size_t offset, const char *const (*defaults)[3]) {
     *to = *from;
     to->offset += offset;
-    for (size_t i = 0; training->defaults && training->defaults[i][0]; i++) {
-        if (strcmp(training->defaults[i][0], from->name) != 0) continue;
-        to->initial = training->defaults[i][1];
-        if (training->defaults[i][2]) to->help = training->defaults[i][2];
+    for (size_t i = 0; defaults && defaults[i][0]; i++) {
+        if (strcmp(defaults[i][0], from->name) != 0) continue;
+        to->initial = defaults[i][1];
+        if (defaults[i][2]) to->help = defaults[i][2];
     }
-    if (strcmp(from->name, "epochs") != 0) return;
-    to->name = training->epochs;
-    to->least = 0;
 }
 
 static bool has_row(const nz_option *table, size_t count, const char *name) {
@@ -63,15 +60,19 @@ static bool has_row(const nz_option *table, size_t count, const char *name) {
 static size_t take_training(nz_option *table, size_t count, const nz_method_training *training) {
     size_t rows = 0, place = training->offset + offsetof(nz_finetune_options, train);
     const nz_option *train = nz_train_option_table(&rows);
-    for (size_t i = 0; i < rows; i++)
-        if (strcmp(train[i].name, "epochs") == 0) take_row(&table[count++], &train[i], place, training);
+    for (size_t i = 0; i < rows; i++) {
+        if (strcmp(train[i].name, "epochs") != 0) continue;
+        take_row(&table[count], &train[i], place, training->defaults);
+        table[count].name = training->epochs;
+        table[count++].least = 0;
+    }
     for (size_t i = 0; i < training->option_count; i++) table[count++] = training->options[i];
     for (size_t i = 0; i < NZ_COUNT(distill_table); i++)
-        take_row(&table[count++], &distill_table[i], training->offset, training);
+        take_row(&table[count++], &distill_table[i], training->offset, training->defaults);
     for (size_t i = 0; i < rows; i++)
         if (!has_row(table, count, train[i].name) && strcmp(train[i].name, "epochs") != 0 &&
             strcmp(train[i].name, "threads") != 0)
-            take_row(&table[count++], &train[i], place, training);
+            take_row(&table[count++], &train[i], place, training->defaults);
     return count;
 }
 
@@ -80,8 +81,11 @@ nz_status nz_finetune_table(nz_option **ret_table, size_t *ret_count, size_t *re
     NZ_AUTO_FREE nz_option *table = NULL;
     size_t rows = 0, count = 0, extra = training ? training->option_count + NZ_COUNT(distill_table) : 0;
     nz_train_option_table(&rows);
-    NZ_TRY(nz_alloc(&table, method->option_count + extra + rows, sizeof *table));
-    for (; count < method->option_count; count++) table[count] = method->options[count];
+    const nz_method_shared *shared = method->shared;
+    NZ_TRY(nz_alloc(&table, (shared ? shared->count : 0) + method->option_count + extra + rows, sizeof *table));
+    for (; shared && count < shared->count; count++)
+        take_row(&table[count], &shared->options[count], shared->offset, shared->defaults);
+    for (size_t i = 0; i < method->option_count; i++) table[count++] = method->options[i];
     *ret_own = count;
     *ret_count = training ? take_training(table, count, training) : count;
     *ret_table = NZ_STEAL(table);

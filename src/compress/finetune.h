@@ -18,8 +18,8 @@ typedef struct nz_finetune_options {
 } nz_finetune_options;
 
 /**
- * The keys of a method: its own, and where it trains those of distillation and training with the method's defaults, but for
- * those that it has itself. Offsets are into the method's options.
+ * The keys of a method: those it shares with others, its own, and where it trains those of distillation and training with
+ * the method's defaults, but for those that it has itself. Offsets are into the method's options.
  *
  * @param[out] ret_table  Owned: free(). The strings are static.
  * @param[out] ret_own    How many mean something where it does not train: they come first.

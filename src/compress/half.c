@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "compress/method.h"
+#include "compress/pattern.h"
 #include "core/error.h"
 #include "core/progress.h"
 #include "core/text.h"

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "compress/method.h"
 
-#include <fnmatch.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "compress/finetune.h"
+#include "compress/pattern.h"
 #include "core/error.h"
 #include "core/locale.h"
 #include "core/progress.h"
@@ -16,15 +16,6 @@
 static const nz_method *const methods[] = {
     &nz_method_ptq, &nz_method_qat, &nz_method_gup_l1, &nz_method_gup_r, &nz_method_fp16, &nz_method_bf16,
 };
-
-/* Whether the shell pattern of `length` bytes fits the node's name or operator; an empty one fits none. */
-static bool fits_pattern(const nz_node *node, const char *text, size_t length) {
-    char pattern[1024];
-    if (length == 0 || length >= sizeof pattern) return false;
-    memcpy(pattern, text, length);
-    pattern[length] = '\0';
-    return fnmatch(pattern, node->name, 0) == 0 || fnmatch(pattern, node->op_type, 0) == 0;
-}
 
 static nz_status find_method(const nz_method **ret_method, const char *name) {
     const char *names[NZ_COUNT(methods)];
@@ -128,7 +119,7 @@ static void note_idle_patterns(const nz_method_input *input, const nz_spec *spec
         length = strcspn(list, "+");
         bool fits = length == 0;
         for (size_t n = 0; n < input->graph->node_count && !fits; n++)
-            fits = fits_pattern(&input->graph->nodes[n], list, length);
+            fits = nz_node_fits(&input->graph->nodes[n], list, length);
         if (!fits)
             nz_progress_note(input->progress, "exclude: no node's name or operator fits '%.*s'", (int)length, list);
     }
@@ -248,12 +239,4 @@ void nz_compress_report_done(nz_compress_report *report) {
     free(report->summary);
     nz_train_report_done(&report->training);
     *report = (nz_compress_report){0};
-}
-
-bool nz_node_matches(const nz_node *node, const char *list) {
-    for (size_t length; list && *list; list += length + (list[length] == '+')) {
-        length = strcspn(list, "+");
-        if (fits_pattern(node, list, length)) return true;
-    }
-    return false;
 }

@@ -30,6 +30,14 @@ typedef struct nz_method_training {
     double rate, rate_without_norm; /**< what lr=0 stands for at batch 128; the second where nothing normalises */
 } nz_method_training;
 
+/** Keys that stand once for several methods. */
+typedef struct nz_method_shared {
+    const nz_option *options;
+    size_t count;
+    size_t offset;                    /**< of the struct they describe in the method's options */
+    const char *const (*defaults)[3]; /**< as in nz_method_training; NULL: as they are */
+} nz_method_shared;
+
 typedef struct nz_method {
     const char *name;      /**< on the command line */
     const char *alias;     /**< the paper's name, accepted too; NULL */
@@ -37,6 +45,7 @@ typedef struct nz_method {
     const char *help;      /**< one line */
     const nz_option *options;
     size_t option_count, options_bytes; /**< of the struct that `options` describes */
+    const nz_method_shared *shared;     /**< listed before the method's own; NULL: none */
     bool needs_data;                    /**< whatever the options say; a method needs data to train anyway */
     const nz_method_training *training; /**< NULL: the method never trains */
     /** Yields a new graph; fills `report` (zeroed by the caller, released by the caller also on failure). */
@@ -49,8 +58,5 @@ extern const nz_method nz_method_ptq, nz_method_qat, nz_method_gup_r, nz_method_
 /** Appends a row to a report; strings are copied. */
 NZ_CHECKED nz_status nz_compress_report_add(nz_compress_report *report, const nz_node *node, const char *what,
                                             double sqnr_db, double sparsity_pct);
-
-/** true where a pattern of `list` (shell patterns joined by plus signs, "conv1+Gemm") fits the node's name or operator. */
-bool nz_node_matches(const nz_node *node, const char *list);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "compress/observer.h"
 #include "compress/qdq.h"
+#include "core/options.h"
 
 typedef struct nz_ptq_options {
     int wbits, abits; /**< index into the choices: 0 is 8 bits, 1 is 4 */
@@ -16,6 +17,10 @@ typedef struct nz_ptq_options {
     bool per_channel, bias_correction;
     char *exclude;
 } nz_ptq_options;
+
+/** The keys of every method that quantises; offsets are into nz_ptq_options. */
+enum { NZ_PTQ_SHARED_OPTIONS = 9 };
+extern const nz_option nz_ptq_shared_options[NZ_PTQ_SHARED_OPTIONS];
 
 /**
  * Replaces the weight and the bias of one layer by integer constants with DequantizeLinear. The bias is int32 with scale

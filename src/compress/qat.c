@@ -15,21 +15,7 @@
 #include "core/error.h"
 #include "core/text.h"
 
-#define QUANT(field) (offsetof(nz_qat_options, quant) + offsetof(nz_ptq_options, field))
-
 static const nz_option qat_table[] = {
-    {.name = "wbits",
-     .type = NZ_OPTION_CHOICE,
-     .offset = QUANT(wbits),
-     .initial = "8",
-     .choices = "8|4",
-     .help = "bits of a weight"},
-    {.name = "abits",
-     .type = NZ_OPTION_CHOICE,
-     .offset = QUANT(abits),
-     .initial = "8",
-     .choices = "8",
-     .help = "bits of an activation"},
     {.name = "learn",
      .type = NZ_OPTION_BOOL,
      .offset = offsetof(nz_qat_options, learn),
@@ -48,47 +34,6 @@ static const nz_option qat_table[] = {
      .initial = "keep",
      .choices = "keep|fold",
      .help = "batch normalisation during training: kept behind quantised weights, or folded before"},
-    {.name = "calib",
-     .type = NZ_OPTION_CHOICE,
-     .offset = QUANT(calib),
-     .initial = "mse",
-     .choices = "minmax|percentile|entropy|mse",
-     .help = "how the first range of an activation is chosen"},
-    {.name = "percentile",
-     .type = NZ_OPTION_REAL,
-     .offset = QUANT(percentile),
-     .initial = "99.99",
-     .least = 50,
-     .most = 100,
-     .help = "share of values, in %, that calib=percentile keeps at each end"},
-    {.name = "samples",
-     .type = NZ_OPTION_INT,
-     .offset = QUANT(samples),
-     .initial = "512",
-     .least = 1,
-     .most = 1e7,
-     .help = "calibration samples: the first of the data"},
-    {.name = "activations",
-     .type = NZ_OPTION_CHOICE,
-     .offset = QUANT(activations),
-     .initial = "u8",
-     .choices = "u8|s8",
-     .help = "integer type of activations"},
-    {.name = "per_channel",
-     .type = NZ_OPTION_BOOL,
-     .offset = QUANT(per_channel),
-     .initial = "1",
-     .help = "one weight scale per output channel, 0 or 1"},
-    {.name = "wcalib",
-     .type = NZ_OPTION_CHOICE,
-     .offset = QUANT(wcalib),
-     .initial = "mse",
-     .choices = "minmax|mse",
-     .help = "how the range of a weight channel is chosen"},
-    {.name = "exclude",
-     .type = NZ_OPTION_TEXT,
-     .offset = QUANT(exclude),
-     .help = "layers to leave in float: shell patterns of node names or operators, joined by '+'"},
 };
 
 enum { REFRESH = 100 }; /* steps between two searches for the weights' best scales */
@@ -219,6 +164,16 @@ static const char *const training_defaults[][3] = {
     {"schedule", "cosine", NULL},
     {NULL, NULL, NULL}};
 
+static const char *const quant_defaults[][3] = {
+    {"calib", "mse", "how the first range of an activation is chosen"}, {"wcalib", "mse", NULL}, {NULL, NULL, NULL}};
+
+static const nz_method_shared qat_shared = {
+    .options = nz_ptq_shared_options,
+    .count = NZ_PTQ_SHARED_OPTIONS,
+    .offset = offsetof(nz_qat_options, quant),
+    .defaults = quant_defaults,
+};
+
 static const nz_method_training qat_training = {
     .offset = offsetof(nz_qat_options, tune),
     .epochs = "epochs",
@@ -235,6 +190,7 @@ const nz_method nz_method_qat = {
     .help = "quantisation-aware training: integers as by ptq, with the network trained to live with them",
     .options = qat_table,
     .option_count = NZ_COUNT(qat_table),
+    .shared = &qat_shared,
     .options_bytes = sizeof(nz_qat_options),
     .needs_data = true,
     .training = &qat_training,

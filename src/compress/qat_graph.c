@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compress/pattern.h"
 #include "compress/qat.h"
 #include "compress/weights.h"
 #include "core/error.h"

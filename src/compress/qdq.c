@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compress/method.h"
+#include "compress/pattern.h"
 #include "core/error.h"
 #include "core/text.h"
 #include "op/op.h"

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compress/method.h"
+#include "compress/pattern.h"
 #include "core/error.h"
 #include "graph/build.h"
 #include "op/op.h"
