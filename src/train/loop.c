@@ -107,7 +107,6 @@ static nz_status open_engine(run *r) {
                                  .bf16 = r->options->precision == 1,
                                  .frozen_norm = r->hooks->frozen_norm,
                                  .keep_softmax = r->options->loss == NZ_LOSS_MSE,
-                                 .keep_softmax = r->options->loss == NZ_LOSS_MSE,
                                  .taps = r->hooks->taps,
                                  .tap_count = r->hooks->tap_count};
     for (int d = 0; d < 3 && d < sample.rank; d++) options.chw[d] = sample.dim[d] > 0 ? sample.dim[d] : 0;
