@@ -53,6 +53,10 @@ NZ_API bool nz_data_default_preprocess(const nz_dataset *data);
 NZ_API bool nz_data_at_hand(const nz_dataset *data);
 /** 64 hex digits over the list of samples, labels and sizes (not over all pixels), to recognise the same data set. */
 NZ_API const char *nz_data_fingerprint(const nz_dataset *data);
+/** 64 hex digits over name, size and time of change of the samples' files (where those are none of their own: of the files
+ * in the set's folder), to tell on this machine whether they were touched. The same for all sets that are made. NZ_E_IO,
+ * NZ_E_MEMORY. */
+NZ_API NZ_CHECKED nz_status nz_data_stamp(char ret_hex[65], const nz_dataset *data);
 
 /**
  * Keeps decoded and drawn images in memory as they are read, up to `bytes` of pixels, so that reading them again costs

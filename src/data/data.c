@@ -32,6 +32,7 @@ void nz_data_free(nz_dataset *d) {
     free(d->source.class_names);
     free(d->order);
     free(d->table);
+    free(d->path);
     free(d->description);
     free(d->preprocess_text);
     free(d);
@@ -173,6 +174,7 @@ typedef struct request {
 static nz_status open_with(nz_dataset *d, nz_data_options *options, const request *r) {
     NZ_TRY(nz_data_options_read(options, r->spec, d->source.kind->own_keys, r->what));
     options->use = r->use;
+    if (!d->source.kind->identify_all) NZ_TRY(nz_strdup(&d->path, r->path));
     /* Before files are opened: a typing error comes first. */
     NZ_TRY(nz_preprocess_read(&d->preprocess, r->spec, r->model, r->what));
     if (r->nhwc && !d->preprocess.layout_stated) d->preprocess.nhwc = true;

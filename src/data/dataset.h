@@ -16,6 +16,7 @@ struct nz_dataset {
     int channels;   /**< after color= */
     float *table;   /**< [channels * 256] */
     nz_shape shape; /**< of one sample */
+    char *path;     /**< of the DATA text; NULL where the samples are made, not read */
     char *description, *preprocess_text;
     char fingerprint[65];
     nz_keep *keep; /**< images that were read before; NULL: none are kept */

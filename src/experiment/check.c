@@ -31,6 +31,7 @@ static nz_status open_data(nz_experiment *x, nz_data_facts *facts, const char *s
         return nz_fail(NZ_E_ARG, "%s: %s: %s has no labels", x->file, what, spec);
     if (nz_data_count(data) == 0) return nz_fail(NZ_E_ARG, "%s: %s: %s has no samples", x->file, what, spec);
     memcpy(facts->fingerprint, nz_data_fingerprint(data), 64);
+    NZ_TRY(nz_data_stamp(facts->stamp, data));
     facts->classes = nz_data_classes(data);
     nz_data_shape(data, &shape);
     for (int i = 0; i < 3 && shape.rank == 3; i++) facts->chw[i] = shape.dim[i] > 0 ? shape.dim[i] : 0;

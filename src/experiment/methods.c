@@ -102,9 +102,10 @@ static nz_status read_entry(entry *e, const nz_yaml *yaml, const json_t *item) {
     else
         return fail_entry(yaml, e, "a method's name or 'NAME: {key: value}' is expected");
     NZ_TRY(nz_text_value(&name, yaml, e->section, "name"));
-    if (name && (!*name || strlen(name) >= NAME_MOST || strpbrk(name, "/\n\r\t")))
-        return nz_yaml_fail(NZ_E_ARG, yaml, e->section, "name", 0, "methods: a name has 1 to %d characters and no '/'",
-                            NAME_MOST - 1);
+    /* Files are called so: one that begins with a dot is hidden, or the folder above. */
+    if (name && (!*name || *name == '.' || strlen(name) >= NAME_MOST || strpbrk(name, "/\n\r\t")))
+        return nz_yaml_fail(NZ_E_ARG, yaml, e->section, "name", 0,
+                            "methods: a name has 1 to %d characters, no '/' and no dot first", NAME_MOST - 1);
     if (name) memcpy(e->name, name, strlen(name) + 1);
     json_object_foreach((json_t *)(uintptr_t)e->section, key, value) {
         if (is_reserved(key) || !json_is_array(value)) continue;

@@ -91,7 +91,7 @@ static void put(nz_text *out, const char *name, const char *value) {
 }
 
 static void put_data(nz_text *out, const char *name, const char *spec, const nz_data_facts *facts) {
-    nz_text_appendf(out, "%s: %s %s\n", name, spec, facts->fingerprint);
+    nz_text_appendf(out, "%s: %s %s %s\n", name, spec, facts->fingerprint, facts->stamp);
 }
 
 static void train_inputs(nz_text *out, const nz_experiment *x, const nz_step *step) {

@@ -25,7 +25,7 @@ typedef struct nz_step {
 
 /** What was found out about a data set when it was opened; zero where it could not be (a dry run without data). */
 typedef struct nz_data_facts {
-    char fingerprint[65];
+    char fingerprint[65], stamp[65];
     size_t classes;
     int64_t chw[3]; /**< 0 where it varies */
 } nz_data_facts;

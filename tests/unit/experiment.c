@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What experiment files mean, and what is said where they mean nothing. */
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include "compare/run.h"
+#include "data_files.h"
 #include "experiment/plan.h"
 #include "test.h"
 
@@ -142,6 +146,54 @@ static void a_method_hangs_on_training_and_calibration_data(void **state) {
     assert_string_not_equal(key, other);
 }
 
+/* The key of the first network, with what its data say now. */
+static void read_key(char ret_key[65], char ret_fingerprint[65], const nz_description *d) {
+    NZ_AUTO(nz_plan_done)
+    nz_experiment x = {.description = d, .options = &(nz_experiment_options){0}, .file = "a.yaml"};
+    nz_assert_ok(nz_strdup(&x.out, "out"));
+    nz_assert_ok(nz_plan_steps(&x));
+    nz_assert_ok(nz_experiment_check(&x));
+    nz_assert_ok(nz_plan_key(&x, &x.steps[0]));
+    memcpy(ret_key, x.steps[0].key, 65);
+    memcpy(ret_fingerprint, x.train.fingerprint, 65);
+}
+
+static void assert_touched_data_are_other_data(const char *data, const char *file) {
+    NZ_AUTO(nz_description_done) nz_description d = {0};
+    NZ_AUTO_FREE char *text = NULL;
+    char key[65], other[65], fingerprint[65], same[65];
+    const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = 1000000000, .tv_nsec = 1}};
+    nz_assert_ok(nz_format(&text, "data: '%s'\n" MODEL TRAIN, data));
+    nz_assert_ok(read_text(&d, text));
+    read_key(key, fingerprint, &d);
+    read_key(other, same, &d);
+    assert_string_equal(key, other);
+    assert_int_equal(utimensat(AT_FDCWD, file, times, 0), 0);
+    read_key(other, same, &d);
+    assert_string_equal(fingerprint, same);
+    assert_string_not_equal(key, other);
+}
+
+static void data_that_were_touched_are_other_data(void **state) {
+    (void)state;
+    const unsigned images[] = {4, 8, 8}, labels[] = {4};
+    NZ_AUTO_FREE char *data = NULL, *idx = NULL, *file = NULL;
+    put_png("pictures/a/1.png", 8, 8, 9, 9, 9);
+    nz_assert_ok(nz_strdup(&file, put_png("pictures/b/1.png", 8, 8, 1, 2, 3)));
+    nz_assert_ok(nz_format(&data, "imagefolder:%s", nz_test_file("pictures")));
+    assert_touched_data_are_other_data(data, file);
+    const char *const stems[] = {"train", "t10k"};
+    for (size_t i = 0; i < NZ_COUNT(stems); i++) {
+        char name[64];
+        snprintf(name, sizeof name, "digits/%s-labels-idx1-ubyte", stems[i]);
+        put_idx(name, 1, labels, 1, 0);
+        snprintf(name, sizeof name, "digits/%s-images-idx3-ubyte", stems[i]);
+        put_idx(name, 3, images, 1, 0);
+    }
+    nz_assert_ok(nz_format(&idx, "idx:%s", nz_test_file("digits")));
+    assert_touched_data_are_other_data(idx, nz_test_file("digits/train-images-idx3-ubyte"));
+}
+
 static void the_network_can_be_trained_further(void **state) {
     (void)state;
     assert_runs(HEAD "methods:\n  - continue: {epochs: 3, lr: 0.05}\n",
@@ -188,7 +240,9 @@ static void mistakes_in_methods_are_told_with_their_place(void **state) {
                    "a.yaml:6:5: methods: 'PTQ' is there already: give this one a name");
     assert_refused(HEAD "methods:\n  - ptq: {seed: 3}\n", "a.yaml:5:17: methods: nothing in ptq hangs on a seed");
     assert_refused(HEAD "methods:\n  - ptq: {name: a/b}\n",
-                   "a.yaml:5:17: methods: a name has 1 to 63 characters and no '/'");
+                   "a.yaml:5:17: methods: a name has 1 to 63 characters, no '/' and no dot first");
+    assert_refused(HEAD "methods:\n  - ptq: {name: ..}\n",
+                   "a.yaml:5:17: methods: a name has 1 to 63 characters, no '/' and no dot first");
     assert_refused(HEAD "methods:\n  - {ptq: {}, qat: {}}\n",
                    "a.yaml:5:5: methods: one method each: 'NAME: {key: value}', or a mapping with 'method: NAME'");
     assert_refused(HEAD "methods:\n  - ptq: {wbits: []}\n", "a.yaml:5:18: methods: the list of wbits is empty");
@@ -329,6 +383,7 @@ int main(void) {
         cmocka_unit_test(seeds_multiply_what_takes_one),
         cmocka_unit_test(seeds_of_one_method_tell_its_rows_apart),
         cmocka_unit_test(a_method_hangs_on_training_and_calibration_data),
+        cmocka_unit_test(data_that_were_touched_are_other_data),
         cmocka_unit_test(the_network_can_be_trained_further),
         cmocka_unit_test(mistakes_are_told_with_their_place),
         cmocka_unit_test(mistakes_in_methods_are_told_with_their_place),
