@@ -123,6 +123,10 @@ nz_status nz_distiller_open(nz_distiller **ret_distiller, const nz_graph *graph,
     for (int i = 0; in->rank == 4 && i < 3; i++) engine.chw[i] = in->dim[i + 1];
     nz_status status = nz_engine_open(&d->teacher, graph, &engine);
     if (status != NZ_OK) return nz_fail_context(status, "the teacher");
+    /* The loss of mse keeps the student's Softmax, and its probabilities are no logits. */
+    if (options->distill == NZ_DISTILL_LOGITS && options->train.loss == NZ_LOSS_MSE && nz_engine_is_logits(d->teacher))
+        return nz_fail(NZ_E_ARG, "distill=logits does not go with loss=mse on a model that ends in Softmax; give "
+                                 "loss=cross-entropy or distill=layers");
     NZ_TRY(check_taps(d, student));
     *ret_distiller = NZ_STEAL(d);
     return NZ_OK;

@@ -248,6 +248,22 @@ static void distillation_brings_layers_and_outputs_closer_to_the_teacher(void **
     assert_true(distance(g, logits, "gemm_out") < 0.7 * distance(g, alone, "gemm_out"));
 }
 
+static void probabilities_are_not_taken_for_logits(void **state) {
+    (void)state;
+    NZ_AUTO_GRAPH nz_graph *g = small_network(false);
+    NZ_AUTO_GRAPH nz_graph *result = NULL;
+    NZ_AUTO(free_data) nz_dataset *data = small_data("limit=64");
+    const char *const method = "gup-l1,finetune=1,batch=32,loss=mse,distill=logits";
+    NZ_AUTO_GRAPH nz_graph *scores = tune(g, method, NULL);
+    g->outputs[0] = made_node(g, "Softmax", "softmax", g->outputs, 1);
+    nz_assert_ok(nz_graph_finish(g));
+    g->nodes[g->node_count - 1].opset = NZ_OPSET;
+    nz_assert_fails(nz_compress(&result, NULL, g, method, data, 1, NULL), NZ_E_ARG, "ends in Softmax");
+    NZ_AUTO_GRAPH nz_graph *layers = tune(g, "gup-l1,finetune=1,batch=32,loss=mse,distill=layers", NULL);
+    NZ_AUTO_GRAPH nz_graph *entropy = tune(g, "gup-l1,finetune=1,batch=32,distill=logits", NULL);
+    assert_true(scores && layers && entropy);
+}
+
 static void layers_are_compared_behind_blocks_unless_told_otherwise(void **state) {
     (void)state;
     NZ_AUTO_GRAPH nz_graph *g = small_network(true);
@@ -355,6 +371,7 @@ int main(void) {
         cmocka_unit_test(a_stopped_run_goes_on_to_the_same_network),
         cmocka_unit_test(a_checkpoint_of_another_method_is_refused),
         cmocka_unit_test(distillation_brings_layers_and_outputs_closer_to_the_teacher),
+        cmocka_unit_test(probabilities_are_not_taken_for_logits),
         cmocka_unit_test(layers_are_compared_behind_blocks_unless_told_otherwise),
         cmocka_unit_test(a_run_keeps_how_the_network_was_trained_and_goes_on_like_it),
         cmocka_unit_test(half_precision_storage_is_widened_before_training),
