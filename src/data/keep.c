@@ -66,13 +66,14 @@ void nz_keep_put(nz_keep *k, int form, size_t i, nz_image *image) {
         sizeof *image + (size_t)image->width * (size_t)image->height * (size_t)image->channels; /* it exists: it fits */
     nz_image *none = NULL, *mine;
     if (!image->owned || !take_room(k, bytes)) return;
-    if (!(mine = malloc(sizeof *mine))) return;
-    *mine = *image;
-    if (atomic_compare_exchange_strong_explicit(&k->form[form][i], &none, mine, memory_order_release,
-                                                memory_order_relaxed)) {
-        image->owned = NULL;
-        return;
+    if ((mine = malloc(sizeof *mine))) {
+        *mine = *image;
+        if (atomic_compare_exchange_strong_explicit(&k->form[form][i], &none, mine, memory_order_release,
+                                                    memory_order_relaxed)) {
+            image->owned = NULL;
+            return;
+        }
     }
-    free(mine); /* another thread was first */
+    free(mine); /* another thread was first, or memory is short */
     atomic_fetch_add_explicit(&k->left, bytes, memory_order_relaxed);
 }

@@ -54,7 +54,7 @@ static bool belongs(const nz_view *view, const json_t *training, size_t group) {
 }
 
 nz_status nz_learning_plan(nz_plots *plots, const nz_view *view) {
-    static const char *const titles[] = {"How the network learned", "How the compressed networks were fine-tuned"};
+    static const char *const titles[] = {"How the network learned", "How the methods trained it further"};
     for (size_t group = NETWORKS; group <= METHODS; group++) {
         size_t i, count = 0;
         const json_t *training;
