@@ -20,6 +20,7 @@ static nz_status describe_data(nz_run *run) {
     NZ_AUTO(free_data) nz_dataset *data = NULL;
     NZ_TRY(nz_data_open(&data, spec, NULL, NZ_DATA_COMPARE, NULL));
     snprintf(run->fingerprint, sizeof run->fingerprint, "%.64s", nz_data_fingerprint(data));
+    NZ_TRY(nz_data_stamp(run->stamp, data));
     run->data = json_pack("{s:o,s:I,s:I,s:s}", "spec", nz_json_string(spec), "count", (json_int_t)nz_data_count(data),
                           "classes", (json_int_t)nz_data_classes(data), "fingerprint", run->fingerprint);
     if (!run->data) return nz_fail(NZ_E_MEMORY, "out of memory: the data's description");

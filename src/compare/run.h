@@ -53,8 +53,8 @@ typedef struct nz_run {
     bool timing, scores, entropy, load; /**< what the metrics need */
     char *work;                         /**< folder of the parts */
     bool work_is_temporary;
-    char fingerprint[65];
-    json_t *data; /**< about the data set, for the document; NULL: no data */
+    char fingerprint[65], stamp[65]; /**< of the data; "" without */
+    json_t *data;                    /**< about the data set, for the document; NULL: no data */
     nz_power *power;
     char *power_reason; /**< why there is none */
     double idle_power_w, busy_before_pct;

@@ -44,9 +44,9 @@ void nz_store_close(nz_run *run, bool finished) {
 static nz_status identity(char **ret_text, const nz_run *run, const nz_variant *v) {
     const nz_compare_options *o = run->options;
     const nz_entry *entry = &run->entries[v->entry];
-    return nz_format(ret_text, "2\n%s\n%s\n%s\n%s\n%s\n%s\n%s", NZ_VERSION, entry->sha256,
+    return nz_format(ret_text, "3\n%s\n%s\n%s\n%s\n%s %s\n%s\n%s", NZ_VERSION, entry->sha256,
                      nz_text_at(entry->describe, "weights_sha256"), o->data ? o->data : "", run->fingerprint,
-                     v->runtime, v->runtime_version);
+                     run->stamp, v->runtime, v->runtime_version);
 }
 
 nz_status nz_store_scores(char **ret_path, const nz_run *run, const nz_variant *variant) {
