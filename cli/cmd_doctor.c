@@ -20,11 +20,6 @@ static const nz_cli_usage usage = {
     .option_count = NZ_COUNT(options),
 };
 
-static const char *text_at(const json_t *json, const char *key) {
-    const char *text = json_string_value(json_object_get(json, key));
-    return text ? text : "";
-}
-
 static void print_row(const char *name, const char *grade, const char *text) {
     printf("%-9s %-12s ", name, grade);
     nz_cli_put_printable(stdout, text);
@@ -32,7 +27,7 @@ static void print_row(const char *name, const char *grade, const char *text) {
 }
 
 static void print_mend(const json_t *json) {
-    const char *mend = text_at(json, "mend");
+    const char *mend = nz_json_text_at(json, "mend");
     if (!*mend) return;
     printf("%-22s mend: ", "");
     nz_cli_put_printable(stdout, mend);
@@ -43,8 +38,8 @@ static void print_sources(const json_t *sources) {
     for (size_t i = 0; i < json_array_size(sources); i++) {
         const json_t *source = json_array_get(sources, i);
         bool usable = json_is_true(json_object_get(source, "usable"));
-        printf("%-22s %s: ", "", text_at(source, "name"));
-        nz_cli_put_printable(stdout, text_at(source, usable ? "detail" : "reason"));
+        printf("%-22s %s: ", "", nz_json_text_at(source, "name"));
+        nz_cli_put_printable(stdout, nz_json_text_at(source, usable ? "detail" : "reason"));
         putchar('\n');
         print_mend(source);
     }
@@ -54,13 +49,13 @@ static void print_document(const json_t *doctor) {
     static const char *const categories[] = {"clock", "cpu", "memory", "power", "gpu", "runtime"};
     for (size_t i = 0; i < NZ_COUNT(categories); i++) {
         const json_t *part = json_object_get(doctor, categories[i]);
-        print_row(categories[i], text_at(part, "verdict"), text_at(part, "summary"));
+        print_row(categories[i], nz_json_text_at(part, "verdict"), nz_json_text_at(part, "summary"));
         print_mend(part);
         print_sources(json_object_get(part, "sources"));
     }
     const json_t *host = json_object_get(doctor, "host");
     printf("%-22s instruction sets: ", "");
-    nz_cli_put_printable(stdout, text_at(host, "isa"));
+    nz_cli_put_printable(stdout, nz_json_text_at(host, "isa"));
     printf("\n%-9s %-12s ", "libraries", "");
     json_t *libraries = json_object_get(doctor, "libraries");
     const char *between = "";

@@ -21,26 +21,16 @@ static const struct {
 };
 enum { MOST_COLUMNS = 30 };
 
-static const char *text_at(const json_t *json, const char *key) {
-    const char *text = json_string_value(json_object_get(json, key));
-    return text ? text : "";
-}
-
-static double number_at(const json_t *json, const char *key) {
-    const json_t *value = json_object_get(json, key);
-    return json_is_number(value) ? json_number_value(value) : NAN;
-}
-
 static const json_t *metric_at(const json_t *model, const char *id) {
     return json_object_get(json_object_get(model, "metrics"), id);
 }
 
 /* The name alone where every model has one variant, else the id. */
 static const char *label_of(const json_t *models, size_t i) {
-    const char *name = text_at(json_array_get(models, i), "name");
+    const char *name = nz_json_text_at(json_array_get(models, i), "name");
     for (size_t k = 0; k < json_array_size(models); k++)
-        if (k != i && strcmp(text_at(json_array_get(models, k), "name"), name) == 0)
-            return text_at(json_array_get(models, i), "id");
+        if (k != i && strcmp(nz_json_text_at(json_array_get(models, k), "name"), name) == 0)
+            return nz_json_text_at(json_array_get(models, i), "id");
     return name;
 }
 
@@ -66,8 +56,9 @@ static size_t choose_columns(const char *ids[MOST_COLUMNS], const char *headings
 static nz_status add_metric(nz_cli_table *table, const json_t *metric) {
     char text[NZ_VALUE_TEXT];
     bool integer = json_is_integer(json_object_get(metric, "value"));
-    if (isnan(number_at(metric, "value"))) return nz_cli_table_add(table, "\xe2\x80\x93");
-    return nz_cli_table_add(table, nz_number_text(text, number_at(metric, "value"), text_at(metric, "unit"), integer));
+    if (isnan(nz_json_number_at(metric, "value"))) return nz_cli_table_add(table, "\xe2\x80\x93");
+    return nz_cli_table_add(
+        table, nz_number_text(text, nz_json_number_at(metric, "value"), nz_json_text_at(metric, "unit"), integer));
 }
 
 static nz_status print_figures(const json_t *models, FILE *stream) {
@@ -119,7 +110,7 @@ static nz_status print_ratios(const json_t *models, FILE *stream) {
     NZ_TRY(nz_cli_table_add(&table, "ratio to the baseline"));
     for (size_t r = 0; r < 4; r++)
         NZ_TRY(nz_cli_table_addf(&table, "%s (%s)", nz_ratio_names[r],
-                                 text_at(json_object_get(first, nz_ratio_names[r]), "of")));
+                                 nz_json_text_at(json_object_get(first, nz_ratio_names[r]), "of")));
     NZ_TRY(nz_cli_table_add(&table, "OCS"));
     bool partial = false;
     for (size_t i = 0; i < json_array_size(models); i++) {
@@ -127,8 +118,9 @@ static nz_status print_ratios(const json_t *models, FILE *stream) {
                      *ocs = json_object_get(model, "ocs");
         NZ_TRY(nz_cli_table_add(&table, label_of(models, i)));
         for (size_t r = 0; r < 4; r++)
-            NZ_TRY(add_number(&table, number_at(json_object_get(ratios, nz_ratio_names[r]), "value"), ""));
-        double whole = number_at(ocs, "value"), part = number_at(json_object_get(ocs, "partial"), "value");
+            NZ_TRY(add_number(&table, nz_json_number_at(json_object_get(ratios, nz_ratio_names[r]), "value"), ""));
+        double whole = nz_json_number_at(ocs, "value"),
+               part = nz_json_number_at(json_object_get(ocs, "partial"), "value");
         partial = partial || (isnan(whole) && !isnan(part));
         NZ_TRY(add_number(&table, isnan(whole) ? part : whole, isnan(whole) ? "*" : ""));
     }
@@ -144,10 +136,10 @@ static nz_status print_missing(const json_t *models, FILE *stream) {
     for (size_t i = 0; i < json_array_size(models); i++) {
         const json_t *model = json_array_get(models, i);
         json_t *metrics = json_object_get(model, "metrics");
-        if (strcmp(text_at(model, "status"), "failed") == 0) continue;
+        if (strcmp(nz_json_text_at(model, "status"), "failed") == 0) continue;
         for (void *at = json_object_iter(metrics); at; at = json_object_iter_next(metrics, at)) {
-            const char *reason = text_at(json_object_iter_value(at), "reason");
-            bool itself = strcmp(text_at(model, "id"), text_at(model, "baseline")) == 0;
+            const char *reason = nz_json_text_at(json_object_iter_value(at), "reason");
+            bool itself = strcmp(nz_json_text_at(model, "id"), nz_json_text_at(model, "baseline")) == 0;
             if (!*reason || (itself && strcmp(reason, "identical") == 0)) continue;
             json_t *ids = json_object_get(reasons, reason);
             if (!ids && json_object_set_new(reasons, reason, json_object()) == 0)
@@ -175,14 +167,15 @@ static nz_status print_missing(const json_t *models, FILE *stream) {
 
 static const json_t *find_model(const json_t *models, const char *id) {
     for (size_t i = 0; i < json_array_size(models); i++)
-        if (strcmp(text_at(json_array_get(models, i), "id"), id) == 0) return json_array_get(models, i);
+        if (strcmp(nz_json_text_at(json_array_get(models, i), "id"), id) == 0) return json_array_get(models, i);
     return NULL;
 }
 
 /* "2.00x faster" or "1.20x slower"; nothing where either figure is missing. */
 static void say_factor(nz_text *out, const json_t *base, const json_t *model, const char *id, const char *more,
                        const char *less) {
-    double before = number_at(metric_at(base, id), "value"), after = number_at(metric_at(model, id), "value");
+    double before = nz_json_number_at(metric_at(base, id), "value"),
+           after = nz_json_number_at(metric_at(model, id), "value");
     if (!(before > 0) || !(after > 0)) return;
     double factor = before / after;
     if (fabs(factor - 1) < 0.005) return;
@@ -192,12 +185,12 @@ static void say_factor(nz_text *out, const json_t *base, const json_t *model, co
 static void say_accuracy(nz_text *out, const json_t *model) {
     const json_t *top1 = metric_at(model, "top1"), *difference = json_object_get(top1, "difference");
     const json_t *interval = json_object_get(difference, "ci95");
-    double agreement = number_at(metric_at(model, "agreement"), "value");
+    double agreement = nz_json_number_at(metric_at(model, "agreement"), "value");
     if (difference) {
         double low = json_number_value(json_array_get(interval, 0)),
                high = json_number_value(json_array_get(interval, 1));
-        nz_text_appendf(out, " top-1 %+.2f points (95%% %+.2f to %+.2f%s)", number_at(difference, "value"), low, high,
-                        low <= 0 && high >= 0 ? ", within chance" : "");
+        nz_text_appendf(out, " top-1 %+.2f points (95%% %+.2f to %+.2f%s)", nz_json_number_at(difference, "value"), low,
+                        high, low <= 0 && high >= 0 ? ", within chance" : "");
     } else {
         nz_text_append(out, " accuracy not compared");
     }
@@ -207,9 +200,9 @@ static void say_accuracy(nz_text *out, const json_t *model) {
 static nz_status print_summary(const json_t *models, FILE *stream) {
     const char *lead = "\nAgainst the baseline:\n";
     for (size_t i = 0; i < json_array_size(models); i++) {
-        const json_t *model = json_array_get(models, i), *base = find_model(models, text_at(model, "baseline"));
-        if (!base || base == model || strcmp(text_at(model, "status"), "ok") != 0 ||
-            strcmp(text_at(base, "status"), "ok") != 0)
+        const json_t *model = json_array_get(models, i), *base = find_model(models, nz_json_text_at(model, "baseline"));
+        if (!base || base == model || strcmp(nz_json_text_at(model, "status"), "ok") != 0 ||
+            strcmp(nz_json_text_at(base, "status"), "ok") != 0)
             continue;
         nz_text line = {0};
         NZ_AUTO_FREE char *text = NULL;
@@ -246,9 +239,9 @@ static void print_notes(const json_t *results, FILE *stream) {
     const char *lead = "\nNotes:\n";
     for (size_t i = 0; i < json_array_size(models); i++) {
         const json_t *model = json_array_get(models, i), *notes = json_object_get(model, "notes");
-        if (strcmp(text_at(model, "status"), "failed") == 0) {
+        if (strcmp(nz_json_text_at(model, "status"), "failed") == 0) {
             NZ_AUTO_FREE char *line = NULL;
-            if (nz_format(&line, "failed: %s", text_at(model, "error")) == NZ_OK)
+            if (nz_format(&line, "failed: %s", nz_json_text_at(model, "error")) == NZ_OK)
                 print_note(stream, &lead, label_of(models, i), line);
         }
         for (size_t n = 0; n < json_array_size(notes); n++)

@@ -12,16 +12,6 @@
 #include "metric/value_text.h"
 #include "table.h"
 
-static const char *text_at(const json_t *json, const char *key) {
-    const char *text = json_string_value(json_object_get(json, key));
-    return text ? text : "";
-}
-
-static double number_at(const json_t *json, const char *key) {
-    const json_t *value = json_object_get(json, key);
-    return json_is_number(value) ? json_number_value(value) : NAN;
-}
-
 static nz_status read_json(json_t **ret_json, const nz_experiment_result *result) {
     json_error_t error;
     json_t *json = json_loads(result->json, 0, &error);
@@ -38,8 +28,8 @@ static const char *const group_columns[] = {"top1",          "latency_ms", "disk
 /* "91.23 +- 0.12", in the mean's unit. */
 static nz_status add_moments(nz_cli_table *table, const json_t *moments) {
     char mean[NZ_VALUE_TEXT], sd[NZ_VALUE_TEXT];
-    double m = number_at(moments, "mean"), s = number_at(moments, "sd");
-    const char *unit = text_at(moments, "unit");
+    double m = nz_json_number_at(moments, "mean"), s = nz_json_number_at(moments, "sd");
+    const char *unit = nz_json_text_at(moments, "unit");
     if (isnan(m)) return nz_cli_table_add(table, "\xe2\x80\x93");
     bool bytes = strcmp(unit, "B") == 0;
     nz_number_text(mean, m, unit, bytes);
@@ -52,10 +42,12 @@ static nz_status add_moments(nz_cli_table *table, const json_t *moments) {
 static nz_status add_group_name(nz_cli_table *table, const json_t *groups, const json_t *group) {
     const json_t *variant = json_object_get(group, "variant"), *other;
     size_t i, same = 0;
-    json_array_foreach(groups, i, other) same += strcmp(text_at(other, "name"), text_at(group, "name")) == 0;
-    if (same < 2) return nz_cli_table_add(table, text_at(group, "name"));
-    return nz_cli_table_addf(table, "%s/%s/t%.0f/b%.0f", text_at(group, "name"), text_at(variant, "runtime"),
-                             number_at(variant, "threads"), number_at(variant, "batch"));
+    json_array_foreach(groups, i, other) same +=
+        strcmp(nz_json_text_at(other, "name"), nz_json_text_at(group, "name")) == 0;
+    if (same < 2) return nz_cli_table_add(table, nz_json_text_at(group, "name"));
+    return nz_cli_table_addf(table, "%s/%s/t%.0f/b%.0f", nz_json_text_at(group, "name"),
+                             nz_json_text_at(variant, "runtime"), nz_json_number_at(variant, "threads"),
+                             nz_json_number_at(variant, "batch"));
 }
 
 static nz_status print_groups(const json_t *groups, FILE *stream) {
@@ -105,10 +97,10 @@ nz_status nz_experiment_print_plan(const nz_experiment_result *result, FILE *str
     NZ_TRY(nz_cli_table_add(&table, "output"));
     NZ_TRY(nz_cli_table_add(&table, "what"));
     json_array_foreach(json_object_get(json, "steps"), i, item) {
-        NZ_TRY(nz_cli_table_add(&table, text_at(item, "title")));
-        NZ_TRY(nz_cli_table_add(&table, text_at(item, "state")));
-        NZ_TRY(nz_cli_table_add(&table, text_at(item, "output")));
-        NZ_TRY(nz_cli_table_add(&table, text_at(item, "what")));
+        NZ_TRY(nz_cli_table_add(&table, nz_json_text_at(item, "title")));
+        NZ_TRY(nz_cli_table_add(&table, nz_json_text_at(item, "state")));
+        NZ_TRY(nz_cli_table_add(&table, nz_json_text_at(item, "output")));
+        NZ_TRY(nz_cli_table_add(&table, nz_json_text_at(item, "what")));
     }
     nz_cli_table_print(&table, stream, 15);
     json_array_foreach(json_object_get(json, "notes"), i, item) {
@@ -125,7 +117,7 @@ nz_status nz_experiment_print_plan(const nz_experiment_result *result, FILE *str
 static double value_of(const json_t *row, const char *id) {
     const json_t *metric = json_object_get(json_object_get(row, "metrics"), id);
     const json_t *mean = json_object_get(metric, "mean");
-    return mean ? number_at(metric, "mean") : number_at(metric, "value");
+    return mean ? nz_json_number_at(metric, "mean") : nz_json_number_at(metric, "value");
 }
 
 static void say_factor(nz_text *out, double before, double after, const char *more, const char *less) {
@@ -161,9 +153,9 @@ static nz_status say_row(const json_t *base, const json_t *row, FILE *stream) {
     NZ_AUTO_FREE char *text = NULL;
     nz_text out = {0};
     double sparsity = value_of(row, "sparsity");
-    nz_text_appendf(&out, "  %s:", text_at(row, "name"));
-    if (strcmp(text_at(row, "status"), "failed") == 0) {
-        nz_text_appendf(&out, " failed: %s", text_at(row, "error"));
+    nz_text_appendf(&out, "  %s:", nz_json_text_at(row, "name"));
+    if (strcmp(nz_json_text_at(row, "status"), "failed") == 0) {
+        nz_text_appendf(&out, " failed: %s", nz_json_text_at(row, "error"));
     } else {
         say_top1(&out, base, row);
         if (sparsity > value_of(base, "sparsity") + 5)
@@ -192,12 +184,13 @@ nz_status nz_experiment_print_words(const nz_experiment_result *result, FILE *st
     for (size_t i = 1; i < json_array_size(rows); i++) {
         const json_t *row = json_array_get(rows, i), *ocs = json_object_get(row, "ocs");
         NZ_TRY(say_row(base, row, stream));
-        double value = number_at(ocs, "value");
-        if (isnan(value)) value = number_at(json_object_get(ocs, "partial"), "value");
+        double value = nz_json_number_at(ocs, "value");
+        if (isnan(value)) value = nz_json_number_at(json_object_get(ocs, "partial"), "value");
         if (isnan(value) || (best && value <= most)) continue;
         best = row;
         most = value;
     }
-    if (best) fprintf(stream, "  The best trade by the overall compression score: %s.\n", text_at(best, "name"));
+    if (best)
+        fprintf(stream, "  The best trade by the overall compression score: %s.\n", nz_json_text_at(best, "name"));
     return NZ_OK;
 }

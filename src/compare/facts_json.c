@@ -91,24 +91,19 @@ json_t *nz_facts_to_json(const nz_graph_facts *facts) {
     return failed ? NULL : NZ_STEAL(json);
 }
 
-static const char *text_of(const json_t *json, const char *key) {
-    const char *text = json_string_value(json_object_get(json, key));
-    return text ? text : "";
-}
-
 nz_status nz_facts_from_json(nz_graph_facts *ret_facts, const json_t *json) {
     nz_graph_facts facts = {0};
     const json_t *layers = json_object_get(json, "layers");
     read_fields(&facts, json, graph_fields, NZ_COUNT(graph_fields));
-    snprintf(facts.ops_reason, sizeof facts.ops_reason, "%.191s", text_of(json, "ops_reason"));
-    snprintf(facts.macs_reason, sizeof facts.macs_reason, "%.191s", text_of(json, "macs_reason"));
+    snprintf(facts.ops_reason, sizeof facts.ops_reason, "%.191s", nz_json_text_at(json, "ops_reason"));
+    snprintf(facts.macs_reason, sizeof facts.macs_reason, "%.191s", nz_json_text_at(json, "macs_reason"));
     NZ_TRY(nz_alloc(&facts.layers, json_array_size(layers), sizeof *facts.layers));
     for (; facts.layer_count < json_array_size(layers); facts.layer_count++) {
         nz_layer_facts *layer = &facts.layers[facts.layer_count];
         const json_t *item = json_array_get(layers, facts.layer_count);
         read_fields(layer, item, layer_fields, NZ_COUNT(layer_fields));
-        layer->name = text_of(item, "name");
-        layer->op = text_of(item, "op");
+        layer->name = nz_json_text_at(item, "name");
+        layer->op = nz_json_text_at(item, "op");
     }
     *ret_facts = facts;
     return NZ_OK;

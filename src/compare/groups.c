@@ -29,8 +29,7 @@ typedef struct moments {
 typedef const json_t *(*part_of)(const json_t *model, const char *id);
 
 static double value_of(const json_t *model, const char *id, part_of part) {
-    const json_t *value = json_object_get(part(model, id), "value");
-    return json_is_number(value) ? json_number_value(value) : (double)NAN;
+    return nz_json_number_at(part(model, id), "value");
 }
 
 /* Two passes over the members: the second for squares around the mean. */

@@ -112,11 +112,6 @@ static nz_status intersect(scores *ret_common, const scores *own, const scores *
     return NZ_OK;
 }
 
-static double number_at(const json_t *json, const char *key) {
-    const json_t *value = json_object_get(json, key);
-    return json_is_number(value) ? json_number_value(value) : NAN;
-}
-
 static nz_status gather_timing(gathered *g, const json_t *raw) {
     const json_t *timing = json_object_get(raw, "timing"), *list = json_object_get(timing, "ns");
     const json_t *throughput = json_object_get(raw, "throughput"), *energy = json_object_get(timing, "energy");
@@ -126,34 +121,34 @@ static nz_status gather_timing(gathered *g, const json_t *raw) {
     for (; g->input.latency_count < json_array_size(list); g->input.latency_count++)
         g->latency_ms[g->input.latency_count] = json_number_value(json_array_get(list, g->input.latency_count)) * 1e-6;
     if (throughput) {
-        g->input.throughput = number_at(throughput, "per_second");
+        g->input.throughput = nz_json_number_at(throughput, "per_second");
         g->input.throughput_n = (uint64_t)json_integer_value(json_object_get(throughput, "samples"));
     }
-    double during = number_at(timing, "cpu_during_pct"), before = number_at(timing, "cpu_before_pct");
+    double during = nz_json_number_at(timing, "cpu_during_pct"), before = nz_json_number_at(timing, "cpu_before_pct");
     g->input.cpu_util_pct = during - before;
-    g->input.cpu_util_process_pct = number_at(timing, "cpu_process_pct");
+    g->input.cpu_util_process_pct = nz_json_number_at(timing, "cpu_process_pct");
     g->input.reason_energy = json_string_value(json_object_get(timing, "energy_reason"));
     if (!energy) return NZ_OK;
-    double joules = number_at(energy, "joules"), count = number_at(energy, "count");
+    double joules = nz_json_number_at(energy, "joules"), count = nz_json_number_at(energy, "count");
     g->input.energy_j = count > 0 ? joules / count : NAN;
-    g->input.power_w = joules / number_at(energy, "seconds");
-    g->input.power_max_w = number_at(energy, "watts_max");
-    g->input.idle_power_w = number_at(energy, "idle_w");
+    g->input.power_w = joules / nz_json_number_at(energy, "seconds");
+    g->input.power_max_w = nz_json_number_at(energy, "watts_max");
+    g->input.idle_power_w = nz_json_number_at(energy, "idle_w");
     g->input.energy_n = count > 0 ? (uint64_t)count : 0;
     return NZ_OK;
 }
 
 static void gather_memory(gathered *g, const json_t *raw) {
     const json_t *memory = json_object_get(raw, "memory");
-    double before = number_at(memory, "rss_before"), peak = number_at(memory, "peak");
-    g->input.activation_peak_bytes = number_at(json_object_get(raw, "load"), "activation_bytes");
+    double before = nz_json_number_at(memory, "rss_before"), peak = nz_json_number_at(memory, "peak");
+    g->input.activation_peak_bytes = nz_json_number_at(json_object_get(raw, "load"), "activation_bytes");
     if (!memory) return;
     g->input.ram_bytes = peak > before ? peak - before : peak - before == 0 ? 0 : NAN;
-    g->input.ram_pss_bytes = fmax(0, number_at(memory, "pss") - number_at(memory, "pss_before"));
-    if (isnan(number_at(memory, "pss"))) g->input.ram_pss_bytes = NAN;
-    g->input.ram_machine_bytes = number_at(memory, "machine");
-    g->input.gpu_util_pct = number_at(memory, "gpu_util_pct");
-    g->input.gpu_mem_bytes = number_at(memory, "gpu_mem_bytes");
+    g->input.ram_pss_bytes = fmax(0, nz_json_number_at(memory, "pss") - nz_json_number_at(memory, "pss_before"));
+    if (isnan(nz_json_number_at(memory, "pss"))) g->input.ram_pss_bytes = NAN;
+    g->input.ram_machine_bytes = nz_json_number_at(memory, "machine");
+    g->input.gpu_util_pct = nz_json_number_at(memory, "gpu_util_pct");
+    g->input.gpu_mem_bytes = nz_json_number_at(memory, "gpu_mem_bytes");
     g->input.reason_gpu = json_string_value(json_object_get(memory, "gpu_reason"));
 }
 
@@ -191,7 +186,7 @@ static nz_status gather(gathered *g, const nz_run *run, const nz_variant *v) {
     g->input.disk_bytes = (uint64_t)json_integer_value(json_object_get(entry->describe, "disk_bytes"));
     g->input.entropy_bytes = (uint64_t)json_integer_value(json_object_get(facts, "entropy_bytes"));
     g->input.reason_entropy = "not asked for (--metrics)";
-    g->input.energy_estimated_j = number_at(facts, "energy_estimated_j");
+    g->input.energy_estimated_j = nz_json_number_at(facts, "energy_estimated_j");
     NZ_TRY(gather_timing(g, v->raw));
     gather_memory(g, v->raw);
     return gather_scores(g, run, v);

@@ -12,6 +12,16 @@
 #include "core/locale.h"
 #include "core/text.h"
 
+double nz_json_number_at(const json_t *object, const char *key) {
+    const json_t *value = json_object_get(object, key);
+    return json_is_number(value) ? json_number_value(value) : (double)NAN;
+}
+
+const char *nz_json_text_at(const json_t *object, const char *key) {
+    const char *text = json_string_value(json_object_get(object, key));
+    return text ? text : "";
+}
+
 json_t *nz_json_real(double value) { return isfinite(value) ? json_real(value) : json_null(); }
 
 /* Bytes of the valid UTF-8 sequence at `p`, 0 where it is none (Unicode 15, table 3-7). Stops at the final 0 by itself. */

@@ -23,11 +23,6 @@ static nz_status hash_output(char ret_hex[65], const nz_step *step) {
     return model ? nz_model_sha256(ret_hex, step->output) : nz_sha256_file(ret_hex, step->output);
 }
 
-static const char *text_at(const json_t *json, const char *key) {
-    const char *text = json_string_value(json_object_get(json, key));
-    return text ? text : "";
-}
-
 nz_status nz_record_find(nz_step *step) {
     NZ_AUTO_FREE char *path = NULL;
     NZ_AUTO_JSON json_t *record = NULL;
@@ -36,9 +31,10 @@ nz_status nz_record_find(nz_step *step) {
     NZ_TRY(nz_record_path(&path, step));
     /* A record that cannot be read is none: the step is done again. */
     if (!nz_file_exists(path) || nz_json_read(&record, path) != NZ_OK) return NZ_OK;
-    if (strcmp(text_at(record, "schema"), schema) != 0 || strcmp(text_at(record, "key"), step->key) != 0 ||
-        strcmp(text_at(record, "status"), "ok") != 0 || hash_output(sha256, step) != NZ_OK ||
-        strcmp(text_at(record, "sha256"), sha256) != 0)
+    if (strcmp(nz_json_text_at(record, "schema"), schema) != 0 ||
+        strcmp(nz_json_text_at(record, "key"), step->key) != 0 ||
+        strcmp(nz_json_text_at(record, "status"), "ok") != 0 || hash_output(sha256, step) != NZ_OK ||
+        strcmp(nz_json_text_at(record, "sha256"), sha256) != 0)
         return NZ_OK;
     memcpy(step->sha256, sha256, sizeof sha256);
     json_decref(step->record);

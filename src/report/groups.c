@@ -22,35 +22,26 @@ static const json_t *groups_of(const nz_view *view) {
 
 bool nz_groups_any(const nz_view *view) { return json_array_size(groups_of(view)) > 0; }
 
-static double number_at(const json_t *json, const char *key) {
-    const json_t *value = json_object_get(json, key);
-    return json_is_number(value) ? json_number_value(value) : NAN;
-}
-
-static const char *text_at(const json_t *json, const char *key) {
-    const char *text = json_string_value(json_object_get(json, key));
-    return text ? text : "";
-}
-
 /* ---- one cell as plain text ---- */
 
 /* The name, with what tells groups of one name apart. */
 static void put_name(nz_text *out, const nz_view *view, const json_t *group) {
     size_t i, same = 0;
     const json_t *other, *variant = json_object_get(group, "variant");
-    nz_put_clean(out, *text_at(group, "name") ? text_at(group, "name") : "(no name)");
-    json_array_foreach(groups_of(view), i, other) same += strcmp(text_at(other, "name"), text_at(group, "name")) == 0;
+    nz_put_clean(out, *nz_json_text_at(group, "name") ? nz_json_text_at(group, "name") : "(no name)");
+    json_array_foreach(groups_of(view), i, other) same +=
+        strcmp(nz_json_text_at(other, "name"), nz_json_text_at(group, "name")) == 0;
     if (same < 2) return;
     nz_text_append(out, " \xc2\xb7 ");
-    nz_put_clean(out, text_at(variant, "runtime"));
+    nz_put_clean(out, nz_json_text_at(variant, "runtime"));
     nz_text_append(out, " \xc2\xb7 t");
-    nz_put_number(out, number_at(variant, "threads"));
+    nz_put_number(out, nz_json_number_at(variant, "threads"));
     nz_text_append(out, " \xc2\xb7 b");
-    nz_put_number(out, number_at(variant, "batch"));
+    nz_put_number(out, nz_json_number_at(variant, "batch"));
 }
 
 static void put_metric(nz_text *out, const nz_view_column *column, const json_t *moments) {
-    double mean = number_at(moments, "mean"), sd = number_at(moments, "sd");
+    double mean = nz_json_number_at(moments, "mean"), sd = nz_json_number_at(moments, "sd");
     nz_put_value(out, column, mean);
     if (isnan(mean) || isnan(sd) || sd == 0) return; /* the same for all */
     nz_text_append(out, PLUS_MINUS);
@@ -58,7 +49,7 @@ static void put_metric(nz_text *out, const nz_view_column *column, const json_t 
 }
 
 static void put_ratio(nz_text *out, const json_t *moments) {
-    double mean = number_at(moments, "mean"), sd = number_at(moments, "sd");
+    double mean = nz_json_number_at(moments, "mean"), sd = nz_json_number_at(moments, "sd");
     nz_put_ratio(out, mean);
     if (isnan(mean) || isnan(sd) || sd == 0) return;
     nz_text_append(out, PLUS_MINUS);
@@ -67,7 +58,7 @@ static void put_ratio(nz_text *out, const json_t *moments) {
 
 static const json_t *ocs_of(const json_t *group, bool *ret_partial) {
     const json_t *whole = json_object_get(group, "ocs"), *partial = json_object_get(group, "ocs_partial");
-    *ret_partial = isnan(number_at(whole, "mean")) && !isnan(number_at(partial, "mean"));
+    *ret_partial = isnan(nz_json_number_at(whole, "mean")) && !isnan(nz_json_number_at(partial, "mean"));
     return *ret_partial ? partial : whole;
 }
 
@@ -75,7 +66,7 @@ static void put_cell(nz_text *out, const nz_view *view, const json_t *group, nz_
     bool partial;
     switch (column.kind) {
     case NZ_COLUMN_LABEL: put_name(out, view, group); break;
-    case NZ_COLUMN_TECHNIQUE: nz_put_clean(out, text_at(group, "technique")); break;
+    case NZ_COLUMN_TECHNIQUE: nz_put_clean(out, nz_json_text_at(group, "technique")); break;
     case NZ_COLUMN_METRIC:
         put_metric(out, &view->columns[column.index],
                    json_object_get(json_object_get(group, "metrics"), view->columns[column.index].id));
@@ -92,7 +83,7 @@ static void put_cell(nz_text *out, const nz_view *view, const json_t *group, nz_
 
 /* "3", or "2 of 3" where one failed. */
 static void put_seeds(nz_text *out, const json_t *group) {
-    double n = number_at(group, "n"), failed = number_at(group, "failed");
+    double n = nz_json_number_at(group, "n"), failed = nz_json_number_at(group, "failed");
     if (isnan(n)) return;
     if (failed > 0) {
         nz_put_number(out, n - failed);
@@ -254,7 +245,7 @@ static void put_csv_moments(nz_text *out, const json_t *moments) {
     static const char *const keys[] = {"mean", "sd", "n"};
     for (size_t i = 0; i < NZ_COUNT(keys); i++) {
         nz_text_append(out, ",");
-        nz_put_number(out, number_at(moments, keys[i]));
+        nz_put_number(out, nz_json_number_at(moments, keys[i]));
     }
 }
 
@@ -292,9 +283,9 @@ void nz_groups_put_csv(nz_text *out, const nz_view *view) {
         for (size_t k = 0; k < NZ_COUNT(fields); k++) {
             nz_text_append(out, k ? "," : "");
             if (fields[k].number)
-                nz_put_number(out, number_at(fields[k].from, fields[k].key));
+                nz_put_number(out, nz_json_number_at(fields[k].from, fields[k].key));
             else
-                nz_put_csv(out, text_at(fields[k].from, fields[k].key));
+                nz_put_csv(out, nz_json_text_at(fields[k].from, fields[k].key));
         }
         for (size_t c = 0; c < view->column_count; c++)
             put_csv_moments(out, json_object_get(json_object_get(group, "metrics"), view->columns[c].id));

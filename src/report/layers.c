@@ -20,8 +20,7 @@ static const struct {
 };
 
 static double layer_value(const json_t *layers, size_t i, const char *key) {
-    const json_t *value = json_object_get(json_array_get(layers, i), key);
-    return json_is_number(value) ? json_number_value(value) : (double)NAN;
+    return nz_json_number_at(json_array_get(layers, i), key);
 }
 
 static size_t layer_count(const json_t *layers) {

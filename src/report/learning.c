@@ -29,8 +29,7 @@ typedef struct series {
 } series;
 
 static double number_at(const json_t *json, const char *key) {
-    const json_t *value = key ? json_object_get(json, key) : NULL;
-    double number = json_is_number(value) ? json_number_value(value) : NAN;
+    double number = key ? nz_json_number_at(json, key) : NAN;
     return isfinite(number) && fabs(number) < 1e12 ? number : (double)NAN;
 }
 

@@ -114,6 +114,19 @@ static void deep_nesting_does_not_exhaust_the_stack(void **state) {
     assert_null(json);
 }
 
+static void what_is_not_there_is_nan_or_empty(void **state) {
+    (void)state;
+    NZ_AUTO_JSON json_t *json = json_pack("{s:i, s:f, s:s, s:n}", "whole", 3, "part", 0.5, "text", "a", "null");
+    nz_assert_near(nz_json_number_at(json, "whole"), 3, 0, 0);
+    nz_assert_near(nz_json_number_at(json, "part"), 0.5, 0, 0);
+    nz_assert_nan(nz_json_number_at(json, "text"));
+    nz_assert_nan(nz_json_number_at(json, "null"));
+    nz_assert_nan(nz_json_number_at(NULL, "whole"));
+    assert_string_equal(nz_json_text_at(json, "text"), "a");
+    assert_string_equal(nz_json_text_at(json, "whole"), "");
+    assert_string_equal(nz_json_text_at(NULL, "text"), "");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_are_finite_or_null),
@@ -124,6 +137,7 @@ int main(void) {
         cmocka_unit_test(what_is_written_is_read),
         cmocka_unit_test(broken_files_are_named_with_the_place),
         cmocka_unit_test(deep_nesting_does_not_exhaust_the_stack),
+        cmocka_unit_test(what_is_not_there_is_nan_or_empty),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
