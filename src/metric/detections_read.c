@@ -103,21 +103,37 @@ static nz_status read_names(nz_detections *d, const json_t *root) {
     return NZ_OK;
 }
 
-static nz_status read_truth(nz_truth_box *ret_box, const nz_detections *d, const json_t *entry, const place *p) {
-    int64_t image = 0, category = 0;
-    double box[4], area = 0;
-    NZ_TRY(read_id(&image, entry, "image_id", p));
+/* What an annotation and a detection have in common; image and class -1 where the ground truth does not list them. */
+typedef struct entry_box {
+    int64_t image_id;
+    int32_t image, class_index;
+    double at[4];
+} entry_box;
+
+static nz_status read_entry(entry_box *ret_box, const nz_detections *d, const json_t *entry, const place *p) {
+    int64_t category = 0;
+    entry_box box = {0};
+    NZ_TRY(read_id(&box.image_id, entry, "image_id", p));
     NZ_TRY(read_id(&category, entry, "category_id", p));
-    NZ_TRY(read_box(box, entry, p));
+    NZ_TRY(read_box(box.at, entry, p));
+    box.image = find(d->image_ids, d->image_count, box.image_id);
+    box.class_index = find(d->class_ids, d->class_count, category);
+    *ret_box = box;
+    return NZ_OK;
+}
+
+static nz_status read_truth(nz_truth_box *ret_box, const nz_detections *d, const json_t *entry, const place *p) {
+    entry_box box;
+    NZ_TRY(read_entry(&box, d, entry, p));
     const json_t *given = json_object_get(entry, "area"), *crowd = json_object_get(entry, "iscrowd");
-    area = box[2] * box[3];
+    double area = box.at[2] * box.at[3];
     if (given) NZ_TRY(read_number(&area, given, "area is no number", p));
-    *ret_box = (nz_truth_box){.image = find(d->image_ids, d->image_count, image),
-                              .class_index = find(d->class_ids, d->class_count, category),
-                              .x = box[0],
-                              .y = box[1],
-                              .width = box[2],
-                              .height = box[3],
+    *ret_box = (nz_truth_box){.image = box.image,
+                              .class_index = box.class_index,
+                              .x = box.at[0],
+                              .y = box.at[1],
+                              .width = box.at[2],
+                              .height = box.at[3],
                               .area = area,
                               .crowd = json_is_true(crowd) || json_number_value(crowd) != 0};
     return NZ_OK;
@@ -145,22 +161,20 @@ static nz_status read_truths(nz_detections *d, const char *path) {
 }
 
 static nz_status read_found_box(nz_found_box *ret_box, const nz_detections *d, const json_t *entry, const place *p) {
-    int64_t image = 0, category = 0;
-    double box[4], score = 0;
-    NZ_TRY(read_id(&image, entry, "image_id", p));
-    NZ_TRY(read_id(&category, entry, "category_id", p));
-    NZ_TRY(read_box(box, entry, p));
+    entry_box box;
+    double score = 0;
+    NZ_TRY(read_entry(&box, d, entry, p));
     NZ_TRY(read_number(&score, json_object_get(entry, "score"), "score is missing or no number", p));
-    *ret_box = (nz_found_box){.image = find(d->image_ids, d->image_count, image),
-                              .class_index = find(d->class_ids, d->class_count, category),
-                              .x = box[0],
-                              .y = box[1],
-                              .width = box[2],
-                              .height = box[3],
-                              .score = score};
-    if (ret_box->image < 0)
+    if (box.image < 0)
         return nz_fail(NZ_E_FORMAT, "%s: detection %zu is on image %lld, which the ground truth does not list", p->path,
-                       p->index, (long long)image);
+                       p->index, (long long)box.image_id);
+    *ret_box = (nz_found_box){.image = box.image,
+                              .class_index = box.class_index,
+                              .x = box.at[0],
+                              .y = box.at[1],
+                              .width = box.at[2],
+                              .height = box.at[3],
+                              .score = score};
     return NZ_OK;
 }
 
