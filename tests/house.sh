@@ -26,7 +26,7 @@ is "the library neither prints nor exits" \
     "$(grep -nE '\b(printf|puts|putchar|perror|exit|abort)\(' -r src --include=*.[ch] | grep -vE '(sn|vsn|f)printf|_exit\(' | head -5)" ""
 
 # A room uses only rooms below it: from the roof to the ground.
-rooms='experiment report compare measure compress train import metric data runtime pass op kernel onnx graph core'
+rooms='experiment report compare measure compress train import detect metric data runtime pass op kernel onnx graph core'
 above=
 for room in $rooms; do
     above="$above $room"

@@ -69,6 +69,40 @@ NZ_API NZ_CHECKED nz_status nz_data_keep(nz_dataset *data, size_t bytes);
 NZ_API int32_t nz_data_label(const nz_dataset *data, size_t i);
 /** Sample `i` into out[elements of nz_data_shape] and its label (-1 unlabelled). Thread-safe. A broken sample: its status and message. */
 NZ_API NZ_CHECKED nz_status nz_data_get(const nz_dataset *data, size_t i, float *out, int32_t *ret_label);
+/** An object that a labelled image shows: corner and extent in pixels of the image as it is stored, x to the right, y down. */
+typedef struct nz_object {
+    int32_t class_index;
+    bool crowd; /**< neither found nor missed: COCO's crowds and ignored regions, VOC's difficult objects */
+    double x, y, width, height;
+    double area; /**< the annotation's own (of its mask) where it gives one, else width x height */
+} nz_object;
+/** Whether samples are labelled with objects (kinds coco, yolo, voc, synthetic:shapes-det) instead of one class. */
+NZ_API bool nz_data_has_objects(const nz_dataset *data);
+/** The objects of sample `i`, in the order of the annotations; they lie in the stored image, before preprocessing.
+ * Thread-safe. @param[out] ret_objects  Owned: free(); NULL where there is none. NZ_E_IO, NZ_E_FORMAT where the image's header
+ * is needed and cannot be read, or its labels cannot; NZ_E_MEMORY. */
+NZ_API NZ_CHECKED nz_status nz_data_objects(nz_object **ret_objects, size_t *ret_count, const nz_dataset *data,
+                                            size_t i);
+/** COCO's id of the image of sample `i`; its position in file order where it has none. */
+NZ_API int64_t nz_data_image_id(const nz_dataset *data, size_t i);
+/** COCO's id of class `c`; c where classes have none. */
+NZ_API int64_t nz_data_class_id(const nz_dataset *data, size_t c);
+
+/** Where the stored image lies in a sample: sample x = image x * scale_x + left, mirrored last where `flip`. */
+typedef struct nz_placement {
+    int image_width, image_height; /**< pixels of the stored image */
+    int width, height;             /**< pixels of the sample */
+    double scale_x, scale_y, left, top;
+    bool flip;
+} nz_placement;
+/** The placement that preprocessing (resize, crop, letterbox) gives sample `i`; reads the image's header where needed.
+ * Thread-safe. NZ_E_IO, NZ_E_FORMAT; NZ_E_UNSUPPORTED for data that are no images. */
+NZ_API NZ_CHECKED nz_status nz_data_placement(nz_placement *ret_placement, const nz_dataset *data, size_t i);
+/** A box (x, y, width, height) of the stored image as it lies in the sample, and the way back. Nothing is clipped. */
+NZ_API void nz_place_box(double box[4], const nz_placement *placement);
+/** The inverse of nz_place_box. */
+NZ_API void nz_unplace_box(double box[4], const nz_placement *placement);
+
 /** The image of sample `i` decoded, resized and cropped, before arithmetic: RGB u8 HWC, for showing. Owned: free(). */
 NZ_API NZ_CHECKED nz_status nz_data_image(const nz_dataset *data, size_t i, uint8_t **ret_rgb, int *ret_width,
                                           int *ret_height);
@@ -92,6 +126,8 @@ typedef struct nz_batch {
     float *x;        /**< [count, ...] borrowed until the next call */
     int32_t *labels; /**< [count] */
     size_t *indices; /**< [count] index of each sample in the data set */
+    nz_placement
+        *placements; /**< [count] where each image lies, augmentation included; NULL: the data has no objects */
 } nz_batch;
 /** `order` (NULL: 0..count-1) is copied. `threads` 0: one. */
 NZ_API NZ_CHECKED nz_status nz_loader_open(nz_loader **ret_loader, const nz_dataset *data, size_t batch,
@@ -104,6 +140,9 @@ typedef struct nz_augment {
     bool flip;        /**< left and right exchanged in half of the cases */
     int resized_crop; /**< 1: a random part of 8% to 100% of the area and 3:4 to 4:3, resized to the samples' size, in place
                          of the preprocessing's resizing, cropping and letterbox */
+    int zoom; /**< percent: the image is scaled by 1 - zoom/100 .. 1 + zoom/100; the rest is filled as the letterbox is */
+    int shift;                       /**< percent of the sample's sides by which the image is moved at most */
+    int hue, saturation, brightness; /**< percent by which colours are changed at most (hue: of the circle) */
     uint64_t seed, epoch;
 } nz_augment;
 /** Reads "crop=4+flip=1+resized=1" (NULL or "": nothing). NZ_E_ARG names the key. */

@@ -127,6 +127,70 @@ NZ_API void nz_yolo_result_done(nz_yolo_result *result);
  */
 NZ_API NZ_CHECKED nz_status nz_yolo_evaluate(nz_yolo_result *ret_result, const nz_detections *detections);
 
+/* ---- Curves and counts for the report ---- */
+
+/** Which class was taken for which: YOLOv5's confusion matrix. */
+typedef struct nz_confusion {
+    double confidence,
+        iou; /**< detections of at least this score; pairs of at least this overlap, whatever their class */
+    size_t class_count;
+    uint64_t
+        *counts; /**< [class_count + 1][class_count + 1]: row what was found, column what is there; the last: nothing */
+} nz_confusion;
+/** Releases the counts and zeroes the struct; safe on a zeroed one. */
+NZ_API void nz_confusion_done(nz_confusion *confusion);
+/** Pairs are taken by descending IoU, each box once; crowds are left out. NZ_E_ARG as nz_coco_evaluate; NZ_E_MEMORY. */
+NZ_API NZ_CHECKED nz_status nz_confusion_get(nz_confusion *ret_confusion, const nz_detections *detections,
+                                             double confidence, double iou);
+
+/* ---- Functional equivalence of two detectors on the same images ---- */
+
+typedef struct nz_detection_match {
+    double confidence, iou;       /**< boxes of at least this score are matched at this overlap */
+    size_t first, second;         /**< boxes of each */
+    size_t matched;               /**< pairs, by descending IoU, each box once, whatever their class */
+    size_t same_class;            /**< of those */
+    double mean_iou;              /**< of the pairs; NaN where there is none */
+    double mean_score_difference; /**< mean of |score difference| over pairs; NaN */
+} nz_detection_match;
+/** NZ_E_ARG where images or classes differ; NZ_E_MEMORY. */
+NZ_API NZ_CHECKED nz_status nz_detection_match_get(nz_detection_match *ret_match, const nz_detections *first,
+                                                   const nz_detections *second, double confidence, double iou);
+
+/* ---- Uncertainty: bootstrap over images ---- */
+
+/** The statistics that are resampled: as fractions. */
+typedef enum nz_map_stat { NZ_MAP50, NZ_MAP50_95, NZ_MAP_STATS } nz_map_stat;
+
+/** Percentile intervals, 95%, over resampled sets of images (the same number, with replacement; the same draws for
+ * both models of a difference). */
+typedef struct nz_map_interval {
+    size_t replicates;
+    double value[NZ_MAP_STATS], ci95[NZ_MAP_STATS][2]; /**< of the model, COCO protocol */
+    bool has_difference;
+    double difference[NZ_MAP_STATS], difference_ci95[NZ_MAP_STATS][2]; /**< model minus baseline */
+} nz_map_interval;
+/** @param baseline  NULL: no difference. Deterministic for `seed`. NZ_E_ARG, NZ_E_MEMORY.
+ * @source B. Efron, R. Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13 (percentile intervals). */
+NZ_API NZ_CHECKED nz_status nz_map_interval_get(nz_map_interval *ret_interval, const nz_detections *model,
+                                                const nz_detections *baseline, size_t replicates, uint64_t seed);
+
+/* ---- Everything that metrics of a detector read ---- */
+
+typedef struct nz_detection_scores {
+    const nz_detections *detections; /**< borrowed: ground truth and what the model found */
+    nz_coco_result coco;
+    nz_yolo_result yolo;
+    nz_map_interval interval;
+    bool has_match; /**< false for the baseline itself */
+    nz_detection_match match;
+} nz_detection_scores;
+/** Releases what is owned and zeroes the struct; safe on a zeroed one. */
+NZ_API void nz_detection_scores_done(nz_detection_scores *scores);
+/** Both evaluators, the intervals and the match with the baseline (NULL: none). NZ_E_ARG, NZ_E_MEMORY. */
+NZ_API NZ_CHECKED nz_status nz_detection_scores_get(nz_detection_scores *ret_scores, const nz_detections *model,
+                                                    const nz_detections *baseline, uint64_t seed);
+
 #ifdef __cplusplus
 }
 #endif

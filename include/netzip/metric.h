@@ -79,12 +79,15 @@ typedef struct nz_predictions {
     bool probabilities;    /**< the model ends in Softmax */
 } nz_predictions;
 
+struct nz_detection_scores;
+
 /** What a metric may read; a part that was not gathered is NULL or 0 with the reason beside it. */
 typedef struct nz_metric_input {
     const nz_graph_facts *facts;
     uint64_t disk_bytes, entropy_bytes;
     const nz_predictions *predictions;
     const nz_predictions *baseline; /**< the uncompressed model's on the same samples; NULL for itself */
+    const struct nz_detection_scores *detection; /**< of a detector, in place of `predictions`; NULL: it is none */
     const char *reason_baseline; /**< why there is nothing to compare with; NULL where baseline NULL means "itself" */
     const double *latency_ms;    /**< one per timed inference at batch 1, in order */
     size_t latency_count;
