@@ -15,6 +15,8 @@ extern "C" {
 
 typedef enum nz_source { NZ_UNAVAILABLE = 0, NZ_MEASURED, NZ_DERIVED, NZ_ESTIMATED } nz_source;
 typedef enum nz_better { NZ_HIGHER, NZ_LOWER, NZ_NEITHER } nz_better;
+/** What a model does: metrics of one task have no value for the other. */
+typedef enum nz_task { NZ_TASK_ANY, NZ_TASK_CLASSIFICATION, NZ_TASK_DETECTION } nz_task;
 
 /** A reported value. Never a guess: without a value, source is NZ_UNAVAILABLE and reason says why. */
 typedef struct nz_value_report {
@@ -86,13 +88,15 @@ typedef struct nz_metric_input {
     const nz_graph_facts *facts;
     uint64_t disk_bytes, entropy_bytes;
     const nz_predictions *predictions;
-    const nz_predictions *baseline; /**< the uncompressed model's on the same samples; NULL for itself */
+    const nz_predictions *baseline;              /**< the uncompressed model's on the same samples; NULL for itself */
     const struct nz_detection_scores *detection; /**< of a detector, in place of `predictions`; NULL: it is none */
     const char *reason_baseline; /**< why there is nothing to compare with; NULL where baseline NULL means "itself" */
     const double *latency_ms;    /**< one per timed inference at batch 1, in order */
     size_t latency_count;
-    double throughput;                                                         /**< samples/s; 0: not measured */
-    uint64_t throughput_n;                                                     /**< samples behind it; 0: not stated */
+    double throughput;     /**< samples/s; 0: not measured */
+    uint64_t throughput_n; /**< samples behind it; 0: not stated */
+    double postprocess_ms; /**< of a detector, a sample: from outputs to boxes; NaN: not measured */
+    uint64_t postprocess_n;
     double cpu_util_pct, cpu_util_process_pct;                                 /**< NaN: not measured */
     double ram_bytes, ram_pss_bytes, ram_machine_bytes, activation_peak_bytes; /**< NaN: not measured */
     double gpu_util_pct, gpu_mem_bytes;
@@ -110,7 +114,8 @@ typedef struct nz_metric {
     const char *unit;     /**< "%", "ms", "J", "B", "" */
     const char *category; /**< "accuracy", "speed", "size", "energy" */
     nz_better better;
-    bool by_default;                               /**< part of a comparison unless asked otherwise */
+    bool by_default;                               /**< part of a comparison of its task unless asked otherwise */
+    nz_task task;                                  /**< whose models it says something about */
     bool needs_scores, needs_timing, needs_energy; /**< what has to be gathered for it */
     const char *help;                              /**< one line: the definition */
     nz_value_report (*evaluate)(const nz_metric_input *input,

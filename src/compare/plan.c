@@ -227,7 +227,7 @@ static nz_status plan_metrics(nz_run *run) {
     NZ_TRY(nz_alloc(&run->metrics, rows + words + run->condition.term_count + 4, sizeof *run->metrics));
     if (!o->metrics)
         for (size_t i = 0; (row = nz_metric_at(i)); i++)
-            if (row->by_default) add_metric(run, row);
+            if (row->by_default && row->task != NZ_TASK_DETECTION) add_metric(run, row);
     NZ_AUTO_FREE char *list = NULL;
     NZ_TRY(nz_strdup(&list, o->metrics ? o->metrics : ""));
     for (char *rest = list, *word; (word = strsep(&rest, ","));)

@@ -40,6 +40,7 @@ const nz_metric nz_metrics_calibration[] = {
      .category = "accuracy",
      .better = NZ_LOWER,
      .by_default = true,
+     .task = NZ_TASK_CLASSIFICATION,
      .needs_scores = true,
      .help = "mean gap between confidence and accuracy over 15 equal-width bins of confidence",
      .evaluate = ece},

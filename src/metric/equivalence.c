@@ -117,7 +117,7 @@ static nz_value_report sqnr_db(const nz_metric_input *input, int argument) {
 #define EQUIVALENCE_ROW(ID, TITLE, UNIT, BETTER, HELP)                                                                 \
     {                                                                                                                  \
         .id = #ID, .title = (TITLE), .unit = (UNIT), .category = "accuracy", .better = (BETTER), .by_default = true,   \
-        .needs_scores = true, .help = (HELP), .evaluate = ID                                                           \
+        .task = NZ_TASK_CLASSIFICATION, .needs_scores = true, .help = (HELP), .evaluate = ID                           \
     }
 
 const nz_metric nz_metrics_equivalence[] = {

@@ -130,7 +130,8 @@ static nz_value_report prf(const nz_metric_input *input, int argument) {
 #define PRF_ROW(ID, ALIAS, TITLE, DEFAULT, ARGUMENT, HELP)                                                             \
     {                                                                                                                  \
         .id = (ID), .alias = (ALIAS), .title = (TITLE), .unit = "%", .category = "accuracy", .better = NZ_HIGHER,      \
-        .by_default = (DEFAULT), .needs_scores = true, .help = (HELP), .evaluate = prf, .argument = (ARGUMENT)         \
+        .by_default = (DEFAULT), .task = (ARGUMENT)&MICRO ? NZ_TASK_CLASSIFICATION : NZ_TASK_ANY,                      \
+        .needs_scores = true, .help = (HELP), .evaluate = prf, .argument = (ARGUMENT)                                  \
     }
 
 const nz_metric nz_metrics_prf[] = {

@@ -72,6 +72,17 @@ static nz_value_report throughput(const nz_metric_input *input, int argument) {
     return report;
 }
 
+static nz_value_report postprocess(const nz_metric_input *input, int argument) {
+    (void)argument;
+    if (!input->detection)
+        return input->predictions ? nz_report_unavailable("the model is no detector")
+                                  : nz_metric_missing(input->reason_accuracy);
+    nz_value_report report = nz_metric_reading(input->postprocess_ms, NZ_MEASURED, NULL);
+    report.has_n = report.source == NZ_MEASURED;
+    report.n = input->postprocess_n;
+    return report;
+}
+
 #define LATENCY_ROW(ID, ALIAS, TITLE, DEFAULT, ARGUMENT, HELP)                                                         \
     {                                                                                                                  \
         .id = (ID), .alias = (ALIAS), .title = (TITLE), .unit = "ms", .category = "speed", .better = NZ_LOWER,         \
@@ -95,5 +106,16 @@ const nz_metric nz_metrics_speed[] = {
      .needs_timing = true,
      .help = "samples per second at the variant's batch size and thread count",
      .evaluate = throughput},
+    {.id = "postprocess_ms",
+     .title = "Decoding and suppression",
+     .unit = "ms",
+     .category = "speed",
+     .better = NZ_LOWER,
+     .by_default = true,
+     .task = NZ_TASK_DETECTION,
+     .needs_scores = true,
+     .needs_timing = true,
+     .help = "mean time from a detector's outputs to boxes, a sample, on one thread; latency does not hold it",
+     .evaluate = postprocess},
     {.id = NULL},
 };

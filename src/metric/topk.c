@@ -64,8 +64,8 @@ static nz_value_report topk(const nz_metric_input *input, int k) {
 #define TOPK_ROW(ID, ALIAS, TITLE, K)                                                                                  \
     {                                                                                                                  \
         .id = (ID), .alias = (ALIAS), .title = (TITLE), .unit = "%", .category = "accuracy", .better = NZ_HIGHER,      \
-        .by_default = true, .needs_scores = true, .help = "% of samples whose true class ranks among the first K",     \
-        .evaluate = topk, .argument = (K)                                                                              \
+        .by_default = true, .task = NZ_TASK_CLASSIFICATION, .needs_scores = true,                                      \
+        .help = "% of samples whose true class ranks among the first K", .evaluate = topk, .argument = (K)             \
     }
 
 nz_metric nz_metric_topk_row(int k, const char *id, const char *title) {

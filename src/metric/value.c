@@ -40,7 +40,8 @@ nz_value_report nz_metric_share(uint64_t hits, uint64_t n) {
 }
 
 nz_metric_input nz_metric_input_none(void) {
-    return (nz_metric_input){.cpu_util_pct = NAN,
+    return (nz_metric_input){.postprocess_ms = NAN,
+                             .cpu_util_pct = NAN,
                              .cpu_util_process_pct = NAN,
                              .ram_bytes = NAN,
                              .ram_pss_bytes = NAN,
