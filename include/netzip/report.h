@@ -5,6 +5,9 @@
 #ifndef NETZIP_REPORT_H
 #define NETZIP_REPORT_H
 
+#include <stddef.h>
+#include <stdint.h>
+
 #include "netzip/progress.h"
 
 #ifdef __cplusplus
@@ -49,6 +52,44 @@ NZ_API NZ_CHECKED nz_status nz_report_table(char **ret_text, const char *results
  * @return NZ_E_IO; NZ_E_FORMAT names the line that no training writes; NZ_E_RESOURCE; NZ_E_MEMORY.
  */
 NZ_API NZ_CHECKED nz_status nz_report_curve(const char *history, const char *svg, const char *png, const char *title);
+
+/** How a box's outline is drawn. */
+typedef enum nz_outline {
+    NZ_OUTLINE_SOLID,
+    NZ_OUTLINE_DASHED,
+    NZ_OUTLINE_DOTTED /**< thinner, its label on paper instead of colour: what is not there */
+} nz_outline;
+
+/** A box to be drawn: corner and extent in pixels of its image. */
+typedef struct nz_box_mark {
+    int32_t class_index;        /**< its colour and its name; a negative one has neither */
+    double x, y, width, height; /**< what lies outside the image is cut off; a box that is wholly outside is left out */
+    double score;               /**< behind the name: "dog 0.87"; NaN: none */
+    nz_outline outline;
+    const char *label; /**< in place of the class's name; NULL: the name */
+} nz_box_mark;
+
+/** An image with boxes. */
+typedef struct nz_box_panel {
+    const char *heading; /**< above it; NULL or "": none */
+    const uint8_t *rgb;  /**< [height, width, 3], borrowed */
+    int width, height;
+    size_t count;
+    const nz_box_mark *boxes; /**< borrowed; drawn and labelled in descending order of score */
+} nz_box_panel;
+
+/**
+ * Draws boxes on images and writes a PNG, whole or not at all.
+ *
+ * One panel without heading: the image itself, pixel for pixel (a longer side below 400 pixels is enlarged by a whole
+ * factor, so that labels can be read). Else the panels side by side, wrapped into rows of four at most, each under its heading.
+ * A class's colour hangs on its index alone; lines have a dark rim and labels a ground, so that they are seen on any image.
+ *
+ * @param class_names  [class_count] entries may be NULL; a class without a name is shown as its index. Borrowed.
+ * @return NZ_E_ARG without panels or where an image has no pixels; NZ_E_IO, NZ_E_RESOURCE, NZ_E_MEMORY.
+ */
+NZ_API NZ_CHECKED nz_status nz_report_boxes(const char *png, const nz_box_panel *panels, size_t panel_count,
+                                            const char *const *class_names, size_t class_count);
 
 #ifdef __cplusplus
 }

@@ -20,6 +20,11 @@
 struct nz_canvas {
     cairo_t *cairo; /* draws the PNG; for SVG it measures alone */
     nz_text *svg;   /* NULL: PNG */
+    const char *slug;
+    nz_status status; /* of what was drawn so far */
+    /* The picture that the SVG holds already, and where. */
+    const nz_picture *held;
+    double held_x, held_y, held_width, held_height;
 };
 
 /* ---- SVG ---- */
@@ -57,6 +62,12 @@ static void put_paint(nz_text *out, nz_paint paint) {
 }
 
 /* ---- Cairo ---- */
+
+static nz_status cairo_check(cairo_status_t status, const char *slug) {
+    if (status == CAIRO_STATUS_SUCCESS) return NZ_OK;
+    return nz_fail(status == CAIRO_STATUS_NO_MEMORY ? NZ_E_MEMORY : NZ_E_INTERNAL, "plot %s: Cairo: %s", slug,
+                   cairo_status_to_string(status));
+}
 
 static void set_colour(cairo_t *cairo, nz_colour colour, double alpha) {
     cairo_set_source_rgba(cairo, (colour >> 16 & 255) / 255.0, (colour >> 8 & 255) / 255.0, (colour & 255) / 255.0,
@@ -145,6 +156,10 @@ void nz_canvas_circle(nz_canvas *canvas, double x, double y, double radius, nz_p
     cairo_new_path(canvas->cairo);
     cairo_arc(canvas->cairo, x, y, radius, 0, FULL_CIRCLE);
     apply(canvas->cairo, paint);
+}
+
+void nz_canvas_fail(nz_canvas *canvas, nz_status status) {
+    if (canvas->status == NZ_OK) canvas->status = status;
 }
 
 double nz_canvas_text_width(nz_canvas *canvas, const char *text, double size, bool bold) {
@@ -236,16 +251,86 @@ void nz_canvas_text_fit(nz_canvas *canvas, double x, double y, const char *text,
     nz_text_done(&piece);
 }
 
-/* ---- whole drawings ---- */
+/* ---- pictures ---- */
 
-static nz_status cairo_check(cairo_status_t status, const char *slug) {
-    if (status == CAIRO_STATUS_SUCCESS) return NZ_OK;
-    return nz_fail(status == CAIRO_STATUS_NO_MEMORY ? NZ_E_MEMORY : NZ_E_INTERNAL, "plot %s: Cairo: %s", slug,
-                   cairo_status_to_string(status));
+static void put_svg_picture(nz_canvas *canvas, const nz_picture *picture, double x, double y, double width,
+                            double height) {
+    if (!picture->data_uri) {
+        nz_canvas_rect(canvas, x, y, width, height, 0, (nz_paint){.fill = 0x8c8c8c, .stroke = NZ_NO_COLOUR});
+        return;
+    }
+    if (canvas->held == picture && canvas->held_width == width && canvas->held_height == height) {
+        nz_text_appendf(canvas->svg, "<use href=\"#%s-i\"", canvas->slug);
+        put_attribute(canvas->svg, "x", x - canvas->held_x);
+        put_attribute(canvas->svg, "y", y - canvas->held_y);
+        nz_text_append(canvas->svg, "/>\n");
+        return;
+    }
+    nz_text_append(canvas->svg, "<image");
+    if (!canvas->held) {
+        nz_text_appendf(canvas->svg, " id=\"%s-i\"", canvas->slug);
+        canvas->held = picture;
+        canvas->held_x = x;
+        canvas->held_y = y;
+        canvas->held_width = width;
+        canvas->held_height = height;
+    }
+    put_attribute(canvas->svg, "x", x);
+    put_attribute(canvas->svg, "y", y);
+    put_attribute(canvas->svg, "width", width);
+    put_attribute(canvas->svg, "height", height);
+    nz_text_append(canvas->svg, " preserveAspectRatio=\"none\" href=\"");
+    nz_text_append(canvas->svg, picture->data_uri);
+    nz_text_append(canvas->svg, "\"/>\n");
 }
 
+/* Cairo wants four bytes a pixel, and takes memory of its own for that. */
+static cairo_surface_t *surface_of(const nz_picture *picture) {
+    cairo_surface_t *surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, picture->width, picture->height);
+    unsigned char *bytes = cairo_image_surface_get_data(surface);
+    size_t stride = bytes ? (size_t)cairo_image_surface_get_stride(surface) : 0;
+    for (size_t y = 0; bytes && y < (size_t)picture->height; y++) {
+        uint32_t *row = (uint32_t *)(void *)(bytes + y * stride);
+        const uint8_t *from = picture->rgb + y * (size_t)picture->width * 3;
+        for (size_t x = 0; x < (size_t)picture->width; x++, from += 3)
+            row[x] = (uint32_t)from[0] << 16 | (uint32_t)from[1] << 8 | from[2];
+    }
+    cairo_surface_mark_dirty(surface);
+    return surface;
+}
+
+void nz_canvas_picture(nz_canvas *canvas, const nz_picture *picture, double x, double y, double width, double height) {
+    if (canvas->svg) {
+        put_svg_picture(canvas, picture, x, y, width, height);
+        return;
+    }
+    cairo_surface_t *surface = surface_of(picture);
+    cairo_status_t status = cairo_surface_status(surface);
+    if (status == CAIRO_STATUS_SUCCESS) {
+        double pixels = 1, across = 0; /* of the file along one pixel of the picture */
+        cairo_user_to_device_distance(canvas->cairo, &pixels, &across);
+        pixels *= width / picture->width;
+        cairo_save(canvas->cairo);
+        cairo_rectangle(canvas->cairo, x, y, width, height);
+        cairo_clip(canvas->cairo);
+        cairo_translate(canvas->cairo, x, y);
+        cairo_scale(canvas->cairo, width / picture->width, height / picture->height);
+        cairo_set_source_surface(canvas->cairo, surface, 0, 0);
+        cairo_pattern_set_extend(cairo_get_source(canvas->cairo), CAIRO_EXTEND_PAD);
+        cairo_pattern_set_filter(cairo_get_source(canvas->cairo),
+                                 pixels >= 2 || pixels == 1 ? CAIRO_FILTER_NEAREST : CAIRO_FILTER_GOOD);
+        cairo_paint(canvas->cairo);
+        cairo_restore(canvas->cairo);
+    } else
+        nz_canvas_fail(canvas, cairo_check(status, canvas->slug));
+    cairo_surface_destroy(surface);
+}
+
+/* ---- whole drawings ---- */
+
 /* A context in its first use of text may fail for want of memory: Cairo keeps that in the context, asked at the end. */
-static nz_status run(nz_canvas *canvas, const nz_drawing *drawing, int width, int height) {
+static nz_status run(nz_canvas *canvas, const nz_drawing *drawing, int width, int height, double scale) {
+    canvas->slug = drawing->slug;
     cairo_surface_t *surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, width, height);
     canvas->cairo = cairo_create(surface);
     /* Hinted advances depend on the size in device pixels; both forms shall have one layout. */
@@ -256,11 +341,11 @@ static nz_status run(nz_canvas *canvas, const nz_drawing *drawing, int width, in
     cairo_set_font_options(canvas->cairo, options);
     cairo_font_options_destroy(options);
     cairo_set_line_join(canvas->cairo, CAIRO_LINE_JOIN_ROUND);
-    if (!canvas->svg) cairo_scale(canvas->cairo, PNG_SCALE, PNG_SCALE);
+    cairo_scale(canvas->cairo, scale, scale);
     drawing->draw(canvas, drawing->user);
     cairo_status_t status = cairo_status(canvas->cairo);
     cairo_surface_destroy(surface); /* the context holds another reference */
-    return cairo_check(status, drawing->slug);
+    return canvas->status != NZ_OK ? canvas->status : cairo_check(status, drawing->slug);
 }
 
 nz_status nz_canvas_svg(nz_text *out, const nz_drawing *drawing) {
@@ -279,7 +364,7 @@ nz_status nz_canvas_svg(nz_text *out, const nz_drawing *drawing) {
     nz_text_appendf(out, "</title><desc id=\"%s-d\">", drawing->slug);
     nz_put_html(out, drawing->description);
     nz_text_append(out, "</desc>\n");
-    nz_status status = run(&canvas, drawing, 1, 1);
+    nz_status status = run(&canvas, drawing, 1, 1, 1);
     cairo_destroy(canvas.cairo);
     nz_text_append(out, "</svg>\n");
     return status != NZ_OK ? status : out->status;
@@ -293,8 +378,9 @@ static cairo_status_t collect(void *text, const unsigned char *bytes, unsigned c
 nz_status nz_canvas_png(char **ret_bytes, size_t *ret_count, const nz_drawing *drawing) {
     nz_canvas canvas = {0};
     NZ_AUTO(nz_text_done) nz_text bytes = {0};
+    double scale = drawing->png_scale > 0 ? drawing->png_scale : PNG_SCALE;
     nz_status status =
-        run(&canvas, drawing, (int)ceil(drawing->width * PNG_SCALE), (int)ceil(drawing->height * PNG_SCALE));
+        run(&canvas, drawing, (int)ceil(drawing->width * scale), (int)ceil(drawing->height * scale), scale);
     if (status == NZ_OK)
         status = cairo_check(cairo_surface_write_to_png_stream(cairo_get_target(canvas.cairo), collect, &bytes),
                              drawing->slug);

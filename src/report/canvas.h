@@ -50,15 +50,28 @@ void nz_canvas_text(nz_canvas *canvas, double x, double y, const char *text, nz_
 void nz_canvas_begin(nz_canvas *canvas, const char *title);
 void nz_canvas_end(nz_canvas *canvas);
 
+/** The drawing as a whole fails with this status; what is drawn after it does not matter. */
+void nz_canvas_fail(nz_canvas *canvas, nz_status status);
+
 double nz_canvas_text_width(nz_canvas *canvas, const char *text, double size, bool bold);
 /** Copies the text, shortened by an ellipsis in its middle until it fits. */
 void nz_canvas_fit(nz_canvas *canvas, nz_text *out, const char *text, double size, bool bold, double width);
 /** Text that is shortened to fit; its full form is told when it is pointed at. */
 void nz_canvas_text_fit(nz_canvas *canvas, double x, double y, const char *text, nz_lettering lettering, double width);
 
+/** Pixels to be shown. */
+typedef struct nz_picture {
+    int width, height;
+    const uint8_t *rgb;   /**< [height, width, 3] */
+    const char *data_uri; /**< the same for SVG; NULL: SVG shows a gray field */
+} nz_picture;
+/** A picture that was drawn before at the same size is not held twice in an SVG. */
+void nz_canvas_picture(nz_canvas *canvas, const nz_picture *picture, double x, double y, double width, double height);
+
 /** A plot: its size and how it is drawn. */
 typedef struct nz_drawing {
     double width, height;
+    double png_scale;                /**< pixels of the PNG per unit; 0: 2 */
     const char *slug;                /**< file name without extension; prefix of ids within the SVG */
     const char *title, *description; /**< for those who cannot see it */
     void (*draw)(nz_canvas *canvas, const void *user);
@@ -67,7 +80,7 @@ typedef struct nz_drawing {
 
 /** The SVG as an element, for a file or for a page. */
 NZ_CHECKED nz_status nz_canvas_svg(nz_text *out, const nz_drawing *drawing);
-/** PNG bytes at twice the size. Owned: free(). */
+/** PNG bytes at `png_scale`. Owned: free(). */
 NZ_CHECKED nz_status nz_canvas_png(char **ret_bytes, size_t *ret_count, const nz_drawing *drawing);
 /** Whether Cairo finds a font at all; without one the letters of the PNG files are plain strokes. */
 bool nz_canvas_has_font(void);
