@@ -9,12 +9,23 @@ double nz_box_threshold(int t) {
     return t == NZ_BOX_THRESHOLDS - 1 ? 0.95 : 0.5 + t * ((0.95 - 0.5) / (NZ_BOX_THRESHOLDS - 1));
 }
 
+/* The common area of two boxes, 0 where they do not touch. */
+static double intersection(double ax, double ay, double aw, double ah, double bx, double by, double bw, double bh) {
+    double w = fmin(ax + aw, bx + bw) - fmax(ax, bx);
+    double h = fmin(ay + ah, by + bh) - fmax(ay, by);
+    return w <= 0 || h <= 0 ? 0 : w * h;
+}
+
 double nz_box_iou(const nz_found_box *d, const nz_truth_box *g, bool part) {
-    double w = fmin(d->x + d->width, g->x + g->width) - fmax(d->x, g->x);
-    double h = fmin(d->y + d->height, g->y + g->height) - fmax(d->y, g->y);
-    if (w <= 0 || h <= 0) return 0;
-    double both = w * h, own = d->width * d->height;
+    double both = intersection(d->x, d->y, d->width, d->height, g->x, g->y, g->width, g->height);
+    double own = d->width * d->height;
+    if (both <= 0) return 0;
     return both / (part ? own : own + g->width * g->height - both);
+}
+
+double nz_box_overlap(const nz_found_box *a, const nz_found_box *b) {
+    double both = intersection(a->x, a->y, a->width, a->height, b->x, b->y, b->width, b->height);
+    return both <= 0 ? 0 : both / (a->width * a->height + b->width * b->height - both);
 }
 
 nz_status nz_boxes_check(const nz_detections *in) {

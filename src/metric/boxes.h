@@ -10,6 +10,8 @@ enum { NZ_BOX_THRESHOLDS = 10 };
 double nz_box_threshold(int t);
 /** Intersection over union; over what was found alone where `part` (a crowd holds any part of itself). */
 double nz_box_iou(const nz_found_box *found, const nz_truth_box *truth, bool part);
+/** Intersection over union of two found boxes; 0 where they do not touch. */
+double nz_box_overlap(const nz_found_box *a, const nz_found_box *b);
 /** NZ_E_ARG for indices out of range, a score that is no number, or more boxes than are handled. */
 NZ_CHECKED nz_status nz_boxes_check(const nz_detections *detections);
 

@@ -21,6 +21,8 @@ nz_value_report nz_metric_reading(double value, nz_source source, const char *re
 /** hits of n in percent with its Wilson interval. */
 nz_value_report nz_metric_share(uint64_t hits, uint64_t n);
 
+/** The detections' scores where there are some; otherwise fills `ret_missing` and returns NULL. */
+const struct nz_detection_scores *nz_metric_detection(const nz_metric_input *input, nz_value_report *ret_missing);
 /** The predictions of the model and of what it is compared with (itself for the baseline), where both are there and fit;
  * otherwise fills `ret_missing` and returns false. */
 bool nz_metric_pair(const nz_metric_input *input, const nz_predictions **ret_base, const nz_predictions **ret_own,

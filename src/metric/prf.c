@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Precision, recall and F1 of classification. @source arXiv 2305.10616, section 3.1 */
+/* Precision, recall and F1 of classifiers and detectors. @source arXiv 2305.10616, section 3.1 */
 #include <math.h>
 
 #include "core/error.h"
 #include "core/memory.h"
 #include "metric/family.h"
+#include "netzip/detection.h"
 
 enum { PRECISION, RECALL, F1, MICRO = 4 };
 
@@ -99,8 +100,20 @@ static nz_status macro_interval(double ret_ci95[2], int which, const nz_predicti
     return nz_bootstrap(ret_ci95, p->count, macro_of_resample, &r, RESAMPLES, 0);
 }
 
+/* Of a detector: at IoU 0.50 and the confidence of the best mean F1, mean over the classes that have objects. */
+static nz_value_report detected(const nz_detection_scores *d, int argument) {
+    if (argument & MICRO) return nz_report_unavailable("the model is a detector");
+    double value = argument == PRECISION ? d->yolo.precision : argument == RECALL ? d->yolo.recall : d->yolo.f1;
+    if (!(value >= 0)) return nz_report_unavailable("no ground truth");
+    nz_value_report report = nz_report_value(100 * value, NZ_MEASURED);
+    report.has_n = true;
+    report.n = d->detections->image_count;
+    return report;
+}
+
 static nz_value_report prf(const nz_metric_input *input, int argument) {
     nz_value_report report;
+    if (input->detection) return detected(input->detection, argument);
     if (!nz_metric_labelled(input, &report)) return report;
     const nz_predictions *p = input->predictions;
     int which = argument & ~MICRO;
@@ -135,9 +148,12 @@ static nz_value_report prf(const nz_metric_input *input, int argument) {
     }
 
 const nz_metric nz_metrics_prf[] = {
-    PRF_ROW("precision", "Precision", "Precision", true, PRECISION, "TP/(TP+FP), mean over the classes that occur"),
-    PRF_ROW("recall", "Recall", "Recall", true, RECALL, "TP/(TP+FN), mean over the classes that occur"),
-    PRF_ROW("f1", "F1Score", "F1 score", true, F1, "2PR/(P+R), mean over the classes that occur"),
+    PRF_ROW("precision", "Precision", "Precision", true, PRECISION,
+            "TP/(TP+FP), mean over the classes that occur; of detectors at IoU 0.50 and the confidence of best F1"),
+    PRF_ROW("recall", "Recall", "Recall", true, RECALL,
+            "TP/(TP+FN), mean over the classes that occur; of detectors at IoU 0.50 and the confidence of best F1"),
+    PRF_ROW("f1", "F1Score", "F1 score", true, F1,
+            "2PR/(P+R), mean over the classes that occur; of detectors at IoU 0.50 and the confidence of best F1"),
     PRF_ROW("precision_micro", NULL, "Precision (micro)", false, PRECISION | MICRO,
             "TP/(TP+FP) over all classes together"),
     PRF_ROW("recall_micro", NULL, "Recall (micro)", false, RECALL | MICRO, "TP/(TP+FN) over all classes together"),

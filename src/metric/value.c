@@ -60,10 +60,22 @@ nz_value_report nz_metric_value(const nz_metric *metric, const nz_metric_input *
     return metric->evaluate(input, metric->argument);
 }
 
+const struct nz_detection_scores *nz_metric_detection(const nz_metric_input *input, nz_value_report *ret_missing) {
+    if (input->detection) return input->detection;
+    *ret_missing = input->predictions ? nz_report_unavailable("the model is a classifier")
+                                      : nz_metric_missing(input->reason_accuracy);
+    return NULL;
+}
+
+static nz_value_report without_predictions(const nz_metric_input *input) {
+    return input->detection ? nz_report_unavailable("the model is a detector")
+                            : nz_metric_missing(input->reason_accuracy);
+}
+
 bool nz_metric_labelled(const nz_metric_input *input, nz_value_report *ret_missing) {
     const nz_predictions *p = input->predictions;
     if (!p)
-        *ret_missing = nz_metric_missing(input->reason_accuracy);
+        *ret_missing = without_predictions(input);
     else if (!p->labels)
         *ret_missing = nz_report_unavailable("the data has no labels");
     else if (p->count == 0 || p->classes == 0)
@@ -79,7 +91,7 @@ bool nz_metric_pair(const nz_metric_input *input, const nz_predictions **ret_bas
                     nz_value_report *ret_missing) {
     const nz_predictions *own = input->predictions, *base = input->baseline ? input->baseline : own;
     if (!own)
-        *ret_missing = nz_metric_missing(input->reason_accuracy);
+        *ret_missing = without_predictions(input);
     else if (!input->baseline && input->reason_baseline)
         *ret_missing = nz_metric_missing(input->reason_baseline);
     else if (own->count == 0 || own->classes == 0)

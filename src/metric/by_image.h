@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** Boxes sorted by image, so that what concerns one image lies together. */
+#ifndef NZ_METRIC_BY_IMAGE_H
+#define NZ_METRIC_BY_IMAGE_H
+
+#include "netzip/detection.h"
+
+/** Indices of boxes; those of image i are list[start[i]] to list[start[i + 1] - 1]. */
+typedef struct nz_by_image {
+    uint32_t *list;
+    size_t *start; /* [images + 1] */
+} nz_by_image;
+void nz_by_image_done(nz_by_image *by);
+/** Objects in their order, without crowds. NZ_E_MEMORY. */
+NZ_CHECKED nz_status nz_truths_by_image(nz_by_image *ret_by, const nz_detections *in);
+/** Detections of at least `confidence` by descending score, equal ones in their order. NZ_E_MEMORY. */
+NZ_CHECKED nz_status nz_found_by_image(nz_by_image *ret_by, const nz_detections *in, double confidence);
+
+#endif

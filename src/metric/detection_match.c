@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How far two detectors find the same boxes in the same images. */
+#include <math.h>
+
+#include "core/error.h"
+#include "core/memory.h"
+#include "metric/boxes.h"
+#include "metric/by_image.h"
+#include "metric/pairs.h"
+
+typedef struct matching {
+    const nz_detections *in[2];
+    nz_by_image found[2];
+    nz_pairs pairs;
+    double iou_sum, score_difference_sum;
+} matching;
+
+static void matching_done(matching *m) {
+    for (int i = 0; i < 2; i++) nz_by_image_done(&m->found[i]);
+    nz_pairs_done(&m->pairs);
+}
+
+static nz_status check_same(const nz_detections *first, const nz_detections *second) {
+    if (first->image_count != second->image_count || first->class_count != second->class_count)
+        return nz_fail(NZ_E_ARG,
+                       "the two sets of detections are of %zu and %zu images and of %zu and %zu classes: they cannot "
+                       "be matched",
+                       first->image_count, second->image_count, first->class_count, second->class_count);
+    for (size_t i = 0; first->image_ids && second->image_ids && i < first->image_count; i++)
+        if (first->image_ids[i] != second->image_ids[i])
+            return nz_fail(NZ_E_ARG, "the two sets of detections are of other images: number %zu is %lld and %lld", i,
+                           (long long)first->image_ids[i], (long long)second->image_ids[i]);
+    return NZ_OK;
+}
+
+static nz_status match_image(matching *m, nz_detection_match *match, size_t image) {
+    const nz_found_box *found[2] = {m->in[0]->found, m->in[1]->found};
+    const uint32_t *list[2];
+    size_t count[2];
+    for (int i = 0; i < 2; i++) {
+        list[i] = m->found[i].list + m->found[i].start[image];
+        count[i] = m->found[i].start[image + 1] - m->found[i].start[image];
+    }
+    NZ_TRY(nz_pairs_begin(&m->pairs, count[0], count[1]));
+    for (size_t a = 0; a < count[0]; a++)
+        for (size_t b = 0; b < count[1]; b++) {
+            const nz_found_box *p = &found[0][list[0][a]], *q = &found[1][list[1][b]];
+            double iou = nz_box_overlap(p, q);
+            /* A place that is two things at once is in both lists twice: its classes belong together. */
+            nz_pair pair = {
+                .iou = iou, .rank = p->class_index != q->class_index, .first = (uint32_t)a, .second = (uint32_t)b};
+            if (iou >= match->iou && iou > 0) NZ_TRY(nz_pairs_add(&m->pairs, pair));
+        }
+    nz_pairs_sort(&m->pairs);
+    nz_pairs_take(&m->pairs, match->iou);
+    for (size_t i = 0; i < m->pairs.count; i++) {
+        const nz_pair *pair = &m->pairs.list[i];
+        if (!pair->taken) continue;
+        const nz_found_box *p = &found[0][list[0][pair->first]], *q = &found[1][list[1][pair->second]];
+        match->matched++;
+        match->same_class += p->class_index == q->class_index;
+        m->iou_sum += pair->iou;
+        m->score_difference_sum += fabs(p->score - q->score);
+    }
+    match->first += count[0];
+    match->second += count[1];
+    return NZ_OK;
+}
+
+nz_status nz_detection_match_get(nz_detection_match *ret_match, const nz_detections *first, const nz_detections *second,
+                                 double confidence, double iou) {
+    NZ_AUTO(matching_done) matching m = {.in = {first, second}};
+    nz_detection_match match = {.confidence = confidence, .iou = iou};
+    NZ_TRY(check_same(first, second));
+    for (int i = 0; i < 2; i++) {
+        NZ_TRY(nz_boxes_check(m.in[i]));
+        NZ_TRY(nz_found_by_image(&m.found[i], m.in[i], confidence));
+    }
+    for (size_t i = 0; i < first->image_count; i++) NZ_TRY(match_image(&m, &match, i));
+    match.mean_iou = match.matched ? m.iou_sum / (double)match.matched : (double)NAN;
+    match.mean_score_difference = match.matched ? m.score_difference_sum / (double)match.matched : (double)NAN;
+    *ret_match = match;
+    return NZ_OK;
+}
