@@ -155,7 +155,7 @@ static void what_was_not_gathered_is_unavailable_with_its_reason(void **state) {
     p.count = 0;
     assert_unavailable(value_of("top1", &input), "no samples");
     assert_unavailable(value_of("kl", &input), "no samples");
-    assert_unavailable(value_of("map50", &input), "classification");
+    assert_unavailable(value_of("map50", &input), "the model is a classifier");
 }
 
 /* Three classes by hand. Guesses: 0 0 1 1 2 0; labels: 0 1 1 1 2 2; class 3 occurs nowhere. */
