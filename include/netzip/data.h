@@ -49,6 +49,8 @@ NZ_API const char *nz_data_describe(const nz_dataset *data);
 NZ_API const char *nz_data_preprocess(const nz_dataset *data);
 /** Whether nobody stated a preprocessing, neither DATA nor the model: worth a warning. */
 NZ_API bool nz_data_default_preprocess(const nz_dataset *data);
+/** What was found while opening that is worth a warning, one line: annotations of images that are not listed; NULL. Borrowed. */
+NZ_API const char *nz_data_note(const nz_dataset *data);
 /** Whether the samples lie in memory, so that reading one costs nearly nothing. */
 NZ_API bool nz_data_at_hand(const nz_dataset *data);
 /** 64 hex digits over the list of samples, labels and sizes (not over all pixels), to recognise the same data set. */
@@ -98,6 +100,10 @@ typedef struct nz_placement {
 /** The placement that preprocessing (resize, crop, letterbox) gives sample `i`; reads the image's header where needed.
  * Thread-safe. NZ_E_IO, NZ_E_FORMAT; NZ_E_UNSUPPORTED for data that are no images. */
 NZ_API NZ_CHECKED nz_status nz_data_placement(nz_placement *ret_placement, const nz_dataset *data, size_t i);
+struct nz_augment;
+/** The same under augmentation: what nz_data_get_augmented does to sample `i`. */
+NZ_API NZ_CHECKED nz_status nz_data_placement_augmented(nz_placement *ret_placement, const nz_dataset *data, size_t i,
+                                                        const struct nz_augment *augment);
 /** A box (x, y, width, height) of the stored image as it lies in the sample, and the way back. Nothing is clipped. */
 NZ_API void nz_place_box(double box[4], const nz_placement *placement);
 /** The inverse of nz_place_box. */

@@ -14,8 +14,8 @@
 #include "data/dataset.h"
 
 static const nz_source_kind *const kinds[] = {
-    &nz_source_idx,  &nz_source_cifar10, &nz_source_cifar100,  &nz_source_imagefolder,
-    &nz_source_list, &nz_source_npz,     &nz_source_synthetic,
+    &nz_source_idx, &nz_source_cifar10, &nz_source_cifar100, &nz_source_imagefolder, &nz_source_list,
+    &nz_source_npz, &nz_source_coco,    &nz_source_yolo,     &nz_source_synthetic,
 };
 
 const char *nz_data_kind(size_t i, const char **ret_help) {
@@ -30,6 +30,8 @@ void nz_data_free(nz_dataset *d) {
     if (d->source.kind) d->source.kind->close(&d->source);
     for (size_t c = 0; d->source.class_names && c < d->source.classes; c++) free(d->source.class_names[c]);
     free(d->source.class_names);
+    free(d->source.class_ids);
+    free(d->source.note);
     free(d->order);
     free(d->table);
     free(d->path);
@@ -48,6 +50,8 @@ const char *nz_data_preprocess(const nz_dataset *d) { return d->preprocess_text;
 bool nz_data_default_preprocess(const nz_dataset *d) { return !d->preprocess.stated; }
 bool nz_data_at_hand(const nz_dataset *d) { return d->source.at_hand; }
 const char *nz_data_fingerprint(const nz_dataset *d) { return d->fingerprint; }
+
+const char *nz_data_note(const nz_dataset *d) { return d->source.note; }
 
 const char *nz_data_class_name(const nz_dataset *d, size_t c) {
     return d->source.class_names && c < d->source.classes ? d->source.class_names[c] : NULL;
@@ -155,7 +159,7 @@ static nz_status take_fingerprint(nz_dataset *d) {
     for (size_t i = 0; i < d->count && text.status == NZ_OK && d->source.kind->identify; i++) {
         size_t at = nz_data_source_index(d, i);
         d->source.kind->identify(&d->source, at, &text);
-        nz_text_appendf(&text, " %" PRId32 "\n", d->source.kind->label(&d->source, at));
+        nz_text_appendf(&text, " %" PRId32 "\n", nz_data_source_label(d, at));
     }
     NZ_TRY(text.status);
     nz_sha256(d->fingerprint, text.data, text.length);

@@ -26,6 +26,10 @@ static inline size_t nz_data_source_index(const nz_dataset *data, size_t i) {
     return data->order ? data->order[i] : data->offset + i;
 }
 
+static inline int32_t nz_data_source_label(const nz_dataset *data, size_t at) {
+    return data->source.kind->label ? data->source.kind->label(&data->source, at) : -1;
+}
+
 enum { NZ_SAMPLE_NAME_BYTES = 512 };
 /** What messages call a sample: its file, or the set and its number. */
 const char *nz_data_sample_name(const nz_dataset *data, size_t at, char buffer[NZ_SAMPLE_NAME_BYTES]);

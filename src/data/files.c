@@ -102,6 +102,11 @@ nz_status nz_files_image(const nz_source *source, size_t i, nz_image *ret_image)
     return nz_image_load(ret_image, files->entries[i].path);
 }
 
+nz_status nz_files_size(const nz_source *source, size_t i, int *ret_width, int *ret_height) {
+    const nz_files *files = source->state;
+    return nz_image_load_size(ret_width, ret_height, files->entries[i].path);
+}
+
 int32_t nz_files_label(const nz_source *source, size_t i) {
     const nz_files *files = source->state;
     return files->entries[i].label;

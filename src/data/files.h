@@ -27,6 +27,7 @@ bool nz_is_image_name(const char *name);
 
 /* The entries of a source's table, where its state begins with nz_files. */
 NZ_CHECKED nz_status nz_files_image(const nz_source *source, size_t i, nz_image *ret_image);
+NZ_CHECKED nz_status nz_files_size(const nz_source *source, size_t i, int *ret_width, int *ret_height);
 int32_t nz_files_label(const nz_source *source, size_t i);
 const char *nz_files_path(const nz_source *source, size_t i);
 void nz_files_identify(const nz_source *source, size_t i, nz_text *text);

@@ -39,6 +39,9 @@ NZ_CHECKED nz_status nz_image_decode(nz_image *ret_image, const void *bytes, siz
 /** The same from a file. NZ_E_IO where it cannot be read. */
 NZ_CHECKED nz_status nz_image_load(nz_image *ret_image, const char *path);
 
+/** The extents in a JPEG or PNG file's header; nothing else of the file is looked at. As nz_image_load. */
+NZ_CHECKED nz_status nz_image_load_size(int *ret_width, int *ret_height, const char *path);
+
 /* The two decoders behind nz_image_decode. */
 NZ_CHECKED nz_status nz_jpeg_decode(nz_image *ret_image, const uint8_t *bytes, size_t count, const char *name);
 NZ_CHECKED nz_status nz_png_decode(nz_image *ret_image, const uint8_t *bytes, size_t count, const char *name);

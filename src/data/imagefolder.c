@@ -142,6 +142,7 @@ const nz_source_kind nz_source_imagefolder = {
     .own_keys = "labels",
     .open = folder_open,
     .image = nz_files_image,
+    .size = nz_files_size,
     .label = nz_files_label,
     .path = nz_files_path,
     .identify = nz_files_identify,

@@ -173,6 +173,7 @@ const nz_source_kind nz_source_list = {
     .own_keys = "labels",
     .open = list_open,
     .image = nz_files_image,
+    .size = nz_files_size,
     .label = nz_files_label,
     .path = nz_files_path,
     .identify = nz_files_identify,

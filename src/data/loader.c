@@ -18,6 +18,7 @@ typedef struct slot {
     float *x;
     int32_t *labels;
     size_t *indices;
+    nz_placement *placements; /* NULL: the data has no objects */
     bool *broken;
     char **messages; /* of broken samples; NULL where memory for it was short */
     size_t done;     /* samples that are finished, broken or not */
@@ -56,6 +57,8 @@ static nz_status read_sample(nz_loader *l, size_t at) {
     s->indices[k] = l->order ? l->order[at] : at;
     nz_status status =
         nz_data_get_augmented(l->data, s->indices[k], &l->augment, s->x + k * l->elements, &s->labels[k]);
+    if (status == NZ_OK && s->placements)
+        status = nz_data_placement_augmented(&s->placements[k], l->data, s->indices[k], &l->augment);
     s->broken[k] = status != NZ_OK;
     if (status != NZ_OK && status != NZ_E_MEMORY) s->messages[k] = strdup(nz_last_error());
     return status == NZ_E_MEMORY ? status : NZ_OK;
@@ -97,6 +100,7 @@ static void free_slot(slot *s, size_t batch) {
     free(s->x);
     free(s->labels);
     free(s->indices);
+    free(s->placements);
     free(s->broken);
     free(s->messages);
 }
@@ -134,6 +138,7 @@ static nz_status make_slots(nz_loader *l, int threads) {
         NZ_TRY(nz_alloc_aligned(&s->x, bytes, 1));
         NZ_TRY(nz_alloc(&s->labels, l->batch, sizeof *s->labels));
         NZ_TRY(nz_alloc(&s->indices, l->batch, sizeof *s->indices));
+        if (nz_data_has_objects(l->data)) NZ_TRY(nz_alloc(&s->placements, l->batch, sizeof *s->placements));
         NZ_TRY(nz_alloc(&s->broken, l->batch, sizeof *s->broken));
         NZ_TRY(nz_alloc(&s->messages, l->batch, sizeof *s->messages));
     }
@@ -210,6 +215,7 @@ static size_t compact(nz_loader *l, slot *s, size_t count) {
             memcpy(s->x + kept * l->elements, s->x + k * l->elements, l->elements * sizeof *s->x);
             s->labels[kept] = s->labels[k];
             s->indices[kept] = s->indices[k];
+            if (s->placements) s->placements[kept] = s->placements[k];
         }
         kept++;
     }
@@ -248,7 +254,10 @@ nz_status nz_loader_next(nz_loader *l, nz_batch *ret_batch) {
         NZ_TRY(take_slot(l, &s, &count));
         if (s) kept = compact(l, s, count);
     } while (s && !kept);
-    *ret_batch = s ? (nz_batch){.count = kept, .x = s->x, .labels = s->labels, .indices = s->indices} : (nz_batch){0};
+    *ret_batch = (nz_batch){0};
+    if (s)
+        *ret_batch = (nz_batch){
+            .count = kept, .x = s->x, .labels = s->labels, .indices = s->indices, .placements = s->placements};
     return NZ_OK;
 }
 

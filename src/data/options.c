@@ -18,13 +18,15 @@ static const nz_option own[] = {
     {"shuffle", NZ_OPTION_BOOL, AT(shuffle), "0", 0, 0, NULL, "1: in random order, after limit and offset; 0"},
     {"seed", NZ_OPTION_INT, AT(seed), "0", 0, 9e18, NULL, "of the random order, and of a synthetic set; 0"},
     {"labels", NZ_OPTION_TEXT, AT(labels), NULL, 0, 0, NULL,
-     "file with one class name a line, in the order of the model's outputs (imagefolder, list)"},
+     "file with one class name a line, in the order of the model's outputs (imagefolder, list, yolo)"},
+    {"images", NZ_OPTION_TEXT, AT(images), NULL, 0, 0, NULL,
+     "folder of the images that the annotations name (coco); the annotations' own, or images/ in it"},
     {"size", NZ_OPTION_INT, AT(size), "32", 16, 1024, NULL, "width and height of an image, pixels (synthetic); 32"},
     {"count", NZ_OPTION_INT, AT(count), "0", 0, 1e8, NULL,
      "samples to make (synthetic); 0: 20000 for train, 4000 for test and val"},
 };
 /* Keys that only some kinds take. */
-static const char *const of_some[] = {"labels", "size", "count"};
+static const char *const of_some[] = {"labels", "images", "size", "count"};
 
 size_t nz_data_options_table(nz_option ret_table[NZ_DATA_KEYS_MAX]) {
     size_t count = NZ_COUNT(own);

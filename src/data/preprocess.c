@@ -59,6 +59,32 @@ void nz_preprocess_size(const nz_preprocess *p, int width, int height, int *ret_
     *ret_height = known ? height : -1;
 }
 
+void nz_preprocess_place(nz_placement *ret_placement, const nz_preprocess *p, int width, int height) {
+    nz_placement place = {.image_width = width, .image_height = height};
+    int new_width = width, new_height = height;
+    resized(p, &new_width, &new_height);
+    place.scale_x = (double)new_width / width;
+    place.scale_y = (double)new_height / height;
+    if (p->crop_width) {
+        place.left = -(double)((new_width - p->crop_width) / 2);
+        place.top = -(double)((new_height - p->crop_height) / 2);
+        new_width = p->crop_width;
+        new_height = p->crop_height;
+    }
+    if (p->box_width) {
+        nz_letterbox box = nz_preprocess_letterbox(p, new_width, new_height);
+        place.scale_x *= box.scale;
+        place.scale_y *= box.scale;
+        place.left = place.left * box.scale + box.left;
+        place.top = place.top * box.scale + box.top;
+        new_width = p->box_width;
+        new_height = p->box_height;
+    }
+    place.width = new_width;
+    place.height = new_height;
+    *ret_placement = place;
+}
+
 /* Resizing yields only what the crop keeps. */
 static nz_status resize_and_crop(nz_image *ret_image, const nz_preprocess *p, const nz_image *image, const char *name) {
     int width = image->width, height = image->height;

@@ -5,6 +5,7 @@
 
 #include "core/options.h"
 #include "data/image.h"
+#include "netzip/data.h"
 
 enum { NZ_PREPROCESS_CHANNELS = 16 }; /* that mean= and std= may list */
 
@@ -53,6 +54,8 @@ NZ_CHECKED nz_status nz_preprocess_channels(int *ret_channels, const nz_preproce
 /** Extents of the result for an image of width x height; 0 and 0 ask for what holds for all images: -1 where that varies. */
 void nz_preprocess_size(const nz_preprocess *preprocess, int width, int height, int *ret_width, int *ret_height);
 nz_letterbox nz_preprocess_letterbox(const nz_preprocess *preprocess, int width, int height);
+/** Where an image of width x height lies in the result; at a letterbox, its own scale counts, not the rounded extents'. */
+void nz_preprocess_place(nz_placement *ret_placement, const nz_preprocess *preprocess, int width, int height);
 
 /** Resizes, crops and letterboxes; the result is interleaved. `image` stays as it is. NZ_E_SHAPE: smaller than the crop. */
 NZ_CHECKED nz_status nz_preprocess_geometry(nz_image *ret_image, const nz_preprocess *preprocess, const nz_image *image,

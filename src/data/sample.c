@@ -47,7 +47,7 @@ nz_status nz_data_read_image(const nz_dataset *d, size_t at, bool raw, nz_image 
 }
 
 int32_t nz_data_label(const nz_dataset *d, size_t i) {
-    return i < d->count ? d->source.kind->label(&d->source, nz_data_source_index(d, i)) : -1;
+    return i < d->count ? nz_data_source_label(d, nz_data_source_index(d, i)) : -1;
 }
 
 static nz_status fail_index(const nz_dataset *d, size_t i) {
@@ -60,14 +60,14 @@ nz_status nz_data_get(const nz_dataset *d, size_t i, float *out, int32_t *ret_la
     const nz_source_kind *kind = d->source.kind;
     if (d->source.values.rank) {
         NZ_TRY(kind->values(&d->source, at, out));
-        *ret_label = kind->label(&d->source, at);
+        *ret_label = nz_data_source_label(d, at);
         return NZ_OK;
     }
     NZ_AUTO(nz_image_done) nz_image image = {0};
     NZ_TRY(nz_data_read_image(d, at, false, &image));
     NZ_TRY(nz_data_check_size(d, &image, at));
     NZ_TRY(nz_preprocess_values(&d->preprocess, d->table, d->channels, &image, out));
-    *ret_label = kind->label(&d->source, at);
+    *ret_label = nz_data_source_label(d, at);
     return NZ_OK;
 }
 
@@ -102,7 +102,7 @@ nz_status nz_data_get_augmented(const nz_dataset *d, size_t i, const nz_augment 
     NZ_TRY(nz_data_check_size(d, &image, at));
     nz_shift shift = {.left = draw.left, .top = draw.top, .flip = draw.flip};
     NZ_TRY(nz_preprocess_values_shifted(&d->preprocess, d->table, d->channels, &image, &shift, out));
-    *ret_label = d->source.kind->label(&d->source, at);
+    *ret_label = nz_data_source_label(d, at);
     return NZ_OK;
 }
 

@@ -19,6 +19,7 @@ typedef struct nz_data_options {
     long long limit, offset, seed;
     bool shuffle;
     char *labels;    /**< a file that names the classes in order; NULL: not given */
+    char *images;    /**< the folder of the images that annotations name; NULL: not given */
     long long size;  /**< side of a synthetic image in pixels */
     long long count; /**< of a synthetic set; 0: the kind's default */
     char *preprocess[16];
@@ -52,6 +53,9 @@ typedef struct nz_source {
     nz_shape values;             /**< rank >= 1: samples are float values of this shape, no pixels; 0: pixels */
     size_t classes;              /**< 0: unlabelled */
     char **class_names;          /**< [classes] on the heap, or NULL */
+    int64_t *class_ids;          /**< [classes] on the heap; NULL: classes are their own */
+    bool has_objects;            /**< samples are labelled with objects, not with one class */
+    char *note;                  /**< what is worth a warning; on the heap, or NULL */
 } nz_source;
 
 typedef struct nz_source_kind {
@@ -62,7 +66,12 @@ typedef struct nz_source_kind {
     nz_status (*image)(const nz_source *source, size_t i, nz_image *ret_image);
     /** Instead of `image` where source->values is set. */
     nz_status (*values)(const nz_source *source, size_t i, float *out);
-    int32_t (*label)(const nz_source *source, size_t i); /**< -1: none */
+    int32_t (*label)(const nz_source *source, size_t i); /**< -1: none; NULL: no sample has one */
+    /** The extents of sample i as it is stored; NULL where source->width and height tell. */
+    nz_status (*size)(const nz_source *source, size_t i, int *ret_width, int *ret_height);
+    /** The objects of sample i, on the heap (NULL: none), where source->has_objects. */
+    nz_status (*objects)(const nz_source *source, size_t i, nz_object **ret_objects, size_t *ret_count);
+    int64_t (*id)(const nz_source *source, size_t i); /**< COCO's; NULL: samples' positions */
     /** The file that sample i is, for messages; NULL where samples are no files of their own. */
     const char *(*path)(const nz_source *source, size_t i);
     /** Appends what tells sample i from another (its path and file size, or some of its bytes), for the fingerprint. */
@@ -78,6 +87,6 @@ NZ_CHECKED nz_status nz_data_open_as(nz_dataset **ret_data, const char *spec, co
 
 /* The kinds; data.c lists them. */
 extern const nz_source_kind nz_source_idx, nz_source_cifar10, nz_source_cifar100, nz_source_imagefolder, nz_source_list,
-    nz_source_npz, nz_source_synthetic;
+    nz_source_npz, nz_source_coco, nz_source_yolo, nz_source_synthetic;
 
 #endif
