@@ -112,6 +112,9 @@ NZ_API void nz_unplace_box(double box[4], const nz_placement *placement);
 /** The image of sample `i` decoded, resized and cropped, before arithmetic: RGB u8 HWC, for showing. Owned: free(). */
 NZ_API NZ_CHECKED nz_status nz_data_image(const nz_dataset *data, size_t i, uint8_t **ret_rgb, int *ret_width,
                                           int *ret_height);
+/** The image of sample `i` as it is stored, before any preprocessing: where nz_data_objects lie. RGB u8 HWC. Owned: free(). */
+NZ_API NZ_CHECKED nz_status nz_data_stored_image(const nz_dataset *data, size_t i, uint8_t **ret_rgb, int *ret_width,
+                                                 int *ret_height);
 
 /**
  * Writes a made data set as PNG files that `imagefolder` and `list` read: folder/SPLIT/CLASS/NUMBER.png and folder/SPLIT.csv

@@ -106,21 +106,37 @@ nz_status nz_data_get_augmented(const nz_dataset *d, size_t i, const nz_augment 
     return NZ_OK;
 }
 
-nz_status nz_data_image(const nz_dataset *d, size_t i, uint8_t **ret_rgb, int *ret_width, int *ret_height) {
-    if (i >= d->count) return fail_index(d, i);
-    if (d->source.values.rank) return nz_fail(NZ_E_UNSUPPORTED, "%s: float values have no image", d->description);
-    size_t at = nz_data_source_index(d, i);
-    NZ_AUTO(nz_image_done) nz_image raw = {0}, shaped = {0};
-    char buffer[NZ_SAMPLE_NAME_BYTES];
-    NZ_TRY(d->source.kind->image(&d->source, at, &raw));
-    NZ_TRY(nz_preprocess_geometry(&shaped, &d->preprocess, &raw, nz_data_sample_name(d, at, buffer)));
+/* Interleaved pixels as RGB; gray is repeated. */
+static nz_status to_rgb(uint8_t **ret_rgb, int *ret_width, int *ret_height, const nz_image *image) {
     uint8_t *rgb = NULL;
-    size_t pixels = (size_t)shaped.width * (size_t)shaped.height, step = (size_t)shaped.channels;
+    size_t pixels = (size_t)image->width * (size_t)image->height, step = (size_t)image->channels;
     NZ_TRY(nz_alloc(&rgb, pixels, 3));
     for (size_t p = 0; p < pixels; p++)
-        for (size_t c = 0; c < 3; c++) rgb[p * 3 + c] = shaped.pixels[p * step + (c < step ? c : 0)];
+        for (size_t c = 0; c < 3; c++) rgb[p * 3 + c] = image->pixels[p * step + (c < step ? c : 0)];
     *ret_rgb = rgb;
-    *ret_width = shaped.width;
-    *ret_height = shaped.height;
+    *ret_width = image->width;
+    *ret_height = image->height;
     return NZ_OK;
+}
+
+static nz_status read_stored(nz_image *ret_raw, const nz_dataset *d, size_t i) {
+    if (i >= d->count) return fail_index(d, i);
+    if (d->source.values.rank) return nz_fail(NZ_E_UNSUPPORTED, "%s: float values have no image", d->description);
+    return d->source.kind->image(&d->source, nz_data_source_index(d, i), ret_raw);
+}
+
+nz_status nz_data_image(const nz_dataset *d, size_t i, uint8_t **ret_rgb, int *ret_width, int *ret_height) {
+    NZ_AUTO(nz_image_done) nz_image raw = {0}, shaped = {0};
+    char buffer[NZ_SAMPLE_NAME_BYTES];
+    NZ_TRY(read_stored(&raw, d, i));
+    const char *name = nz_data_sample_name(d, nz_data_source_index(d, i), buffer);
+    NZ_TRY(nz_preprocess_geometry(&shaped, &d->preprocess, &raw, name));
+    return to_rgb(ret_rgb, ret_width, ret_height, &shaped);
+}
+
+nz_status nz_data_stored_image(const nz_dataset *d, size_t i, uint8_t **ret_rgb, int *ret_width, int *ret_height) {
+    NZ_AUTO(nz_image_done) nz_image raw = {0}, flat = {0};
+    NZ_TRY(read_stored(&raw, d, i));
+    if (raw.planar) NZ_TRY(nz_image_interleave(&flat, &raw));
+    return to_rgb(ret_rgb, ret_width, ret_height, raw.planar ? &flat : &raw);
 }
