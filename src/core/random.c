@@ -39,9 +39,8 @@ uint64_t nz_random_below(nz_random *random, uint64_t bound) {
 
 double nz_random_unit(nz_random *random) { return (double)(nz_random_u64(random) >> 11) * 0x1p-53; }
 
-/* The natural logarithm of a positive, normal number, to about 1e-13 of it; +, -, * and / alone, so that every machine has
- * the same: twice the area tangent of (m - 1) / (m + 1) for the mantissa, as a series, and ln 2 for each power of two. */
-static double logarithm(double x) {
+/* By +, -, * and / alone: twice the area tangent of (m - 1) / (m + 1) for the mantissa, as a series, and ln 2 for each power of two. */
+double nz_random_log(double x) {
     int power;
     double m = frexp(x, &power); /* exact */
     if (m < 0.70710678118654752) {
@@ -61,7 +60,7 @@ float nz_random_normal(nz_random *random) {
         v = 2 * nz_random_unit(random) - 1;
         s = u * u + v * v;
     } while (s >= 1 || s < 1e-300);
-    return (float)(u * sqrt(-2 * logarithm(s) / s));
+    return (float)(u * sqrt(-2 * nz_random_log(s) / s));
 }
 
 void nz_random_shuffle(nz_random *random, size_t *items, size_t count) {

@@ -17,6 +17,8 @@ uint64_t nz_random_below(nz_random *random, uint64_t bound); /**< uniform in [0,
 double nz_random_unit(nz_random *random);                    /**< in [0, 1), 53 bits */
 /** Standard normal, the same on every machine: of libm only what IEEE 754 rounds exactly is used. */
 float nz_random_normal(nz_random *random);
+/** The natural logarithm of a positive, normal number, to about 1e-13 of it; the same on every machine. */
+double nz_random_log(double x);
 void nz_random_shuffle(nz_random *random, size_t *items, size_t count); /**< Fisher-Yates */
 
 #endif

@@ -9,7 +9,8 @@
 
 enum { CLASSES_MAX = 1 << 24, CHANNELS_MAX = 4096, SIDE_MAX = 65535, NAMES_MAX = 256 };
 
-static const nz_arch_entry *const families[] = {nz_arch_resnets, nz_arch_vggs, nz_arch_mobilenets, nz_arch_squeezenets};
+static const nz_arch_entry *const families[] = {nz_arch_resnets, nz_arch_vggs, nz_arch_mobilenets, nz_arch_squeezenets,
+                                                nz_arch_yolov5s};
 
 static const nz_arch_entry *entry_at(size_t i) {
     for (size_t f = 0; f < NZ_COUNT(families); f++)
@@ -23,7 +24,7 @@ const nz_arch_info *nz_arch_at(size_t i) {
     return entry ? &entry->info : NULL;
 }
 
-static nz_status find_entry(const nz_arch_entry **ret_entry, const char *name) {
+nz_status nz_arch_find(const nz_arch_entry **ret_entry, const char *name) {
     const char *names[NAMES_MAX];
     size_t count = 0;
     for (const nz_arch_entry *e; count < NAMES_MAX && (e = entry_at(count)); count++) {
@@ -54,10 +55,24 @@ static nz_status read_options(nz_arch *arch, const nz_arch_info *info, const nz_
     NZ_TRY(choose(&arch->classes, o->classes, info->classes, CLASSES_MAX, info->name, "classes"));
     NZ_TRY(choose(&arch->channels, o->channels, info->channels, CHANNELS_MAX, info->name, "channels"));
     NZ_TRY(choose(&arch->height, o->height, info->height, SIDE_MAX, info->name, "rows of pixels"));
-    return choose(&arch->width, o->width, info->width, SIDE_MAX, info->name, "columns of pixels");
+    NZ_TRY(choose(&arch->width, o->width, info->width, SIDE_MAX, info->name, "columns of pixels"));
+    int64_t unit = info->detector ? info->detector->strides[NZ_ARCH_LEVELS - 1] : 1;
+    if (arch->height % unit == 0 && arch->width % unit == 0) return NZ_OK;
+    return nz_fail(NZ_E_ARG, "%s: images of %lldx%lld pixels (height x width); both have to be multiples of %lld",
+                   info->name, (long long)arch->height, (long long)arch->width, (long long)unit);
 }
 
 static nz_status name_batch(nz_graph *graph, int value) { return nz_strdup(&graph->values[value].dim_names[0], "N"); }
+
+static nz_status tell_letterbox(const nz_arch *arch) {
+    NZ_AUTO_FREE char *text = NULL;
+    long long height = arch->height, width = arch->width;
+    if (height == width)
+        NZ_TRY(nz_format(&text, "letterbox=%lld:centre:114:round", height));
+    else
+        NZ_TRY(nz_format(&text, "letterbox=%lldx%lld:centre:114:round", height, width));
+    return nz_graph_set_meta(arch->graph, "netzip.preprocess", text);
+}
 
 static nz_status build(nz_arch *arch, const nz_arch_entry *entry) {
     nz_graph *g = arch->graph;
@@ -69,19 +84,30 @@ static nz_status build(nz_arch *arch, const nz_arch_entry *entry) {
     NZ_TRY(name_batch(g, image.value));
     nz_arch_map scores = entry->build(arch, image, entry->plan);
     NZ_TRY(arch->status);
+    if (entry->info.detector) out = (nz_shape){3, {-1, scores.height, scores.channels}};
     NZ_TRY(nz_graph_rename_value(g, scores.value, "output"));
     g->values[scores.value].shape = out;
     NZ_TRY(name_batch(g, scores.value));
     NZ_TRY(nz_graph_add_output(g, scores.value));
     g->opset = NZ_OPSET;
+    if (entry->info.detector) {
+        NZ_TRY(nz_arch_describe_boxes(g, entry->info.detector));
+        NZ_TRY(tell_letterbox(arch));
+    }
     return nz_graph_finish(g);
+}
+
+nz_status nz_arch_describe(nz_graph *graph, const char *name) {
+    const nz_arch_entry *entry = NULL;
+    NZ_TRY(nz_arch_find(&entry, name));
+    return entry->info.detector ? nz_arch_describe_boxes(graph, entry->info.detector) : NZ_OK;
 }
 
 nz_status nz_arch_build(nz_graph **ret_graph, const char *name, const nz_arch_options *options) {
     const nz_arch_entry *entry = NULL;
     NZ_AUTO_GRAPH nz_graph *graph = NULL;
-    NZ_TRY(find_entry(&entry, name));
-    nz_arch arch = {.name = entry->info.name};
+    NZ_TRY(nz_arch_find(&entry, name));
+    nz_arch arch = {.name = entry->info.name, .norm_epsilon = 1e-5f, .norm_momentum = 0.9f};
     NZ_TRY(read_options(&arch, &entry->info, options));
     NZ_TRY(nz_graph_new(&graph));
     arch.graph = graph;

@@ -54,7 +54,7 @@ static int add_constant(nz_arch *arch, const char *name, const char *suffix, con
     return value;
 }
 
-static int add_ints(nz_arch *arch, const char *name, const char *suffix, const int64_t *values, int64_t count) {
+int nz_arch_add_ints(nz_arch *arch, const char *name, const char *suffix, const int64_t *values, int64_t count) {
     char full[NAME_BYTES];
     int value = -1;
     nz_shape shape = {1, {count}};
@@ -64,6 +64,19 @@ static int add_ints(nz_arch *arch, const char *name, const char *suffix, const i
     arch->status = nz_tensor_init(&tensor, NZ_I64, &shape);
     if (arch->status != NZ_OK) return -1;
     memcpy(tensor.data, values, (size_t)count * sizeof *values);
+    arch->status = nz_graph_add_constant(arch->graph, &value, full, &tensor);
+    return value;
+}
+
+int nz_arch_add_floats(nz_arch *arch, const char *name, const nz_shape *shape, const float *values) {
+    char full[NAME_BYTES];
+    int value = -1;
+    NZ_AUTO_TENSOR nz_tensor tensor = {0};
+    if (arch->status != NZ_OK) return -1;
+    full_name(arch, full, name, "");
+    arch->status = nz_tensor_init(&tensor, NZ_F32, shape);
+    if (arch->status != NZ_OK) return -1;
+    memcpy(tensor.data, values, tensor.bytes);
     arch->status = nz_graph_add_constant(arch->graph, &value, full, &tensor);
     return value;
 }
@@ -78,13 +91,19 @@ static int add_weight(nz_arch *arch, const char *name, const nz_shape *shape, nz
     return add_constant(arch, name, ".weight", shape, fills[init], scales[init]);
 }
 
+/* Drawn as the weight of that fan-in is, where its rule is for the bias too; else 0. */
+static int add_bias(nz_arch *arch, const char *name, int64_t count, int64_t fan_in, nz_arch_init init) {
+    bool uniform = init == NZ_INIT_LINEAR;
+    return add_constant(arch, name, ".bias", &(nz_shape){1, {count}}, uniform ? FILL_UNIFORM : FILL_VALUE,
+                        uniform ? sqrt(1 / (double)fan_in) : 0);
+}
+
 static int add_vector(nz_arch *arch, const char *name, const char *suffix, int64_t count, double value) {
     return add_constant(arch, name, suffix, &(nz_shape){1, {count}}, FILL_VALUE, value);
 }
 
-/* A node with one output, which becomes the map's value. NULL after a failure. */
-static nz_node *add_node(nz_arch *arch, nz_arch_map *x, const char *op, const char *name, const int *inputs,
-                         size_t count) {
+nz_node *nz_arch_add_node(nz_arch *arch, nz_arch_map *x, const char *op, const char *name, const int *inputs,
+                          size_t count) {
     static const nz_shape unknown = {.rank = -1};
     char full[NAME_BYTES], output[NAME_BYTES];
     int value = -1, node = -1;
@@ -99,8 +118,11 @@ static nz_node *add_node(nz_arch *arch, nz_arch_map *x, const char *op, const ch
 }
 
 /* Sets an attribute unless something has failed. */
-static void set_int(nz_arch *arch, nz_node *node, const char *name, int64_t value) {
+void nz_arch_set_int(nz_arch *arch, nz_node *node, const char *name, int64_t value) {
     if (arch->status == NZ_OK) arch->status = nz_node_set_int(node, name, value);
+}
+void nz_arch_set_text(nz_arch *arch, nz_node *node, const char *name, const char *value) {
+    if (arch->status == NZ_OK) arch->status = nz_node_set_string(node, name, value);
 }
 static void set_float(nz_arch *arch, nz_node *node, const char *name, float value) {
     if (arch->status == NZ_OK) arch->status = nz_node_set_float(node, name, value);
@@ -131,14 +153,14 @@ nz_arch_map nz_arch_add_conv(nz_arch *arch, nz_arch_map x, const char *name, con
     int64_t groups = c->groups ? c->groups : 1;
     nz_shape shape = {4, {c->outputs, x.channels / groups, c->kernel, c->kernel}};
     int inputs[3] = {x.value, add_weight(arch, name, &shape, arch->conv_init), -1};
-    if (c->bias) inputs[2] = add_vector(arch, name, ".bias", c->outputs, 0);
+    if (c->bias) inputs[2] = add_bias(arch, name, c->outputs, shape.dim[1] * c->kernel * c->kernel, arch->conv_init);
     x.channels = c->outputs;
     x.height = moved(arch, x.height, c, false);
     x.width = moved(arch, x.width, c, false);
-    nz_node *node = add_node(arch, &x, "Conv", name, inputs, c->bias ? 3 : 2);
+    nz_node *node = nz_arch_add_node(arch, &x, "Conv", name, inputs, c->bias ? 3 : 2);
     if (!node) return x;
     set_same(arch, node, "dilations", 1, 2);
-    set_int(arch, node, "group", groups);
+    nz_arch_set_int(arch, node, "group", groups);
     set_window(arch, node, c);
     return x;
 }
@@ -147,27 +169,25 @@ nz_arch_map nz_arch_add_norm(nz_arch *arch, nz_arch_map x, const char *name) {
     static const char *const suffixes[] = {".weight", ".bias", ".running_mean", ".running_var"};
     int inputs[5] = {x.value};
     for (int i = 0; i < 4; i++) inputs[i + 1] = add_vector(arch, name, suffixes[i], x.channels, i % 3 == 0);
-    nz_node *node = add_node(arch, &x, "BatchNormalization", name, inputs, 5);
+    nz_node *node = nz_arch_add_node(arch, &x, "BatchNormalization", name, inputs, 5);
     if (!node) return x;
-    set_float(arch, node, "epsilon", 1e-5f);
-    set_float(arch, node, "momentum", 0.9f);
+    set_float(arch, node, "epsilon", arch->norm_epsilon);
+    set_float(arch, node, "momentum", arch->norm_momentum);
     return x;
 }
 
 nz_arch_map nz_arch_add_linear(nz_arch *arch, nz_arch_map x, const char *name, int64_t outputs) {
-    nz_shape shape = {2, {outputs, x.channels}}, bias = {1, {outputs}};
-    bool uniform = arch->linear_init == NZ_INIT_LINEAR;
-    int inputs[3] = {x.value, add_weight(arch, name, &shape, arch->linear_init), -1};
-    inputs[2] = add_constant(arch, name, ".bias", &bias, uniform ? FILL_UNIFORM : FILL_VALUE,
-                             uniform ? sqrt(1 / (double)x.channels) : 0);
+    nz_shape shape = {2, {outputs, x.channels}};
+    int inputs[3] = {x.value, add_weight(arch, name, &shape, arch->linear_init),
+                     add_bias(arch, name, outputs, x.channels, arch->linear_init)};
     x.channels = outputs;
-    nz_node *node = add_node(arch, &x, "Gemm", name, inputs, 3);
-    if (node) set_int(arch, node, "transB", 1);
+    nz_node *node = nz_arch_add_node(arch, &x, "Gemm", name, inputs, 3);
+    if (node) nz_arch_set_int(arch, node, "transB", 1);
     return x;
 }
 
 nz_arch_map nz_arch_add_relu(nz_arch *arch, nz_arch_map x, const char *name) {
-    add_node(arch, &x, "Relu", name, &x.value, 1);
+    nz_arch_add_node(arch, &x, "Relu", name, &x.value, 1);
     return x;
 }
 
@@ -175,28 +195,58 @@ nz_arch_map nz_arch_add_relu6(nz_arch *arch, nz_arch_map x, const char *name) {
     nz_shape scalar = {0};
     int inputs[3] = {x.value, add_constant(arch, name, ".min", &scalar, FILL_VALUE, 0),
                      add_constant(arch, name, ".max", &scalar, FILL_VALUE, 6)};
-    add_node(arch, &x, "Clip", name, inputs, 3);
+    nz_arch_add_node(arch, &x, "Clip", name, inputs, 3);
     return x;
 }
 
 nz_arch_map nz_arch_add_sum(nz_arch *arch, nz_arch_map a, nz_arch_map b, const char *name) {
     int inputs[2] = {a.value, b.value};
-    add_node(arch, &a, "Add", name, inputs, 2);
+    nz_arch_add_node(arch, &a, "Add", name, inputs, 2);
     return a;
 }
 
-nz_arch_map nz_arch_add_concat(nz_arch *arch, nz_arch_map a, nz_arch_map b, const char *name) {
-    int inputs[2] = {a.value, b.value};
-    a.channels += b.channels;
-    nz_node *node = add_node(arch, &a, "Concat", name, inputs, 2);
-    if (node) set_int(arch, node, "axis", 1);
-    return a;
+nz_arch_map nz_arch_add_silu(nz_arch *arch, nz_arch_map x, const char *name) {
+    char gate[NAME_BYTES / 4];
+    nz_arch_map gated = x;
+    snprintf(gate, sizeof gate, "%s.gate", name);
+    nz_arch_add_node(arch, &gated, "Sigmoid", gate, &x.value, 1);
+    int inputs[2] = {x.value, gated.value};
+    nz_arch_add_node(arch, &x, "Mul", name, inputs, 2);
+    return x;
+}
+
+nz_arch_map nz_arch_add_concat(nz_arch *arch, const nz_arch_map *maps, size_t count, const char *name) {
+    int inputs[8];
+    nz_arch_map x = maps[0];
+    x.channels = 0;
+    for (size_t i = 0; i < count && i < NZ_COUNT(inputs); i++) {
+        inputs[i] = maps[i].value;
+        x.channels += maps[i].channels;
+    }
+    nz_node *node = nz_arch_add_node(arch, &x, "Concat", name, inputs, count);
+    if (node) nz_arch_set_int(arch, node, "axis", 1);
+    return x;
+}
+
+nz_arch_map nz_arch_add_upsample(nz_arch *arch, nz_arch_map x, const char *name) {
+    static const float scales[4] = {1, 1, 2, 2};
+    char constant[NAME_BYTES];
+    snprintf(constant, sizeof constant, "%s:scales", name);
+    int inputs[3] = {x.value, NZ_NO_VALUE, nz_arch_add_floats(arch, constant, &(nz_shape){1, {4}}, scales)};
+    nz_node *node = nz_arch_add_node(arch, &x, "Resize", name, inputs, 3);
+    x.height *= 2;
+    x.width *= 2;
+    if (!node) return x;
+    nz_arch_set_text(arch, node, "mode", "nearest");
+    nz_arch_set_text(arch, node, "coordinate_transformation_mode", "asymmetric");
+    nz_arch_set_text(arch, node, "nearest_mode", "floor");
+    return x;
 }
 
 nz_arch_map nz_arch_add_dropout(nz_arch *arch, nz_arch_map x, const char *name, float ratio) {
     nz_shape scalar = {0};
     int inputs[2] = {x.value, add_constant(arch, name, ".ratio", &scalar, FILL_VALUE, (double)ratio)};
-    add_node(arch, &x, "Dropout", name, inputs, 2);
+    nz_arch_add_node(arch, &x, "Dropout", name, inputs, 2);
     return x;
 }
 
@@ -204,24 +254,24 @@ nz_arch_map nz_arch_add_max_pool(nz_arch *arch, nz_arch_map x, const char *name,
                                  bool ceil) {
     x.height = moved(arch, x.height, window, ceil);
     x.width = moved(arch, x.width, window, ceil);
-    nz_node *node = add_node(arch, &x, "MaxPool", name, &x.value, 1);
+    nz_node *node = nz_arch_add_node(arch, &x, "MaxPool", name, &x.value, 1);
     if (!node) return x;
     set_window(arch, node, window);
-    set_int(arch, node, "ceil_mode", ceil);
+    nz_arch_set_int(arch, node, "ceil_mode", ceil);
     return x;
 }
 
 nz_arch_map nz_arch_add_flatten(nz_arch *arch, nz_arch_map x, const char *name) {
     x.channels *= x.height * x.width;
     x.height = x.width = 1;
-    nz_node *node = add_node(arch, &x, "Flatten", name, &x.value, 1);
-    if (node) set_int(arch, node, "axis", 1);
+    nz_node *node = nz_arch_add_node(arch, &x, "Flatten", name, &x.value, 1);
+    if (node) nz_arch_set_int(arch, node, "axis", 1);
     return x;
 }
 
 nz_arch_map nz_arch_add_global_pool(nz_arch *arch, nz_arch_map x, const char *name) {
     x.height = x.width = 1;
-    add_node(arch, &x, "GlobalAveragePool", name, &x.value, 1);
+    nz_arch_add_node(arch, &x, "GlobalAveragePool", name, &x.value, 1);
     return nz_arch_add_flatten(arch, x, "flatten");
 }
 
@@ -254,13 +304,13 @@ static nz_arch_map adapt_axis(nz_arch *arch, nz_arch_map x, const char *name, in
     int inputs[2] = {x.value, -1};
     /* Where windows do not overlap the pool alone does it. */
     if (side * taps != extent) {
-        inputs[1] = add_ints(arch, gather, ".indices", indices, side * taps);
-        nz_node *node = add_node(arch, &x, "Gather", gather, inputs, 2);
-        if (node) set_int(arch, node, "axis", axis);
+        inputs[1] = nz_arch_add_ints(arch, gather, ".indices", indices, side * taps);
+        nz_node *node = nz_arch_add_node(arch, &x, "Gather", gather, inputs, 2);
+        if (node) nz_arch_set_int(arch, node, "axis", axis);
     }
     free(indices);
     if (taps == 1) return x;
-    nz_node *node = add_node(arch, &x, "AveragePool", pool, &x.value, 1);
+    nz_node *node = nz_arch_add_node(arch, &x, "AveragePool", pool, &x.value, 1);
     if (!node) return x;
     const int64_t window[2] = {axis == 2 ? taps : 1, axis == 2 ? 1 : taps};
     arch->status = nz_node_set_ints(node, "kernel_shape", window, 2);
@@ -281,12 +331,13 @@ nz_arch_map nz_arch_add_subsample(nz_arch *arch, nz_arch_map x, const char *name
     char slice[NAME_BYTES], pad[NAME_BYTES];
     snprintf(slice, sizeof slice, "%s.slice", name);
     snprintf(pad, sizeof pad, "%s.pad", name);
-    int inputs[5] = {x.value, add_ints(arch, slice, ".starts", starts, 2), add_ints(arch, slice, ".ends", ends, 2),
-                     add_ints(arch, slice, ".axes", axes, 2), add_ints(arch, slice, ".steps", steps, 2)};
-    add_node(arch, &x, "Slice", slice, inputs, 5);
+    int inputs[5] = {x.value, nz_arch_add_ints(arch, slice, ".starts", starts, 2),
+                     nz_arch_add_ints(arch, slice, ".ends", ends, 2), nz_arch_add_ints(arch, slice, ".axes", axes, 2),
+                     nz_arch_add_ints(arch, slice, ".steps", steps, 2)};
+    nz_arch_add_node(arch, &x, "Slice", slice, inputs, 5);
     int64_t each = channels / 2, pads[8] = {0, each, 0, 0, 0, each, 0, 0};
-    int padded[2] = {x.value, add_ints(arch, pad, ".pads", pads, 8)};
-    add_node(arch, &x, "Pad", pad, padded, 2);
+    int padded[2] = {x.value, nz_arch_add_ints(arch, pad, ".pads", pads, 8)};
+    nz_arch_add_node(arch, &x, "Pad", pad, padded, 2);
     x.channels += 2 * each;
     x.height = (x.height + 1) / 2;
     x.width = (x.width + 1) / 2;

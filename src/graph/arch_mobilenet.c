@@ -53,7 +53,7 @@ static nz_arch_map build_v2(nz_arch *arch, nz_arch_map x, const void *plan) {
 }
 
 const nz_arch_entry nz_arch_mobilenets[] = {
-    {{"mobilenetv2", "MobileNetV2, width 1 (arXiv 1801.04381), torchvision's names", 1000, 3, 224, 224},
+    {{"mobilenetv2", "MobileNetV2, width 1 (arXiv 1801.04381), torchvision's names", 1000, 3, 224, 224, NULL},
      build_v2,
      NULL},
     {.build = NULL},

@@ -13,7 +13,7 @@ static nz_arch_map fire(nz_arch *arch, nz_arch_map x, int index, int64_t squeeze
                                          &(nz_arch_conv){.outputs = expand, .kernel = 3, .padding = 1, .bias = true});
     small = nz_arch_add_relu(arch, small, "expand1x1_activation");
     large = nz_arch_add_relu(arch, large, "expand3x3_activation");
-    return nz_arch_add_concat(arch, small, large, "concat");
+    return nz_arch_add_concat(arch, (nz_arch_map[]){small, large}, 2, "concat");
 }
 
 static nz_arch_map build_1_1(nz_arch *arch, nz_arch_map x, const void *plan) {
@@ -41,7 +41,8 @@ static nz_arch_map build_1_1(nz_arch *arch, nz_arch_map x, const void *plan) {
 }
 
 const nz_arch_entry nz_arch_squeezenets[] = {
-    {{"squeezenet1.1", "SqueezeNet 1.1 (arXiv 1602.07360), torchvision's names; at least 25x25", 1000, 3, 224, 224},
+    {{"squeezenet1.1", "SqueezeNet 1.1 (arXiv 1602.07360), torchvision's names; at least 25x25", 1000, 3, 224, 224,
+      NULL},
      build_1_1,
      NULL},
     {.build = NULL},

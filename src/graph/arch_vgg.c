@@ -56,7 +56,7 @@ static nz_arch_map build(nz_arch *arch, nz_arch_map x, const void *argument) {
 
 #define ROW(name, help, norm, ...)                                                                                     \
     {                                                                                                                  \
-        {name, help " (arXiv 1409.1556), torchvision's names; at least 32x32", 1000, 3, 224, 224}, build,              \
+        {name, help " (arXiv 1409.1556), torchvision's names; at least 32x32", 1000, 3, 224, 224, NULL}, build,        \
             &(const plan) {                                                                                            \
             {__VA_ARGS__}, norm                                                                                        \
         }                                                                                                              \

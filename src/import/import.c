@@ -8,7 +8,7 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/text.h"
-#include "graph/build.h"
+#include "graph/arch.h"
 #include "import/match.h"
 
 static void free_list(char **list, size_t count) {
@@ -76,6 +76,14 @@ static nz_status make_report(nz_import_report *ret_report, const nz_match *match
     return NZ_OK;
 }
 
+/* Classes of so many outputs of the last layer; 0 where they are those of no whole number. */
+static int64_t classes_of(const nz_arch_entry *entry, int64_t outputs) {
+    const nz_arch_detector *detector = entry->info.detector;
+    if (!detector) return outputs;
+    int64_t numbers = outputs / detector->anchors;
+    return outputs % detector->anchors == 0 && numbers > NZ_ARCH_BOX_NUMBERS ? numbers - NZ_ARCH_BOX_NUMBERS : 0;
+}
+
 /* The graph whose classifier is as large as the checkpoint's (unless the caller has said), and how the two fit. */
 static nz_status fit(nz_graph **ret_graph, nz_match *ret_match, nz_import_report *ret_report,
                      const nz_checkpoint *checkpoint, const char *arch, const nz_arch_options *options) {
@@ -83,11 +91,13 @@ static nz_status fit(nz_graph **ret_graph, nz_match *ret_match, nz_import_report
     NZ_AUTO(nz_match_done) nz_match match = {0};
     nz_import_report report = {0};
     nz_arch_options own = options ? *options : (nz_arch_options){0};
+    const nz_arch_entry *entry = NULL;
+    NZ_TRY(nz_arch_find(&entry, arch));
     NZ_TRY(nz_arch_build(&graph, arch, &own));
     NZ_TRY(nz_match_make(&match, graph, checkpoint));
-    int64_t classes = own.classes ? 0 : nz_match_classes(&match, graph, checkpoint);
+    int64_t classes = own.classes ? 0 : classes_of(entry, nz_match_outputs(&match, graph, checkpoint));
     int head = nz_match_head(graph);
-    if (classes && head >= 0 && classes != graph->values[head].shape.dim[0]) {
+    if (classes && head >= 0 && classes != classes_of(entry, graph->values[head].shape.dim[0])) {
         nz_graph *larger = NULL;
         own.classes = classes;
         NZ_TRY(nz_arch_build(&larger, arch, &own));
@@ -98,7 +108,7 @@ static nz_status fit(nz_graph **ret_graph, nz_match *ret_match, nz_import_report
         head = nz_match_head(graph);
     }
     NZ_TRY(make_report(&report, &match, graph, checkpoint));
-    report.classes = head >= 0 ? graph->values[head].shape.dim[0] : 0;
+    report.classes = head >= 0 ? classes_of(entry, graph->values[head].shape.dim[0]) : 0;
     report.classes_from_checkpoint = classes > 0;
     *ret_report = report;
     *ret_match = match;
@@ -144,6 +154,7 @@ nz_status nz_import_checkpoint(nz_graph **ret_graph, nz_import_report *ret_repor
     for (size_t i = 0; i < match.count; i++)
         if (match.rows[i].fits)
             NZ_TRY(fill_value(graph, match.rows[i].value, &checkpoint->entries[match.rows[i].from].tensor));
+    NZ_TRY(nz_arch_describe(graph, arch));
     NZ_TRY(nz_format(&source, "%s: %zu tensors of %s", arch, match.loaded, nz_path_base(name)));
     NZ_TRY(nz_graph_set_meta(graph, "netzip.import", source));
     *ret_graph = NZ_STEAL(graph);

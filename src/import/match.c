@@ -111,6 +111,7 @@ nz_status nz_match_make(nz_match *ret_match, const nz_graph *graph, const nz_che
     for (size_t v = 0; v < graph->value_count; v++) {
         const nz_value *value = &graph->values[v];
         if (!nz_value_is_constant(graph, (int)v) || value->dtype != NZ_F32 || value->shape.rank < 1) continue;
+        if (strchr(value->name, ':')) continue; /* the architecture's own: no state dictionary has it */
         NZ_TRY(nz_grow(&match.rows, &match.capacity, match.count + 1, sizeof *match.rows));
         match.rows[match.count++] = (nz_match_row){.value = (int)v, .from = -1};
     }
@@ -139,16 +140,16 @@ int nz_match_head(const nz_graph *graph) {
     return -1;
 }
 
-int64_t nz_match_classes(const nz_match *match, const nz_graph *graph, const nz_checkpoint *checkpoint) {
+int64_t nz_match_outputs(const nz_match *match, const nz_graph *graph, const nz_checkpoint *checkpoint) {
     int head = nz_match_head(graph);
     for (size_t i = 0; i < match->count; i++) {
         if (match->rows[i].value != head || match->rows[i].from < 0) continue;
         const nz_shape *own = &graph->values[head].shape;
         nz_shape other = checkpoint->entries[match->rows[i].from].tensor.shape;
         if (own->rank < 1 || other.rank < 1 || other.dim[0] < 1) return 0;
-        int64_t classes = other.dim[0];
+        int64_t outputs = other.dim[0];
         other.dim[0] = own->dim[0];
-        return nz_shape_equal(own, &other) ? classes : 0;
+        return nz_shape_equal(own, &other) ? outputs : 0;
     }
     return 0;
 }

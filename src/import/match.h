@@ -23,9 +23,9 @@ typedef struct nz_match {
 NZ_CHECKED nz_status nz_match_make(nz_match *ret_match, const nz_graph *graph, const nz_checkpoint *checkpoint);
 void nz_match_done(nz_match *match); /**< safe on a zeroed one */
 
-/** The parameter that a classifier's number of outputs stands in: the weight of the last layer that has one, -1: none. */
+/** The parameter that the number of classes follows from: the weight of the last layer that has one, -1: none. */
 int nz_match_head(const nz_graph *graph);
-/** Outputs of the checkpoint's classifier, 0 where it has none whose other extents fit. */
-int64_t nz_match_classes(const nz_match *match, const nz_graph *graph, const nz_checkpoint *checkpoint);
+/** Outputs of the checkpoint's last layer, 0 where it has none whose other extents fit. */
+int64_t nz_match_outputs(const nz_match *match, const nz_graph *graph, const nz_checkpoint *checkpoint);
 
 #endif

@@ -11,9 +11,9 @@
 #include "netzip/pass.h"
 #include "netzip/runtime.h"
 
-/* Counted in torchvision's models (for CIFAR: the networks of arXiv 1512.03385, 4.2, under the names of their published
+/* Counted in torchvision's models (YOLOv5: in its published checkpoint and configuration; for CIFAR: the networks of arXiv 1512.03385, 4.2, under the names of their published
  * checkpoints): parameters; multiplications of convolutions and linear layers at the network's own image size; keys of the
- * state dictionary without num_batches_tracked; and FNV-1a over its sorted lines "KEY EXTENTxEXTENT...\n". */
+ * state dictionary without num_batches_tracked (and anchors); and FNV-1a over its sorted lines "KEY EXTENTxEXTENT...\n". */
 static const struct published {
     const char *name;
     uint64_t params, macs;
@@ -35,6 +35,10 @@ static const struct published {
     {"vgg16-bn", 138365992, 15470264320, 84, 0xec160d1ebfad7723},
     {"mobilenetv2", 3504872, 300774272, 262, 0xfb177d8f06753e7f},
     {"squeezenet1.1", 1235496, 349151936, 52, 0x19ac5599a75b445e},
+    {"yolov5-tiny", 452311, 35824000, 291, 0x4536d4fda4c09080},
+    {"yolov5n", 1872157, 2234060800, 291, 0x4130960443deece7},
+    {"yolov5s", 7235389, 8216780800, 291, 0xaa8ee3275f286339},
+    {"yolov5m", 21190557, 24436224000, 401, 0x4abf0264876e833b},
 };
 
 static nz_graph *build(const char *name, const nz_arch_options *options) {
@@ -111,7 +115,11 @@ static void test_list(void **state) {
         assert_int_equal(graph->input_count, 1);
         assert_int_equal(graph->output_count, 1);
         assert_true(nz_shape_equal(&in->shape, &SHAPE(-1, a->channels, a->height, a->width)));
-        assert_true(nz_shape_equal(&out->shape, &SHAPE(-1, a->classes)));
+        int64_t boxes = 0;
+        for (int l = 0; a->detector && l < NZ_ARCH_LEVELS; l++)
+            boxes +=
+                a->detector->anchors * (a->height / a->detector->strides[l]) * (a->width / a->detector->strides[l]);
+        assert_true(nz_shape_equal(&out->shape, boxes ? &SHAPE(-1, boxes, 5 + a->classes) : &SHAPE(-1, a->classes)));
         assert_string_equal(in->name, "input");
         assert_string_equal(out->name, "output");
         assert_string_equal(in->dim_names[0], "N");
