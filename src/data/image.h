@@ -53,6 +53,8 @@ NZ_CHECKED nz_status nz_image_check_size(const char *name, uint64_t width, uint6
 /** RGB or gray pixels (interleaved) as the bytes of a PNG file. The same pixels give the same bytes with one libpng and
  * zlib. Owned: free(). */
 NZ_CHECKED nz_status nz_png_encode(uint8_t **ret_bytes, size_t *ret_count, const nz_image *image);
+/** The same as a JPEG file of the given quality (1 to 100). NZ_E_ARG for planes and for what a JPEG cannot hold. */
+NZ_CHECKED nz_status nz_jpeg_encode(uint8_t **ret_bytes, size_t *ret_count, const nz_image *image, int quality);
 
 /** A copy with interleaved channels. */
 NZ_CHECKED nz_status nz_image_interleave(nz_image *ret_image, const nz_image *image);

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* JPEG for pictures that people look at: photographs in a page, where PNG would be ten times as large. */
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <jpeglib.h>
+
+#include "core/error.h"
+#include "core/memory.h"
+#include "data/image.h"
+
+/* All that must survive a longjmp lives here, not in locals. */
+typedef struct encoder {
+    struct jpeg_compress_struct info;
+    struct jpeg_error_mgr errors;
+    jmp_buf escape;
+    nz_status status;
+    unsigned char *bytes;
+    unsigned long count;
+} encoder;
+
+static void on_error(j_common_ptr common) {
+    encoder *e = common->client_data;
+    char message[JMSG_LENGTH_MAX];
+    common->err->format_message(common, message);
+    e->status = nz_fail(NZ_E_MEMORY, "an image could not be written as JPEG: %s", message);
+    longjmp(e->escape, 1);
+}
+
+static void on_message(j_common_ptr common, int level) {
+    (void)common;
+    (void)level;
+}
+
+static nz_status encode(encoder *e, const nz_image *image, int quality) {
+    if (setjmp(e->escape)) return e->status;
+    jpeg_create_compress(&e->info);
+    jpeg_mem_dest(&e->info, &e->bytes, &e->count);
+    e->info.image_width = (JDIMENSION)image->width;
+    e->info.image_height = (JDIMENSION)image->height;
+    e->info.input_components = image->channels;
+    e->info.in_color_space = image->channels == 3 ? JCS_RGB : JCS_GRAYSCALE;
+    jpeg_set_defaults(&e->info);
+    jpeg_set_quality(&e->info, quality, TRUE);
+    e->info.optimize_coding = TRUE;
+    jpeg_start_compress(&e->info, TRUE);
+    size_t stride = (size_t)image->width * (size_t)image->channels;
+    while (e->info.next_scanline < e->info.image_height) {
+        JSAMPROW row = (JSAMPROW)(uintptr_t)(image->pixels + e->info.next_scanline * stride);
+        jpeg_write_scanlines(&e->info, &row, 1);
+    }
+    jpeg_finish_compress(&e->info);
+    return NZ_OK;
+}
+
+nz_status nz_jpeg_encode(uint8_t **ret_bytes, size_t *ret_count, const nz_image *image, int quality) {
+    encoder *e = NULL;
+    if ((image->channels != 1 && image->channels != 3) || image->planar || image->width > NZ_IMAGE_SIDE_MAX ||
+        image->height > NZ_IMAGE_SIDE_MAX)
+        return nz_fail(NZ_E_ARG, "an image of %d x %d with %d channels cannot be written as JPEG", image->width,
+                       image->height, image->channels);
+    NZ_TRY(nz_alloc(&e, 1, sizeof *e));
+    e->info.err = jpeg_std_error(&e->errors);
+    e->info.client_data = e;
+    e->errors.error_exit = on_error;
+    e->errors.emit_message = on_message;
+    nz_status status = encode(e, image, quality);
+    jpeg_destroy_compress(&e->info);
+    if (status == NZ_OK) {
+        *ret_bytes = e->bytes;
+        *ret_count = e->count;
+    } else
+        free(e->bytes);
+    free(e);
+    return status;
+}
