@@ -36,9 +36,9 @@ typedef struct nz_detect_options {
     double confidence; /**< candidates score above this: objectness x class; default 0.001 */
     double iou; /**< of one class, a box overlapping a better one by more than this is dropped; NaN: the head's default
                      (0.65 for YOLOX, else 0.6) */
-    long long most;  /**< boxes kept of one image, over all classes; default 300 */
-    bool best_class; /**< only the best class of a box is a candidate; default: every class above `confidence` */
-    bool across;     /**< suppression looks at boxes of all classes; default: of the same class */
+    long long most; /**< boxes kept of one image, over all classes; default 300 */
+    int best_class; /**< 1: only the best class of a box is a candidate; 0, the default: every class above `confidence` */
+    int across;     /**< 1: suppression looks at boxes of all classes; 0, the default: of the same class */
     char *anchors; /**< of a raw or trained YOLOv5 head, in pixels: "10x13+16x30+33x23/30x61+...", levels joined by '/';
                             NULL: the published ones for strides 8, 16, 32 */
     char *strides; /**< "8+16+32"; NULL: these */
@@ -95,17 +95,31 @@ NZ_API NZ_CHECKED nz_status nz_detector_boxes(const nz_found_box **ret_boxes, si
  * for a model that is none: false then. */
 NZ_API bool nz_graph_detects(const nz_graph *graph, const nz_detect_options *options, nz_head *ret_head);
 
+/** Maps a box from pixels of the model's input back to the stored image and rounds as detections files do: coordinates to 3
+ * decimals, scores to 6. Nothing is clipped. */
+NZ_API void nz_found_to_image(nz_found_box *box, const nz_placement *placement);
+
+/** Where the time of a run went; waiting for images alone counts as reading. */
+typedef struct nz_detect_times {
+    size_t images;
+    uint64_t read_ns, inference_ns, boxes_ns; /**< boxes: from outputs to boxes, suppression included */
+} nz_detect_times;
+
 typedef struct nz_detect_run {
     const nz_detect_options *options;
-    int threads;    /**< 0: all the process may use */
-    int64_t batch;  /**< where the model leaves it open; 0: 1 */
-    bool reference; /**< plain C kernels (tests) */
+    int threads;            /**< 0: all the process may use */
+    int64_t batch;          /**< where the model leaves it open; 0: 1 */
+    bool reference;         /**< plain C kernels (tests) */
+    nz_detect_times *times; /**< filled in at the end; NULL: not wanted */
+    char *description;      /**< [NZ_DETECT_TEXT] gets nz_detector_describe; NULL: not wanted */
 } nz_detect_run;
+enum { NZ_DETECT_TEXT = 256 };
 /**
  * Runs a detector over a data set and gathers ground truth and boxes, mapped back to the stored images.
  * Coordinates are rounded to 3 decimals and scores to 6, as detections files hold them.
  *
- * @param data  With objects, opened for the model (nz_data_open_for_model).
+ * @param data  Opened for the model (nz_data_open_for_model). Without objects there is no ground truth, and classes are the
+ *              model's own by index.
  * @param[out] ret_detections  Image indices are positions among the data set's images sorted by id. Broken images are left out.
  * @param[out] ret_broken      How many those were; may be NULL.
  * @return NZ_E_UNSUPPORTED, NZ_E_SHAPE as nz_detector_open; NZ_E_FORMAT where no image can be read; NZ_E_CANCELLED.
@@ -115,7 +129,8 @@ NZ_API NZ_CHECKED nz_status nz_detect(nz_detections *ret_detections, size_t *ret
 /** The ground truth of a data set alone: image and class ids, names, objects; nothing found. NZ_E_ARG where it has no objects. */
 NZ_API NZ_CHECKED nz_status nz_detect_truths(nz_detections *ret_detections, const nz_dataset *data);
 
-/** Writes the found boxes as COCO's detections JSON, whole or not at all. NZ_E_IO, NZ_E_RESOURCE, NZ_E_MEMORY. */
+/** Writes the found boxes as COCO's detections JSON, whole or not at all. NZ_E_ARG for indices out of range and values that
+ * are no numbers; NZ_E_IO, NZ_E_RESOURCE, NZ_E_MEMORY. */
 NZ_API NZ_CHECKED nz_status nz_detect_write_json(const char *path, const nz_detections *detections);
 
 #ifdef __cplusplus

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** Boxes of many samples, and how they become nz_detections beside the data's ground truth. */
+#ifndef NZ_DETECT_GATHER_H
+#define NZ_DETECT_GATHER_H
+
+#include "netzip/detect.h"
+
+typedef struct nz_gathered {
+    size_t count, capacity;
+    size_t *samples; /**< indices into the data set, in the order they were added */
+    size_t found_count, found_capacity;
+    nz_found_box *found; /**< image: position in `samples` */
+} nz_gathered;
+void nz_gathered_done(nz_gathered *gathered);
+
+/** Adds a sample with its boxes, mapped to the stored image. NZ_E_MEMORY. */
+NZ_CHECKED nz_status nz_gathered_add(nz_gathered *gathered, size_t sample, const nz_found_box *boxes, size_t count,
+                                     const nz_placement *placement);
+/** Ids, names, ground truth and the boxes (which are moved). `classes`: of the model, where the data have no objects. */
+NZ_CHECKED nz_status nz_gathered_finish(nz_detections *ret_detections, nz_gathered *gathered, const nz_dataset *data,
+                                        size_t classes);
+
+#endif
