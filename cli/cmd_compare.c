@@ -23,7 +23,11 @@ static const nz_cli_option options[] = {
     {"runtime", "LIST", "runtimes by commas; default native (netzip doctor lists them)"},
     {"threads", "LIST", "thread counts by commas, each a variant; default 1"},
     {"batch", "LIST", "batch sizes of throughput by commas, each a variant; default 1"},
-    {"performance", "ID", "metric of the performance ratio; default top1"},
+    {"detect", "LIST",
+     "how detectors' outputs become boxes, for all of them: key=value by commas (netzip detect --list); default what "
+     "the models say"},
+    {"pictures", "N", "images that the report shows with detectors' boxes; default 6"},
+    {"performance", "ID", "metric of the performance ratio; default top1, of detectors map50_95"},
     {"speedup", "ID", "metric of the speedup ratio; default chats"},
     {"compression", "ID", "metric of the compression ratio; default disk_bytes"},
     {"efficiency", "ID", "metric of the efficiency ratio; default energy_j"},
@@ -101,7 +105,7 @@ static nz_status read_numbers(int numbers[MOST_NUMBERS], size_t *ret_count, cons
 }
 
 static nz_status read_plain(nz_compare_options *o, const nz_cli_args *args) {
-    long long seed;
+    long long seed, pictures;
     o->models = args->operands;
     o->model_count = args->operand_count;
     o->data = nz_cli_get(args, "data", NULL);
@@ -114,12 +118,15 @@ static nz_status read_plain(nz_compare_options *o, const nz_cli_args *args) {
     o->out = nz_cli_get(args, "out", NULL);
     o->resume = nz_cli_has(args, "resume");
     o->fail_if = nz_cli_get(args, "fail-if", NULL);
+    o->detect = nz_cli_get(args, "detect", NULL);
     o->power = nz_cli_get(args, "power", NULL);
     NZ_TRY(nz_cli_get_real(&o->zeta, args, "zeta", o->zeta));
     NZ_TRY(nz_cli_get_real(&o->budget_s, args, "budget", o->budget_s));
     NZ_TRY(nz_cli_get_real(&o->timeout_s, args, "timeout", o->timeout_s));
     NZ_TRY(nz_cli_get_int(&seed, args, "seed", 0, 0, 1LL << 53));
     o->seed = (uint64_t)seed;
+    NZ_TRY(nz_cli_get_int(&pictures, args, "pictures", (long long)o->pictures, 0, 64));
+    o->pictures = (size_t)pictures;
     const char *lambda = nz_cli_get(args, "lambda", NULL);
     return lambda ? nz_lambda_parse(o->lambda, lambda, "compare: --lambda") : NZ_OK;
 }

@@ -15,9 +15,21 @@
 static const struct {
     const char *id, *heading;
 } main_columns[] = {
-    {"top1", "top-1"},        {"top5", "top-5"},    {"latency_ms", "latency"}, {"throughput", "throughput"},
-    {"macs", "MACs"},         {"chats", "CHATS"},   {"disk_bytes", "disk"},    {"params", "params"},
-    {"sparsity", "sparsity"}, {"ram_bytes", "RAM"}, {"cpu_util_pct", "CPU"},   {"energy_j", "energy"},
+    {"top1", "top-1"},
+    {"top5", "top-5"},
+    {"map50", "mAP50"},
+    {"map50_95", "mAP50-95"},
+    {"box_agreement", "same boxes"},
+    {"latency_ms", "latency"},
+    {"throughput", "throughput"},
+    {"macs", "MACs"},
+    {"chats", "CHATS"},
+    {"disk_bytes", "disk"},
+    {"params", "params"},
+    {"sparsity", "sparsity"},
+    {"ram_bytes", "RAM"},
+    {"cpu_util_pct", "CPU"},
+    {"energy_j", "energy"},
 };
 enum { MOST_COLUMNS = 30 };
 
@@ -182,19 +194,26 @@ static void say_factor(nz_text *out, const json_t *base, const json_t *model, co
     nz_text_appendf(out, ", %.2fx %s", factor > 1 ? factor : 1 / factor, factor > 1 ? more : less);
 }
 
-static void say_accuracy(nz_text *out, const json_t *model) {
-    const json_t *top1 = metric_at(model, "top1"), *difference = json_object_get(top1, "difference");
+/* "top-1 -0.30 points (95% -0.81 to +0.21, within chance)" */
+static bool say_difference(nz_text *out, const json_t *model, const char *id, const char *title, const char *lead) {
+    const json_t *difference = json_object_get(metric_at(model, id), "difference");
     const json_t *interval = json_object_get(difference, "ci95");
-    double agreement = nz_json_number_at(metric_at(model, "agreement"), "value");
-    if (difference) {
-        double low = json_number_value(json_array_get(interval, 0)),
-               high = json_number_value(json_array_get(interval, 1));
-        nz_text_appendf(out, " top-1 %+.2f points (95%% %+.2f to %+.2f%s)", nz_json_number_at(difference, "value"), low,
-                        high, low <= 0 && high >= 0 ? ", within chance" : "");
-    } else {
-        nz_text_append(out, " accuracy not compared");
-    }
+    if (!difference) return false;
+    double low = json_number_value(json_array_get(interval, 0)), high = json_number_value(json_array_get(interval, 1));
+    nz_text_appendf(out, "%s %s %+.2f points (95%% %+.2f to %+.2f%s)", lead, title,
+                    nz_json_number_at(difference, "value"), low, high, low <= 0 && high >= 0 ? ", within chance" : "");
+    return true;
+}
+
+static void say_accuracy(nz_text *out, const json_t *model) {
+    double agreement = nz_json_number_at(metric_at(model, "agreement"), "value"),
+           same = nz_json_number_at(metric_at(model, "box_agreement"), "value");
+    bool said = say_difference(out, model, "top1", "top-1", "");
+    said = say_difference(out, model, "map50", "mAP50", said ? "," : "") || said;
+    said = say_difference(out, model, "map50_95", "mAP50-95", said ? "," : "") || said;
+    if (!said) nz_text_append(out, " accuracy not compared");
     if (!isnan(agreement)) nz_text_appendf(out, ", agrees on %.1f%%", agreement);
+    if (!isnan(same)) nz_text_appendf(out, ", %.1f%% of the boxes are the same", same);
 }
 
 static nz_status print_summary(const json_t *models, FILE *stream) {

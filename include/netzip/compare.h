@@ -41,8 +41,11 @@ typedef struct nz_compare_options {
     const char *baseline;                                         /**< a model's name; NULL: the first */
     const char *performance, *speedup, *compression, *efficiency; /**< ids of the ratios; NULL: the defaults */
     double zeta, lambda[4];
-    const char *out;     /**< folder for results.json and manifest.json; NULL: none is written */
-    bool resume;         /**< take over the finished parts of an interrupted run in `out` */
+    const char
+        *detect;     /**< of detectors: how outputs become boxes, as nz_detect_options_read takes it; NULL: defaults */
+    size_t pictures; /**< images of the data, with each detector's boxes, that go into `out`; 0: none */
+    const char *out; /**< folder for results.json and manifest.json; NULL: none is written */
+    bool resume;     /**< take over the finished parts of an interrupted run in `out` */
     const char *fail_if; /**< condition; NULL: none */
     const char *power;   /**< power source by name; NULL: the first usable one */
     uint64_t seed;

@@ -13,7 +13,7 @@
 #include "core/text.h"
 
 void nz_compare_options_init(nz_compare_options *options) {
-    *options = (nz_compare_options){.zeta = 1, .lambda = {1, 1, 1, 1}, .budget_s = 3, .timeout_s = 600};
+    *options = (nz_compare_options){.zeta = 1, .lambda = {1, 1, 1, 1}, .budget_s = 3, .timeout_s = 600, .pictures = 6};
 }
 
 void nz_compare_result_done(nz_compare_result *result) {
@@ -27,6 +27,7 @@ static void run_done(nz_run *run) {
         nz_variant *v = &run->variants[i];
         nz_process_end(&v->process);
         json_decref(v->raw);
+        json_decref(v->detection);
         free(v->id);
         free(v->error);
     }

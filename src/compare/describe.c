@@ -14,15 +14,19 @@
 static void free_data(nz_dataset **data) { nz_data_free(*data); }
 
 /* The data set itself, apart from any model: that it exists, and what it is. */
-static nz_status describe_data(nz_run *run) {
+nz_status nz_run_open_data(nz_run *run) {
     const char *spec = run->options->data;
     if (!spec) return NZ_OK;
     NZ_AUTO(free_data) nz_dataset *data = NULL;
     NZ_TRY(nz_data_open(&data, spec, NULL, NZ_DATA_COMPARE, NULL));
     snprintf(run->fingerprint, sizeof run->fingerprint, "%.64s", nz_data_fingerprint(data));
     NZ_TRY(nz_data_stamp(run->stamp, data));
-    run->data = json_pack("{s:o,s:I,s:I,s:s}", "spec", nz_json_string(spec), "count", (json_int_t)nz_data_count(data),
-                          "classes", (json_int_t)nz_data_classes(data), "fingerprint", run->fingerprint);
+    if (nz_data_note(data)) nz_warn(run->warnings, "%s", nz_data_note(data));
+    run->task = nz_data_has_objects(data) ? NZ_TASK_DETECTION : NZ_TASK_CLASSIFICATION;
+    run->data = json_pack("{s:o,s:s,s:I,s:I,s:s}", "spec", nz_json_string(spec), "task",
+                          run->task == NZ_TASK_DETECTION ? "detection" : "classification", "count",
+                          (json_int_t)nz_data_count(data), "classes", (json_int_t)nz_data_classes(data), "fingerprint",
+                          run->fingerprint);
     if (!run->data) return nz_fail(NZ_E_MEMORY, "out of memory: the data's description");
     return NZ_OK;
 }
@@ -55,7 +59,6 @@ static nz_status describe_entry(nz_run *run, size_t index) {
 }
 
 nz_status nz_phase_describe(nz_run *run) {
-    NZ_TRY(describe_data(run));
     NZ_TRY(nz_store_open(run)); /* only now: a wrong command line must not cost the parts of an interrupted run */
     for (size_t i = 0; i < run->entry_count; i++) NZ_TRY(describe_entry(run, i));
     for (size_t v = 0; v < run->variant_count; v++) {

@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/text.h"
+#include "netzip/detect.h"
 #include "netzip/runtime.h"
 
 enum { MOST_VARIANTS = 1000 };
@@ -161,13 +162,18 @@ static void add_metric(nz_run *run, const nz_metric *metric) {
     run->entropy = run->entropy || metric->needs_entropy;
 }
 
+/* Whether a metric says something about what the data is for; all do where there is no data. Ids may be asked for in any case. */
+static bool suits(const nz_run *run, const nz_metric *metric) {
+    return run->task == NZ_TASK_ANY || metric->task == NZ_TASK_ANY || metric->task == run->task;
+}
+
 /* One word of --metrics: an id, a category or "all". */
 static nz_status add_word(nz_run *run, const char *word) {
     const nz_metric *metric = nz_metric_find(word), *row;
     bool all = strcmp(word, "all") == 0, found = false;
     for (size_t i = 0; (row = nz_metric_at(i)); i++) {
         if (!all && strcmp(row->category, word) != 0) continue;
-        add_metric(run, row);
+        if (suits(run, row)) add_metric(run, row);
         found = true;
     }
     if (found) return NZ_OK;
@@ -199,7 +205,7 @@ static nz_status plan_ratios(nz_run *run) {
     struct {
         const char *option, *given, *otherwise, **id;
     } ratios[4] = {
-        {"--performance", o->performance, "top1", &c->performance},
+        {"--performance", o->performance, run->task == NZ_TASK_DETECTION ? "map50_95" : "top1", &c->performance},
         {"--speedup", o->speedup, "chats", &c->speedup},
         {"--compression", o->compression, "disk_bytes", &c->compression},
         {"--efficiency", o->efficiency, "energy_j", &c->efficiency},
@@ -227,7 +233,8 @@ static nz_status plan_metrics(nz_run *run) {
     NZ_TRY(nz_alloc(&run->metrics, rows + words + run->condition.term_count + 4, sizeof *run->metrics));
     if (!o->metrics)
         for (size_t i = 0; (row = nz_metric_at(i)); i++)
-            if (row->by_default && row->task != NZ_TASK_DETECTION) add_metric(run, row);
+            if (row->by_default && suits(run, row) && (run->task != NZ_TASK_ANY || row->task != NZ_TASK_DETECTION))
+                add_metric(run, row);
     NZ_AUTO_FREE char *list = NULL;
     NZ_TRY(nz_strdup(&list, o->metrics ? o->metrics : ""));
     for (char *rest = list, *word; (word = strsep(&rest, ","));)
@@ -244,8 +251,18 @@ static nz_status plan_metrics(nz_run *run) {
     return NZ_OK;
 }
 
+static nz_status check_detect(const nz_compare_options *o) {
+    nz_detect_options options = {0};
+    if (!o->detect) return NZ_OK;
+    nz_status status = nz_detect_options_read(&options, o->detect, NULL);
+    if (status == NZ_OK) nz_detect_options_done(&options);
+    return status == NZ_OK ? NZ_OK : nz_fail_context(status, "compare: --detect");
+}
+
 nz_status nz_run_plan(nz_run *run) {
     NZ_TRY(plan_entries(run));
     NZ_TRY(plan_variants(run));
+    NZ_TRY(check_detect(run->options));
+    NZ_TRY(nz_run_open_data(run)); /* which metrics are the usual ones depends on it */
     return plan_metrics(run);
 }

@@ -44,11 +44,20 @@ static json_t *paired_json(const nz_paired *p, const char *baseline) {
                      nz_json_real(p->p_exact), "against", nz_json_string(baseline));
 }
 
+/* The same for mAP, over the same resampled images of both. */
+static json_t *resampled_json(const nz_cell *cell, const char *baseline) {
+    return json_pack("{s:o,s:s,s:[o,o],s:I,s:s,s:I,s:o}", "value", nz_json_real(cell->difference_pct), "unit", "points",
+                     "ci95", nz_json_real(cell->difference_ci95_pct[0]), nz_json_real(cell->difference_ci95_pct[1]),
+                     "n", (json_int_t)cell->images, "test", "bootstrap over images", "replicates",
+                     (json_int_t)cell->replicates, "against", nz_json_string(baseline));
+}
+
 static json_t *metrics_json(const nz_run *run, const nz_cell *row, const char *baseline) {
     json_t *metrics = json_object();
     for (size_t m = 0; m < run->metric_count; m++) {
         json_t *value = nz_value_json(&row[m].report, run->metrics[m]);
         if (row[m].has_paired) json_object_set_new(value, "difference", paired_json(&row[m].paired, baseline));
+        if (row[m].has_resampled) json_object_set_new(value, "difference", resampled_json(&row[m], baseline));
         if (strcmp(run->metrics[m]->id, "energy_estimated_j") == 0)
             json_object_set_new(value, "model", nz_json_string(nz_energy_estimate_source()));
         json_object_set_new(metrics, run->metrics[m]->id, value);
@@ -133,6 +142,13 @@ static json_t *notes_json(const nz_run *run, const nz_variant *v) {
     if (*nz_text_at(data, "error")) nz_warn(notes, "the data does not fit this model: %s", nz_text_at(data, "error"));
     if (json_is_true(json_object_get(data, "default_preprocess")))
         nz_warn(notes, "no preprocessing is stated by the model or the command line: pixels were only scaled to 0..1");
+    const char *preprocess = nz_text_at(data, "preprocess");
+    if (run->task == NZ_TASK_DETECTION && !strstr(preprocess, "letterbox=") &&
+        (strstr(preprocess, "resize=") || strstr(preprocess, "crop=")))
+        nz_warn(notes,
+                "images are stretched or cut to the model's input (%s): detectors are mostly trained with a "
+                "letterbox",
+                preprocess);
     if (broken)
         nz_warn(notes, "%lld samples could not be read and were left out; the first: %s", (long long)broken,
                 json_string_value(json_array_get(json_object_get(predict, "broken_messages"), 0)));
@@ -189,6 +205,7 @@ static json_t *model_json(const nz_run *run, size_t v, const nz_cell *cells) {
     set_or_null(json, "preprocess", json_object_get(json_object_get(entry->describe, "data"), "preprocess"));
     if (json_object_get(json_object_get(variant->raw, "predict"), "count"))
         json_object_set_new(json, "scoring", scoring_json(variant));
+    if (variant->detection) json_object_set(json, "detection", variant->detection);
     json_object_set_new(json, "layers", layers_json(variant));
     return json;
 }
@@ -227,11 +244,12 @@ static json_t *options_json(const nz_run *run) {
     const nz_compare_options *o = run->options;
     json_t *metrics = json_array();
     for (size_t m = 0; m < run->metric_count; m++) json_array_append_new(metrics, json_string(run->metrics[m]->id));
-    return json_pack("{s:o,s:s,s:s,s:s,s:s,s:f,s:[f,f,f,f],s:f,s:f,s:o,s:o}", "metrics", metrics, "performance",
+    return json_pack("{s:o,s:s,s:s,s:s,s:s,s:f,s:[f,f,f,f],s:f,s:f,s:o,s:o?,s:o}", "metrics", metrics, "performance",
                      run->combine.performance, "speedup", run->combine.speedup, "compression", run->combine.compression,
                      "efficiency", run->combine.efficiency, "zeta", o->zeta, "lambda", o->lambda[0], o->lambda[1],
                      o->lambda[2], o->lambda[3], "budget_s", o->budget_s, "timeout_s", o->timeout_s, "fail_if",
-                     nz_json_string(o->fail_if), "baseline", nz_json_string(run->entries[run->baseline].name));
+                     nz_json_string(o->fail_if), "detect", nz_json_string(o->detect), "baseline",
+                     nz_json_string(run->entries[run->baseline].name));
 }
 
 nz_status nz_manifest_json(json_t **ret_json, const nz_run *run) {

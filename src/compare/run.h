@@ -31,6 +31,7 @@ typedef struct nz_variant {
     json_t *raw;  /**< the parts measured so far, by phase: load, timing, memory, throughput, profile, predict, facts */
     char *error;  /**< set: the variant has failed */
     bool told;    /**< the user has been told so */
+    json_t *detection; /**< of a detector, for the results: evaluations, curves, samples; NULL: none */
     nz_process process;
 } nz_variant;
 
@@ -39,6 +40,9 @@ typedef struct nz_cell {
     nz_value_report report;
     bool has_paired; /**< difference to the baseline on the same samples */
     nz_paired paired;
+    bool has_resampled; /**< the same in points of mAP, by resampled images */
+    double difference_pct, difference_ci95_pct[2];
+    size_t images, replicates;
 } nz_cell;
 
 typedef struct nz_run {
@@ -49,6 +53,7 @@ typedef struct nz_run {
     nz_variant *variants;
     const nz_metric **metrics; /**< asked for, then those that ratios or the condition need besides */
     nz_combine_options combine;
+    nz_task task; /**< NZ_TASK_DETECTION where the data is labelled with objects; NZ_TASK_ANY without data */
     nz_condition condition;
     bool timing, scores, entropy, load; /**< what the metrics need */
     char *work;                         /**< folder of the parts */
@@ -71,6 +76,7 @@ NZ_CHECKED nz_status nz_store_open(nz_run *run);
 NZ_CHECKED nz_status nz_store_load(nz_run *run, nz_variant *variant);
 NZ_CHECKED nz_status nz_store_save(nz_run *run, const nz_variant *variant);
 void nz_store_close(nz_run *run, bool finished);
+/** Where the predictions of a variant lie: scores of classes, or detections. */
 NZ_CHECKED nz_status nz_store_scores(char **ret_path, const nz_run *run, const nz_variant *variant);
 /* ask.c: one request to a variant's worker */
 /** Takes the answer over as part `part` of the variant. On the worker's failure the variant has failed, its process has
@@ -86,6 +92,7 @@ void nz_variant_fail(nz_variant *variant, const char *message);
 void nz_variant_tell(const nz_run *run, nz_variant *variant);
 bool nz_variant_has(const nz_variant *variant, const char *part);
 /* the phases, in order */
+NZ_CHECKED nz_status nz_run_open_data(nz_run *run);  /**< describe.c: what the data is, before anything else */
 NZ_CHECKED nz_status nz_phase_describe(nz_run *run); /**< describe.c */
 NZ_CHECKED nz_status nz_phase_timing(nz_run *run);   /**< timing.c */
 NZ_CHECKED nz_status nz_phase_scoring(nz_run *run);  /**< scoring.c: predictions, facts, layers */

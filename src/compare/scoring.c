@@ -32,7 +32,10 @@ static nz_status predict(nz_run *run, nz_variant *v) {
     /* Scores do not depend on the number of threads: all that the machine has are used. */
     json_t *extra = json_pack("{s:o,s:o,s:i,s:i}", "data", nz_json_string(run->options->data), "out",
                               nz_json_string(path), "batch", SCORING_BATCH, "threads", run->hardware.cpus_usable);
-    NZ_TRY(nz_ask_part(run, v, "predict", "predict", extra, "accuracy"));
+    bool detect = run->task == NZ_TASK_DETECTION;
+    if (detect && json_object_set_new(extra, "detect", nz_json_string(run->options->detect)))
+        return nz_fail(NZ_E_MEMORY, "out of memory: a request");
+    NZ_TRY(nz_ask_part(run, v, detect ? "detect" : "predict", "predict", extra, "accuracy"));
     return v->error ? NZ_OK : nz_store_save(run, v);
 }
 

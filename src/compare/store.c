@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The parts of a run: OUT/.work/<key>.json holds what was measured of a variant, <key>.scores its predictions. A key is a
+/* The parts of a run: OUT/.work/<key>.json holds what was measured of a variant, <key>.scores or <key>.boxes its predictions. A key is a
  * hash over everything that the part depends on, so that a part is taken over only where it would come out the same. */
 #include <errno.h>
 #include <ftw.h>
@@ -44,9 +44,9 @@ void nz_store_close(nz_run *run, bool finished) {
 static nz_status identity(char **ret_text, const nz_run *run, const nz_variant *v) {
     const nz_compare_options *o = run->options;
     const nz_entry *entry = &run->entries[v->entry];
-    return nz_format(ret_text, "3\n%s\n%s\n%s\n%s\n%s %s\n%s\n%s", NZ_VERSION, entry->sha256,
+    return nz_format(ret_text, "4\n%s\n%s\n%s\n%s\n%s %s\n%s\n%s\n%s", NZ_VERSION, entry->sha256,
                      nz_text_at(entry->describe, "weights_sha256"), o->data ? o->data : "", run->fingerprint,
-                     run->stamp, v->runtime, v->runtime_version);
+                     run->stamp, v->runtime, v->runtime_version, o->detect ? o->detect : "");
 }
 
 nz_status nz_store_scores(char **ret_path, const nz_run *run, const nz_variant *variant) {
@@ -54,7 +54,7 @@ nz_status nz_store_scores(char **ret_path, const nz_run *run, const nz_variant *
     char key[65];
     NZ_TRY(identity(&text, run, variant));
     nz_sha256(key, text, strlen(text));
-    return nz_format(ret_path, "%s/%.32s.scores", run->work, key);
+    return nz_format(ret_path, "%s/%.32s.%s", run->work, key, run->task == NZ_TASK_DETECTION ? "boxes" : "scores");
 }
 
 static nz_status make_key(nz_run *run, nz_variant *v) {
@@ -74,13 +74,15 @@ static nz_status part_path(char **ret_path, const nz_run *run, const nz_variant 
 static nz_status check_scores(nz_run *run, nz_variant *v) {
     const json_t *predict = json_object_get(v->raw, "predict");
     json_int_t count = json_integer_value(json_object_get(predict, "count")),
-               classes = json_integer_value(json_object_get(predict, "classes"));
+               classes = json_integer_value(json_object_get(predict, "classes")),
+               bytes = json_integer_value(json_object_get(predict, "bytes"));
     if (!predict || json_object_get(predict, "unavailable")) return NZ_OK;
     NZ_AUTO_FREE char *path = NULL;
     NZ_TRY(nz_store_scores(&path, run, v));
     struct stat info;
-    bool whole = count > 0 && classes > 0 && count < 1 << 30 && classes < 1 << 24 && stat(path, &info) == 0 &&
-                 info.st_size == count * (classes * 4 + 8 + 4);
+    bool sane = count > 0 && classes > 0 && count < 1 << 30 && classes < 1 << 24;
+    if (sane && run->task != NZ_TASK_DETECTION) bytes = count * (classes * 4 + 8 + 4);
+    bool whole = sane && stat(path, &info) == 0 && info.st_size == bytes;
     if (!whole) json_object_del(v->raw, "predict");
     return NZ_OK;
 }

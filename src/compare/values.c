@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "compare/detection.h"
 #include "compare/facts_json.h"
 #include "compare/run.h"
 #include "core/error.h"
@@ -155,6 +156,7 @@ static void gather_memory(gathered *g, const json_t *raw) {
 static nz_status gather_scores(gathered *g, const nz_run *run, const nz_variant *v) {
     const json_t *predict = json_object_get(v->raw, "predict");
     const char *unavailable = json_string_value(json_object_get(predict, "unavailable"));
+    if (predict && json_is_true(json_object_get(predict, "detections"))) return NZ_OK; /* detection_values.c */
     if (!run->options->data || !predict || unavailable) {
         const char *why = !run->options->data ? "no --data was given"
                           : unavailable       ? unavailable
@@ -246,10 +248,15 @@ nz_status nz_values_get(nz_cell **ret_cells, nz_run *run) {
     NZ_AUTO_FREE nz_cell *cells = NULL;
     NZ_TRY(nz_alloc(&cells, run->variant_count * run->metric_count, sizeof *cells));
     NZ_TRY(nz_alloc(&all, run->variant_count, sizeof *all));
+    nz_pictures pictures = {0};
     nz_status status = NZ_OK;
     for (size_t v = 0; status == NZ_OK && v < run->variant_count; v++) status = gather(&all[v], run, &run->variants[v]);
-    for (size_t v = 0; status == NZ_OK && v < run->variant_count; v++)
-        status = fill_row(cells + v * run->metric_count, run, all, v);
+    for (size_t v = 0; status == NZ_OK && v < run->variant_count; v++) {
+        nz_cell *row = cells + v * run->metric_count;
+        status = run->task == NZ_TASK_DETECTION ? nz_detection_row(row, run, v, &all[v].input, &pictures)
+                                                : fill_row(row, run, all, v);
+    }
+    nz_pictures_done(&pictures);
     for (size_t v = 0; v < run->variant_count; v++) gathered_done(&all[v]);
     free(all);
     if (status == NZ_OK) *ret_cells = NZ_STEAL(cells);

@@ -23,7 +23,8 @@ static const struct verb {
 } verbs[] = {
     {"describe", nz_worker_describe}, {"load", nz_worker_load},       {"warm", nz_worker_warm},
     {"time", nz_worker_time},         {"memory", nz_worker_memory},   {"throughput", nz_worker_throughput},
-    {"profile", nz_worker_profile},   {"predict", nz_worker_predict}, {"facts", nz_worker_facts},
+    {"profile", nz_worker_profile},   {"predict", nz_worker_predict}, {"detect", nz_worker_detect},
+    {"facts", nz_worker_facts},
 };
 
 static nz_status serve(nz_worker *worker, const json_t *request, json_t **ret_answer) {

@@ -59,6 +59,8 @@ NZ_CHECKED nz_status nz_worker_memory(nz_worker *worker, const json_t *request, 
 NZ_CHECKED nz_status nz_worker_throughput(nz_worker *worker, const json_t *request, json_t **ret_answer);
 NZ_CHECKED nz_status nz_worker_profile(nz_worker *worker, const json_t *request, json_t **ret_answer);
 NZ_CHECKED nz_status nz_worker_predict(nz_worker *worker, const json_t *request, json_t **ret_answer);
+/** nz_worker_predict for data with objects. */
+NZ_CHECKED nz_status nz_worker_detect(nz_worker *worker, const json_t *request, json_t **ret_answer);
 NZ_CHECKED nz_status nz_worker_facts(nz_worker *worker, const json_t *request, json_t **ret_answer);
 
 NZ_CHECKED nz_status nz_worker_progress(nz_worker *worker, size_t done, size_t total);

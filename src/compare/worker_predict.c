@@ -6,6 +6,7 @@
 #include "compare/worker.h"
 #include "core/error.h"
 #include "core/file.h"
+#include "netzip/detect.h"
 #include "netzip/onnx.h"
 
 typedef struct prediction {
@@ -51,6 +52,18 @@ static nz_status count_classes(size_t *ret_classes, const nz_ports *ports) {
     return NZ_OK;
 }
 
+/* Says what the model is instead, where that is known. */
+static nz_status explain(nz_status status, const nz_graph *graph) {
+    nz_detect_options options = {0};
+    nz_head head;
+    if (status != NZ_E_UNAVAILABLE || nz_detect_options_read(&options, NULL, graph) != NZ_OK) return status;
+    if (nz_graph_detects(graph, &options, &head))
+        status = nz_fail(NZ_E_UNAVAILABLE, "the model is a detector (%s) and the data has no objects to be found",
+                         nz_head_at((size_t)head, NULL));
+    nz_detect_options_done(&options);
+    return status;
+}
+
 static nz_status open_all(prediction *p, const nz_worker_model *model, const json_t *request) {
     const char *spec = json_string_value(json_object_get(request, "data")),
                *out = json_string_value(json_object_get(request, "out"));
@@ -70,7 +83,7 @@ static nz_status open_all(prediction *p, const nz_worker_model *model, const jso
         return nz_fail(NZ_E_UNAVAILABLE, "no input of the model takes the data's samples of %s",
                        nz_shape_text(&shape, text));
     }
-    NZ_TRY(count_classes(&p->classes, &p->ports));
+    NZ_TRY(explain(count_classes(&p->classes, &p->ports), graph));
     NZ_TRY(nz_alloc(&p->row, p->classes * (size_t)p->ports.batch, sizeof *p->row));
     /* Decoding may cost more than inference: as many threads, and the samples' order is the same with any number. */
     NZ_TRY(nz_loader_open(&p->loader, p->data, (size_t)p->ports.batch, NULL, 0, model->threads));
