@@ -85,6 +85,8 @@ nz_status nz_data_make(size_t *ret_written, size_t *ret_kept, const char *spec, 
     const char *split = nz_spec_get(&parsed, "split"), *splits[] = {split ? split : "train", split ? NULL : "test"};
     NZ_AUTO(free_dataset) nz_dataset *probe = NULL; /* a wrong key before anything is written */
     NZ_TRY(nz_data_open(&probe, spec, NULL, NZ_DATA_TRAIN, NULL));
+    if (nz_data_has_objects(probe))
+        return nz_fail(NZ_E_UNSUPPORTED, "data '%s': only sets with one class an image are written", spec);
     NZ_TRY(claim_folder(folder, spec));
     for (size_t s = 0; s < NZ_COUNT(splits) && splits[s]; s++)
         NZ_TRY(make_split(&written, &kept, spec, splits[s], !split, folder, progress));

@@ -21,9 +21,10 @@ static const nz_option own[] = {
      "file with one class name a line, in the order of the model's outputs (imagefolder, list, yolo)"},
     {"images", NZ_OPTION_TEXT, AT(images), NULL, 0, 0, NULL,
      "folder of the images that the annotations name (coco); the annotations' own, or images/ in it"},
-    {"size", NZ_OPTION_INT, AT(size), "32", 16, 1024, NULL, "width and height of an image, pixels (synthetic); 32"},
+    {"size", NZ_OPTION_INT, AT(size), NULL, 16, 1024, NULL,
+     "width and height of an image, pixels (synthetic); 32, of shapes-det 160"},
     {"count", NZ_OPTION_INT, AT(count), "0", 0, 1e8, NULL,
-     "samples to make (synthetic); 0: 20000 for train, 4000 for test and val"},
+     "samples to make (synthetic); 0: 20000 for train, 4000 for test and val; of shapes-det 6000 and 1000"},
 };
 /* Keys that only some kinds take. */
 static const char *const of_some[] = {"labels", "images", "size", "count"};
