@@ -21,7 +21,8 @@
 
 static const nz_cli_option own_options[] = {
     {"arch", "NAME", "the network to train from scratch; --list shows them"},
-    {"model", "MODEL", "the ONNX classifier to train on, instead of --arch; the learning rate is a 25th unless given"},
+    {"model", "MODEL",
+     "the ONNX classifier or detector to train on, instead of --arch; the learning rate is a 25th unless given"},
     {"data", "DATA", "training samples (netzip data --help)"},
     {"test", "DATA", "samples to measure accuracy on after each epoch (default: the test or val split of --data)"},
     {"out", "MODEL.onnx", "where the trained model goes; history, curve and checkpoint go beside it"},
@@ -40,9 +41,8 @@ static nz_cli_usage usage = {
     .verb = "train",
     .arguments = "(--arch NAME | --model MODEL) --data DATA --out MODEL.onnx [options]",
     .summary =
-        "Trains a classifier and writes standard ONNX, with the learning curve beside it. The same options, data "
-        "and\n"
-        "number of threads give the same weights, also when a run is stopped and resumed.",
+        "Trains a classifier or a detector and writes standard ONNX, with the learning curve beside it. The same\n"
+        "options, data and number of threads give the same weights, also when a run is stopped and resumed.",
     .examples = "netzip train --arch resnet8 --data synthetic:shapes --out shapes.onnx\n"
                 "netzip train --arch resnet20-cifar --data cifar10:cifar-10-batches-bin,preset=cifar10 --out "
                 "resnet20.onnx\n"
@@ -141,11 +141,30 @@ static nz_status read_files(job *j) {
     return access(folder, W_OK) == 0 ? NZ_OK : nz_fail_errno(folder, "cannot be written to");
 }
 
+static const nz_arch_detector *detector_of(const char *arch) {
+    const nz_arch_info *info = NULL;
+    for (size_t i = 0; (info = nz_arch_at(i)); i++)
+        if (strcmp(info->name, arch) == 0) return info->detector;
+    return NULL;
+}
+
+/* Photographs of any size go into a detector's own; what is of one size that it can take stays as it is. */
+static nz_status open_samples(nz_dataset **ret_data, const char *arch, const char *data) {
+    const nz_arch_detector *detector = detector_of(arch);
+    nz_shape shape;
+    NZ_TRY(nz_data_open(ret_data, data, NULL, NZ_DATA_TRAIN, NULL));
+    nz_data_shape(*ret_data, &shape);
+    if (!detector || nz_shape_known(&shape)) return NZ_OK;
+    nz_data_free(*ret_data);
+    *ret_data = NULL;
+    return nz_data_open(ret_data, data, detector->preprocess, NZ_DATA_TRAIN, NULL);
+}
+
 static nz_status open_arch(job *j, const char *arch, const char *data) {
     long long classes = 0;
     nz_shape shape;
     NZ_TRY(nz_cli_get_int(&classes, j->args, "classes", 0, 1, 1 << 24));
-    NZ_TRY(nz_data_open(&j->train, data, NULL, NZ_DATA_TRAIN, NULL));
+    NZ_TRY(open_samples(&j->train, arch, data));
     nz_data_shape(j->train, &shape);
     if (!nz_shape_known(&shape) || shape.rank != 3)
         return nz_fail(NZ_E_SHAPE, "%s: samples vary in size; give resize=HxW, crop= or letterbox= behind it",
@@ -230,8 +249,7 @@ static nz_status open_job(job *j) {
 /* The options in full, as the run will settle them. */
 static nz_status settled_text(char **ret_text, const job *j) {
     nz_train_options settled = j->options; /* shares the texts */
-    settled.lr = nz_train_rate(&settled, j->graph);
-    settled.clip_norm = nz_train_clip(&settled, j->graph);
+    nz_train_options_choose(&settled, j->graph);
     return nz_train_options_text(ret_text, &settled);
 }
 

@@ -63,6 +63,16 @@ nz_status nz_train_print_list(bool json) {
 
 /* ---- the outcome ---- */
 
+static json_t *epoch_json(const nz_train_epoch *e) {
+    return json_pack("{so so so so so so so so so so so so so}", "epoch", nz_json_real(e->epoch), "lr",
+                     nz_json_real(e->lr), "train_loss", nz_json_real(e->train_loss), "train_top1",
+                     nz_json_real(e->train_top1_pct), "test_loss", nz_json_real(e->test_loss), "test_top1",
+                     nz_json_real(e->test_top1_pct), "seconds", nz_json_real(e->seconds), "images_per_s",
+                     nz_json_real(e->images_per_s), "test_map50", nz_json_real(e->test_map50_pct), "test_map50_95",
+                     nz_json_real(e->test_map50_95_pct), "box_loss", nz_json_real(e->box_loss), "object_loss",
+                     nz_json_real(e->object_loss), "class_loss", nz_json_real(e->class_loss));
+}
+
 static nz_status print_outcome_json(const nz_train_outcome *o) {
     const nz_train_report *report = o->report;
     const nz_train_epoch *last = &report->epochs[report->epoch_count - 1];
@@ -71,20 +81,17 @@ static nz_status print_outcome_json(const nz_train_outcome *o) {
     for (size_t i = 0; i < report->epoch_count; i++) {
         const nz_train_epoch *e = &report->epochs[i];
         seconds += e->seconds;
-        json_array_append_new(
-            epochs, json_pack("{so so so so so so so so}", "epoch", nz_json_real(e->epoch), "lr", nz_json_real(e->lr),
-                              "train_loss", nz_json_real(e->train_loss), "train_top1", nz_json_real(e->train_top1_pct),
-                              "test_loss", nz_json_real(e->test_loss), "test_top1", nz_json_real(e->test_top1_pct),
-                              "seconds", nz_json_real(e->seconds), "images_per_s", nz_json_real(e->images_per_s)));
+        json_array_append_new(epochs, epoch_json(e));
     }
-    NZ_AUTO_JSON json_t *all =
-        json_pack("{so sI so so so so sI sb so so so so so sO}", "path", nz_json_string(o->model), "trained_params",
-                  (json_int_t)report->parameters, "train_top1", nz_json_real(last->train_top1_pct), "test_top1",
-                  nz_json_real(last->test_top1_pct), "test_loss", nz_json_real(last->test_loss), "seconds",
-                  nz_json_real(seconds), "broken_samples", (json_int_t)report->broken, "resumed", report->resumed,
-                  "data", nz_json_string(nz_data_describe(o->train)), "preprocess",
-                  nz_json_string(nz_data_preprocess(o->train)), "options", nz_json_string(o->options), "history",
-                  nz_json_string(o->history), "curve", nz_json_string(o->svg), "epochs", epochs);
+    NZ_AUTO_JSON json_t *all = json_pack(
+        "{so sI so so so so so so sI sb so so so so so sO}", "path", nz_json_string(o->model), "trained_params",
+        (json_int_t)report->parameters, "train_top1", nz_json_real(last->train_top1_pct), "test_top1",
+        nz_json_real(last->test_top1_pct), "test_loss", nz_json_real(last->test_loss), "test_map50",
+        nz_json_real(last->test_map50_pct), "test_map50_95", nz_json_real(last->test_map50_95_pct), "seconds",
+        nz_json_real(seconds), "broken_samples", (json_int_t)report->broken, "resumed", report->resumed, "data",
+        nz_json_string(nz_data_describe(o->train)), "preprocess", nz_json_string(nz_data_preprocess(o->train)),
+        "options", nz_json_string(o->options), "history", nz_json_string(o->history), "curve", nz_json_string(o->svg),
+        "epochs", epochs);
     return nz_cli_print_json(all);
 }
 
@@ -104,8 +111,15 @@ nz_status nz_train_print_outcome(const nz_train_outcome *o, bool json) {
     if (o->test) put_line("tested on", nz_data_describe(o->test));
     printf("%zu parameters, %.6g epochs of %.1f s each\n", report->parameters, last->epoch,
            seconds / (last->epoch > 0 ? last->epoch : 1));
-    printf("train      top-1 %.2f%%, loss %.4f (while training%s)\n", last->train_top1_pct, last->train_loss,
-           report->augmented ? ", on augmented samples" : "");
+    const char *augmented = report->augmented ? ", on augmented samples" : "";
+    if (report->detector)
+        printf("train      loss %.4f: box %.4f, object %.4f, class %.4f (while training%s)\n", last->train_loss,
+               last->box_loss, last->object_loss, last->class_loss, augmented);
+    else
+        printf("train      top-1 %.2f%%, loss %.4f (while training%s)\n", last->train_top1_pct, last->train_loss,
+               augmented);
+    if (isfinite(last->test_map50_pct))
+        printf("test       mAP50 %.2f%%, mAP50-95 %.2f%%\n", last->test_map50_pct, last->test_map50_95_pct);
     if (isfinite(last->test_top1_pct))
         printf("test       top-1 %.2f%%, loss %.4f\n", last->test_top1_pct, last->test_loss);
     put_line("model", o->model);

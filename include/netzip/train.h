@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/** Training: a classifier from its initial or present weights, on labelled images. */
+/** Training: a classifier or a detector from its initial or present weights, on labelled images. */
 #ifndef NETZIP_TRAIN_H
 #define NETZIP_TRAIN_H
 
 #include "netzip/data.h"
+#include "netzip/detect.h"
 #include "netzip/graph.h"
 #include "netzip/progress.h"
 #include "netzip/runtime.h"
@@ -34,6 +35,10 @@ typedef struct nz_train_options {
     char *augment;    /**< "crop=4+flip=1": keys of nz_augment_read joined by '+'; NULL, "" or "none": none; "auto" */
     double checkpoint_minutes; /**< between checkpoints within an epoch; there is one at every epoch's end too */
     long long evaluate_every;  /**< epochs between evaluations on `test`; the last epoch always has one */
+    double
+        ema; /**< what the average of weights keeps at a step, in the long run; 0: none; -1: 0.9999 for detectors, else none */
+    double box_gain, object_gain, class_gain; /**< of a detector's loss */
+    double anchor_ratio;                      /**< an object takes anchors that differ by less than this factor */
 } nz_train_options;
 
 /** The defaults, then the pairs of `text` ("epochs=15,lr=0.1"; NULL or "": none). lr stays 0 where none is given: it is chosen
@@ -52,8 +57,10 @@ NZ_API const char *nz_train_option(size_t i, const char **ret_initial, const cha
 /** One epoch of the learning curve. */
 typedef struct nz_train_epoch {
     double epoch, lr, train_loss, train_top1_pct;
-    double test_loss, test_top1_pct; /**< NaN where it was not evaluated */
-    double seconds, images_per_s;    /**< of training alone */
+    double test_loss, test_top1_pct;          /**< NaN where it was not evaluated, and of a detector */
+    double seconds, images_per_s;             /**< of training alone */
+    double test_map50_pct, test_map50_95_pct; /**< COCO protocol; NaN of a classifier, as the losses below */
+    double box_loss, object_loss, class_loss; /**< parts of train_loss, with their gains */
 } nz_train_epoch;
 
 typedef struct nz_train_report {
@@ -62,7 +69,8 @@ typedef struct nz_train_report {
     size_t parameters; /**< trained elements */
     size_t broken;     /**< samples that could not be read */
     bool resumed;
-    bool augmented; /**< training samples were cropped or mirrored at random */
+    bool augmented; /**< training samples were changed at random */
+    bool detector;  /**< what the epochs tell is mAP and the parts of the loss, not top-1 */
 } nz_train_report;
 /** Releases the rows; safe on a zeroed one. */
 NZ_API void nz_train_report_done(nz_train_report *report);
@@ -81,7 +89,11 @@ typedef struct nz_train_files {
  *
  * The same options, data and thread count give the same weights, bit for bit, whether or not the run was interrupted.
  *
- * @param graph    With one float image input and one output of class scores. Borrowed.
+ * Data with objects train a YOLOv5 head: raw or decoded, found by its structure (the convolutions from which the outputs
+ * follow without another one), with the anchors and strides of metadata netzip.detect. The loss is YOLOv5's: CIoU, objectness,
+ * class. Weights are averaged (ema), and the averages are what is evaluated and handed out.
+ *
+ * @param graph    With one float image input and one output of class scores, or those of a YOLOv5 head. Borrowed.
  * @param train    Labelled samples. Borrowed.
  * @param test     Evaluated after epochs with the native runtime; NULL: not at all.
  * @param files    NULL: nothing is written.
@@ -96,6 +108,23 @@ typedef struct nz_train_files {
 NZ_API NZ_CHECKED nz_status nz_train(nz_graph **ret_graph, nz_train_report *ret_report, const nz_graph *graph,
                                      nz_dataset *train, nz_dataset *test, const nz_train_options *options,
                                      const nz_train_files *files, const nz_progress *progress);
+
+/* ---- anchors ---- */
+
+/**
+ * Anchors for the objects of a data set, as metadata netzip.detect and nz_detect_options hold them: by k-means over widths and
+ * heights as samples show them, then improved at random by what an object's best anchor misses, ordered by area.
+ *
+ * @param levels  How many levels with how many anchors each; what they hold is not looked at.
+ * @param ratio   As nz_train_options.anchor_ratio.
+ * @param[out] ret_text  "10x13+16x30+33x23/..." Owned: free().
+ * @return NZ_E_ARG where the data have no objects, or fewer than anchors; NZ_E_IO, NZ_E_MEMORY. Deterministic for `seed`.
+ * @source G. Jocher et al., YOLOv5 (autoanchor), behaviour read and written anew.
+ */
+NZ_API NZ_CHECKED nz_status nz_anchors_fit(char **ret_text, const nz_dataset *data, const nz_levels *levels,
+                                           double ratio, uint64_t seed);
+/** Part of the data set's objects, 0..1, whose sides differ from some anchor's by less than `ratio`; 1 where there is none. */
+NZ_API double nz_anchor_recall(const nz_dataset *data, const nz_levels *levels, double ratio);
 
 #ifdef __cplusplus
 }

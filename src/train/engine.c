@@ -189,7 +189,12 @@ static nz_status step_backward(nz_engine *e, nz_engine_step *step) {
 
 static nz_status run_backward(nz_engine *e, const float *doutput) {
     const nz_slot *output = &e->slots[e->output];
-    if (output->grad && output->bytes) memcpy(output->grad, doutput, output->bytes);
+    if (output->grad && output->bytes && !e->options.taps_alone) {
+        if (doutput)
+            memcpy(output->grad, doutput, output->bytes);
+        else
+            memset(output->grad, 0, output->bytes);
+    }
     for (size_t i = 0; i < e->param_count; i++)
         if (!e->param_homes[i].used) memset(e->params[i].grad, 0, e->params[i].elements * sizeof(float));
     for (size_t s = e->step_count; s-- > 0;)

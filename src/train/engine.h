@@ -28,6 +28,9 @@ typedef struct nz_engine_options {
     bool forward_only;       /**< no backward: nothing is kept for it (a teacher) */
     const char *const *taps; /**< names of values to look at and to push gradients into (distillation, tests) */
     size_t tap_count;
+    bool
+        taps_alone; /**< the taps stand for the model's outputs: what follows on them is neither run nor differentiated,
+                        and backward starts at their gradients (heads of detectors) */
 } nz_engine_options;
 
 /** A tensor that training changes. Borrowed from the engine; values and gradients may be written to. */
@@ -101,7 +104,8 @@ void nz_param_pack(const nz_param *param, float *stored, const float *plain);
  * NULL takes it away. NZ_E_MEMORY. */
 NZ_CHECKED nz_status nz_engine_mask(nz_engine *engine, nz_param *param, const float *plain);
 
-/** Shape of one step's input and output, batch first; of what feeds a Softmax that was left out. */
+/** Shape of one step's input and output, batch first; of what feeds a Softmax that was left out. With taps_alone the output
+ * is the first tap as it lies, and the model may have any number of outputs. */
 const nz_shape *nz_engine_input_shape(const nz_engine *engine);
 const nz_shape *nz_engine_output_shape(const nz_engine *engine);
 /** Whether a Softmax at the model's end was left out, so that the model itself gives probabilities. A LogSoftmax is left out
@@ -122,7 +126,8 @@ void nz_engine_tap(nz_engine *engine, size_t i, float *plain);
 const nz_shape *nz_engine_tap_shape(const nz_engine *engine, size_t i);
 /** Adds to what will flow back at tap `i`; after forward, before backward. NZ_E_MEMORY. */
 NZ_CHECKED nz_status nz_engine_tap_gradient(nz_engine *engine, size_t i, const float *plain);
-/** Backward from the loss's gradient by the output [batch, classes...], plain order: fills every parameter's grad. */
+/** Backward from the loss's gradient by the output [batch, classes...], plain order: fills every parameter's grad.
+ * @param doutput  NULL: none but what was given at taps. */
 NZ_CHECKED nz_status nz_engine_backward(nz_engine *engine, const float *doutput);
 
 /** The name of the first node whose output of the last forward, or of the first parameter whose gradient, holds something

@@ -12,7 +12,8 @@
 enum { NOTES = 10, SMALL_IMAGE = 96 };
 #define ORDER_STREAM ((uint64_t)0x6f726465 << 32)
 
-/* What "auto" stands for: small images are moved, large ones cut; colours mean photographs, which may be mirrored. */
+/* What "auto" stands for: small images are moved, large ones cut; colours mean photographs, which may be mirrored. Objects: as
+ * YOLOv5 changes images, without mosaics. */
 static void choose_augment(nz_augment *a, const nz_dataset *data) {
     nz_shape shape;
     nz_data_shape(data, &shape);
@@ -20,6 +21,11 @@ static void choose_augment(nz_augment *a, const nz_dataset *data) {
     int64_t channels = shape.dim[last ? 2 : 0], height = shape.dim[last ? 0 : 1], width = shape.dim[last ? 1 : 2];
     int64_t side = height < width ? height : width;
     *a = (nz_augment){.flip = channels == 3};
+    if (nz_data_has_objects(data)) { /* boxes must stay whole: no crops */
+        a->zoom = 50, a->shift = 10;
+        if (channels == 3) a->hue = 2, a->saturation = 70, a->brightness = 40;
+        return;
+    }
     if (side >= SMALL_IMAGE)
         a->resized_crop = 1;
     else
@@ -120,6 +126,7 @@ nz_status nz_feed_next(nz_feed *f, nz_batch *ret_batch) {
         memcpy(batch.x + k * elements, batch.x + from * elements, elements * sizeof *batch.x);
         batch.labels[k] = batch.labels[from];
         batch.indices[k] = batch.indices[from];
+        if (batch.placements) batch.placements[k] = batch.placements[from];
     }
     if (batch.count) batch.count = f->batch;
     *ret_batch = batch;

@@ -89,7 +89,7 @@ nz_status nz_run_identity(char **ret_text, const nz_graph *graph, const nz_datas
     NZ_AUTO(nz_text_done) nz_text text = {0};
     char model[65];
     NZ_TRY(hash_graph(model, graph));
-    nz_text_appendf(&text, "checkpoint 1\nmodel %s\ndata %s\npreprocessing %s\n", model, nz_data_fingerprint(data),
+    nz_text_appendf(&text, "checkpoint 2\nmodel %s\ndata %s\npreprocessing %s\n", model, nz_data_fingerprint(data),
                     nz_data_preprocess(data));
     NZ_TRY(put_options(&text, options));
     nz_text_appendf(&text, "method %s\nthreads %d\n", hooks && hooks->identity ? hooks->identity : "", threads);

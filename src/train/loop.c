@@ -15,6 +15,7 @@
 #include "core/random.h"
 #include "core/threads.h"
 #include "graph/build.h"
+#include "train/task.h"
 #include "train/trainer.h"
 
 enum { WHAT_BYTES = 128, KEPT_BYTES = 1 << 30 };
@@ -30,15 +31,17 @@ typedef struct run {
     nz_dataset *train, *test;
     int threads, threads_before;
     nz_engine *engine;
+    nz_task task;
     nz_updater updater;
+    nz_average average;
+    bool averages;
     nz_feed feed;
     nz_pace pace;
     double *milestones;
     nz_standing standing;
     char *identity;
-    size_t classes, epochs;  /**< epochs: rows of the history in all */
-    float *doutput, *wanted; /**< [batch, classes]; wanted with the squared error alone */
-    double lr;               /**< of the last step */
+    size_t epochs; /**< rows of the history in all */
+    double lr;     /**< of the last step */
     double saved_at, evaluation_seconds;
     bool resumed;
     nz_graph *result;
@@ -47,13 +50,13 @@ typedef struct run {
 static void run_done(run *r) {
     nz_feed_done(&r->feed);
     nz_updater_done(&r->updater);
+    nz_average_done(&r->average);
+    if (r->task.kind) r->task.kind->done(&r->task);
     nz_engine_free(r->engine);
     nz_graph_free(r->result);
     free(r->milestones);
     free(r->standing.epochs);
     free(r->identity);
-    free(r->doutput);
-    free(r->wanted);
     if (r->threads_before) nz_threads_set(r->threads_before);
 }
 
@@ -73,54 +76,49 @@ static uint64_t steps_before(const run *r, size_t e) {
 
 /* ---- before the first step ---- */
 
-static nz_status check_labels(const nz_dataset *data, size_t classes) {
-    for (size_t i = 0; i < nz_data_count(data); i++) {
-        int32_t label = nz_data_label(data, i);
-        if (label < 0) return nz_fail(NZ_E_FORMAT, "training: %s: sample %zu has no label", nz_data_describe(data), i);
-        if ((size_t)label >= classes)
-            return nz_fail(NZ_E_SHAPE,
-                           "training: %s: sample %zu is of class %d, but the model knows %zu classes (0 to %zu); take "
-                           "data with that many classes, or a model with a larger output",
-                           nz_data_describe(data), i, (int)label, classes, classes - 1);
-    }
-    return NZ_OK;
-}
-
-static nz_status check_samples(const run *r, const nz_dataset *data) {
-    const nz_shape *input = nz_engine_input_shape(r->engine);
+nz_status nz_task_check_samples(const nz_task *t, const nz_dataset *data) {
+    const nz_shape *input = nz_engine_input_shape(t->engine);
     nz_shape sample;
     char have[112], want[112];
     nz_data_shape(data, &sample);
     bool same = input->rank == sample.rank + 1;
     for (int d = 0; same && d < sample.rank; d++) same = input->dim[d + 1] == sample.dim[d];
-    if (same) return check_labels(data, r->classes);
+    if (same) return NZ_OK;
     return nz_fail(NZ_E_SHAPE, "training: %s: samples are %s, but the model's input is %s", nz_data_describe(data),
                    nz_shape_text(&sample, have), nz_shape_text(input, want));
 }
 
+static void choose_task(run *r) {
+    r->task = (nz_task){.kind = nz_data_has_objects(r->train) ? &nz_task_detect : &nz_task_classify,
+                        .options = r->options,
+                        .graph = r->graph,
+                        .train = r->train,
+                        .test = r->test,
+                        .progress = r->progress,
+                        .batch = r->feed.batch,
+                        .threads = r->threads,
+                        .first_tap = r->hooks->tap_count};
+}
+
 static nz_status open_engine(run *r) {
-    nz_shape sample, output;
-    char text[112];
+    NZ_AUTO_FREE const char **taps = NULL;
+    nz_shape sample;
+    NZ_TRY(nz_alloc(&taps, r->hooks->tap_count + NZ_LEVELS_MOST, sizeof *taps));
+    for (size_t i = 0; i < r->hooks->tap_count; i++) taps[i] = r->hooks->taps[i];
     nz_data_shape(r->train, &sample);
     nz_engine_options options = {.batch = r->options->batch,
                                  .threads = r->threads,
                                  .bf16 = r->options->precision == 1,
                                  .frozen_norm = r->hooks->frozen_norm,
-                                 .keep_softmax = r->options->loss == NZ_LOSS_MSE,
-                                 .taps = r->hooks->taps,
+                                 .taps = taps,
                                  .tap_count = r->hooks->tap_count};
     for (int d = 0; d < 3 && d < sample.rank; d++) options.chw[d] = sample.dim[d] > 0 ? sample.dim[d] : 0;
+    NZ_TRY(r->task.kind->plan(&r->task, &options));
     NZ_TRY(nz_engine_open(&r->engine, r->graph, &options));
-    output = *nz_engine_output_shape(r->engine);
-    int64_t elements = nz_shape_elements(&output);
-    if (output.rank < 2 || output.dim[1] < 1 || elements != output.dim[0] * output.dim[1])
-        return nz_fail(NZ_E_SHAPE, "training: the model's output is %s; one score per class is needed",
-                       nz_shape_text(&output, text));
-    r->classes = (size_t)output.dim[1];
-    NZ_TRY(check_samples(r, r->train));
-    if (r->test) NZ_TRY(check_samples(r, r->test));
-    NZ_TRY(nz_alloc(&r->doutput, (size_t)elements, sizeof *r->doutput));
-    if (r->options->loss == NZ_LOSS_MSE) NZ_TRY(nz_alloc(&r->wanted, (size_t)elements, sizeof *r->wanted));
+    r->task.engine = r->engine;
+    NZ_TRY(r->task.kind->begin(&r->task));
+    r->averages = r->options->ema > 0;
+    if (r->averages) NZ_TRY(nz_average_init(&r->average, r->engine, r->options->ema));
     return nz_updater_init(&r->updater, r->engine, r->options);
 }
 
@@ -138,6 +136,7 @@ static nz_snapshot snapshot_of(run *r) {
     return (nz_snapshot){.identity = r->identity,
                          .engine = r->engine,
                          .updater = &r->updater,
+                         .average = r->averages ? &r->average : NULL,
                          .standing = &r->standing,
                          .feed = &r->feed,
                          .state = r->hooks->state,
@@ -178,6 +177,7 @@ static nz_status open_run(run *r) {
     nz_threads_set(r->threads);
     NZ_TRY(nz_feed_init(&r->feed, r->train, r->options, r->threads, r->progress));
     NZ_TRY(plan_steps(r));
+    choose_task(r);
     NZ_TRY(open_engine(r));
     if (r->pace.steps > r->feed.batches) NZ_TRY(nz_data_keep(r->train, KEPT_BYTES));
     if (r->test && r->epochs > 1 && r->options->evaluate_every) NZ_TRY(nz_data_keep(r->test, KEPT_BYTES));
@@ -252,48 +252,53 @@ static nz_status fail_not_finite(const run *r, const nz_batch *batch, const char
                    r->lr);
 }
 
-/* Loss over the batch and its gradient by the output. */
-static double lose(run *r, const float *scores, const int32_t *labels) {
-    size_t batch = r->feed.batch, all = batch * r->classes;
-    if (r->options->loss == NZ_LOSS_CROSS_ENTROPY)
-        return nz_loss_cross_entropy(scores, labels, batch, r->classes, r->options->label_smoothing, r->doutput);
-    memset(r->wanted, 0, all * sizeof *r->wanted);
-    memset(r->doutput, 0, all * sizeof *r->doutput);
-    for (size_t n = 0; n < batch; n++) r->wanted[n * r->classes + (size_t)labels[n]] = 1;
-    return nz_loss_mse(scores, r->wanted, all, 1, r->doutput);
-}
-
 static uint64_t dropout_seed(const run *r) {
     nz_random random;
     nz_random_init(&random, (uint64_t)r->options->seed, DROPOUT_STREAM + r->standing.step);
     return nz_random_u64(&random);
 }
 
+static void account(nz_standing *at, const nz_task_loss *lost, const nz_task *task) {
+    double samples = (double)task->batch;
+    at->loss_sum += lost->loss / task->loss_scale * samples;
+    for (size_t i = 0; i < NZ_LOSS_PARTS; i++) at->parts[i] += lost->parts[i] * samples;
+    at->hits += lost->hits;
+    at->seen += task->batch;
+}
+
 static nz_status learn(run *r, const nz_batch *batch) {
     const nz_train_hooks *hooks = r->hooks;
+    nz_task *task = &r->task;
     nz_train_state state = {.engine = r->engine,
                             .step = r->standing.step,
                             .steps = r->pace.steps,
                             .epoch = (double)r->standing.step / r->pace.steps_per_epoch,
                             .epochs = r->options->epochs,
                             .x = batch->x,
-                            .labels = batch->labels,
-                            .batch = r->feed.batch};
+                            .labels = task->kind->detects ? NULL : batch->labels,
+                            .batch = r->feed.batch,
+                            .output_count = task->output_count,
+                            .loss_scale = task->loss_scale};
     r->lr = nz_schedule_rate(&r->pace, state.step);
     double high = r->options->optimizer == NZ_OPTIMIZER_SGD ? r->options->momentum : r->options->beta1;
     double momentum = nz_schedule_momentum(&r->pace, high, state.step);
     if (hooks->before_step) NZ_TRY(hooks->before_step(hooks->user, &state));
     NZ_TRY(nz_engine_forward(r->engine, batch->x, true, dropout_seed(r)));
-    const float *scores = nz_engine_output(r->engine);
-    double loss = lose(r, scores, batch->labels);
-    if (hooks->add_gradients) NZ_TRY(hooks->add_gradients(hooks->user, &state, &loss, r->doutput));
-    if (!isfinite(loss)) return fail_not_finite(r, batch, "loss", loss);
-    NZ_TRY(nz_engine_backward(r->engine, r->doutput));
+    nz_task_loss lost;
+    NZ_TRY(task->kind->lose(task, batch, &lost));
+    const float *doutput = NULL;
+    state.outputs = task->outputs;
+    if (hooks->add_gradients)
+        NZ_TRY(hooks->add_gradients(hooks->user, &state, &lost.loss,
+                                    task->kind->detects ? NULL : task->outputs[0].gradient));
+    state.outputs = NULL;
+    if (!isfinite(lost.loss)) return fail_not_finite(r, batch, "loss", lost.loss);
+    NZ_TRY(task->kind->push(task, &doutput));
+    NZ_TRY(nz_engine_backward(r->engine, doutput));
     double norm = nz_updater_step(&r->updater, r->lr, momentum, state.step + 1);
     if (isnan(norm)) return fail_not_finite(r, batch, "gradient", norm);
-    r->standing.loss_sum += loss * (double)r->feed.batch;
-    r->standing.hits += nz_count_hits(scores, batch->labels, r->feed.batch, r->classes);
-    r->standing.seen += r->feed.batch;
+    if (r->averages) nz_average_step(&r->average, state.step + 1);
+    account(&r->standing, &lost, task);
     if (!hooks->after_step) return NZ_OK;
     state.step++;
     return hooks->after_step(hooks->user, &state);
@@ -309,65 +314,89 @@ static void put_time(char text[24], double seconds) {
         snprintf(text, 24, "%lld:%02lld", s / 60, s % 60);
 }
 
+/* What the training samples gave while they were learnt. */
+static void put_seen(char text[96], const run *r, const nz_train_epoch *e) {
+    if (r->task.kind->detects)
+        snprintf(text, 96, " (box %.4f, object %.4f, class %.4f)", e->box_loss, e->object_loss, e->class_loss);
+    else
+        snprintf(text, 96, ", train %.2f%%", e->train_top1_pct);
+}
+
 static void tell_epoch(const run *r, const nz_train_epoch *e) {
-    char test[64] = "", left[24], again[40] = "";
+    char test[64] = "", left[24], again[40] = "", seen[96];
     double rest = (double)(r->pace.steps - r->standing.step) * (double)r->feed.batch / e->images_per_s;
     if (r->options->evaluate_every)
         rest +=
             r->evaluation_seconds * (double)((long long)(r->epochs - r->standing.count) / r->options->evaluate_every);
     put_time(left, rest);
+    put_seen(seen, r, e);
     if (isfinite(e->test_top1_pct)) snprintf(test, sizeof test, ", test %.2f%%", e->test_top1_pct);
+    if (isfinite(e->test_map50_pct))
+        snprintf(test, sizeof test, ", test mAP50 %.2f%%, mAP50-95 %.2f%%", e->test_map50_pct, e->test_map50_95_pct);
     if (r->standing.count < r->epochs) snprintf(again, sizeof again, ", %s left", left);
-    nz_progress_note(r->progress, "%s epoch %zu/%zu: loss %.4f, train %.2f%%%s, %.0f images/s%s", what_of(r),
-                     r->standing.count, r->epochs, e->train_loss, e->train_top1_pct, test, e->images_per_s, again);
+    nz_progress_note(r->progress, "%s epoch %zu/%zu: loss %.4f%s%s, %.0f images/s%s", what_of(r), r->standing.count,
+                     r->epochs, e->train_loss, seen, test, e->images_per_s, again);
+}
+
+/* The network as it would be written: with the averages of weights, where they are kept. */
+static nz_status present_graph(run *r, nz_graph **ret_graph) {
+    if (r->averages) nz_average_exchange(&r->average);
+    nz_status status = nz_engine_graph(ret_graph, r->engine);
+    if (r->averages) nz_average_exchange(&r->average);
+    return status;
 }
 
 /* The network as it stands, on the test samples. A graph that is the last one is kept. */
 static nz_status evaluate(run *r, nz_train_epoch *epoch, bool last) {
     bool due = r->options->evaluate_every && (r->standing.count + 1) % (size_t)r->options->evaluate_every == 0;
     NZ_AUTO_GRAPH nz_graph *graph = NULL;
-    if (last || (r->test && due)) NZ_TRY(nz_engine_graph(&graph, r->engine));
+    if (last || (r->test && due)) NZ_TRY(present_graph(r, &graph));
     if (r->test && (last || due)) {
-        nz_evaluate_options options = {.batch = r->options->batch,
-                                       .threads = r->threads,
-                                       .loss = r->options->loss,
-                                       .softmax = nz_engine_is_logits(r->engine),
-                                       .classes = r->classes};
-        nz_evaluation found;
+        size_t broken = 0;
         double begun = now_s();
-        NZ_TRY(nz_train_evaluate(&found, graph, r->test, &options, r->progress));
-        if (found.broken && last) nz_progress_note(r->progress, "%zu test samples could not be read", found.broken);
+        NZ_TRY(r->task.kind->evaluate(&r->task, graph, epoch, &broken));
+        if (broken && last) nz_progress_note(r->progress, "%zu test samples could not be read", broken);
         r->evaluation_seconds = now_s() - begun;
-        if (!isfinite(found.loss)) return fail_state(r, "the loss on the test samples");
-        epoch->test_loss = found.loss;
-        epoch->test_top1_pct = found.top1_pct;
+        if (!r->task.kind->detects && !isfinite(epoch->test_loss)) return fail_state(r, "the loss on the test samples");
     }
     if (last) r->result = NZ_STEAL(graph);
     return NZ_OK;
 }
 
+static nz_train_epoch epoch_of(const run *r) {
+    const nz_standing *at = &r->standing;
+    bool detects = r->task.kind->detects;
+    double seen = (double)at->seen, seconds = at->seconds > 1e-9 ? at->seconds : 1e-9;
+    nz_train_epoch epoch = {.epoch = (double)at->step / r->pace.steps_per_epoch,
+                            .lr = nz_schedule_rate(&r->pace, at->step - 1),
+                            .train_loss = at->loss_sum / seen,
+                            .train_top1_pct = detects ? (double)NAN : 100 * (double)at->hits / seen,
+                            .test_loss = NAN,
+                            .test_top1_pct = NAN,
+                            .seconds = at->seconds,
+                            .images_per_s = seen / seconds,
+                            .test_map50_pct = NAN,
+                            .test_map50_95_pct = NAN};
+    double *const parts[NZ_LOSS_PARTS] = {&epoch.box_loss, &epoch.object_loss, &epoch.class_loss};
+    for (size_t i = 0; i < NZ_LOSS_PARTS; i++) *parts[i] = detects ? at->parts[i] / seen : (double)NAN;
+    return epoch;
+}
+
 static nz_status end_epoch(run *r) {
     nz_standing *at = &r->standing;
     bool last = at->count + 1 == r->epochs;
-    double seen = (double)at->seen, seconds = at->seconds > 1e-9 ? at->seconds : 1e-9;
     if (!at->seen)
         return nz_fail(NZ_E_FORMAT, "training: %s: no sample could be read (%zu are broken)",
                        nz_data_describe(r->train), r->feed.broken_count);
     NZ_TRY(check_state(r));
-    nz_train_epoch epoch = {.epoch = (double)at->step / r->pace.steps_per_epoch,
-                            .lr = nz_schedule_rate(&r->pace, at->step - 1),
-                            .train_loss = at->loss_sum / seen,
-                            .train_top1_pct = 100 * (double)at->hits / seen,
-                            .test_loss = NAN,
-                            .test_top1_pct = NAN,
-                            .seconds = at->seconds,
-                            .images_per_s = seen / seconds};
+    nz_train_epoch epoch = epoch_of(r);
     nz_status status = evaluate(r, &epoch, last);
     if (status == NZ_E_CANCELLED) return stop(r);
     NZ_TRY(status);
     NZ_TRY(nz_standing_add(at, &epoch));
     at->hits = at->seen = 0;
     at->loss_sum = at->seconds = 0;
+    memset(at->parts, 0, sizeof at->parts);
     if (r->files->history && nz_history_write(r->files->history, at->epochs, at->count) != NZ_OK)
         nz_progress_note(r->progress, "the history is not brought up to date: %s", nz_last_error());
     try_to_save(r);
@@ -412,7 +441,7 @@ static nz_status run_epoch(run *r) {
 
 static nz_status finish(run *r) {
     NZ_AUTO_FREE char *text = NULL;
-    if (!r->result) NZ_TRY(nz_engine_graph(&r->result, r->engine)); /* resumed behind the last epoch */
+    if (!r->result) NZ_TRY(present_graph(r, &r->result)); /* resumed behind the last epoch */
     NZ_TRY(nz_train_options_text(&text, r->options));
     NZ_TRY(nz_graph_set_meta(r->result, "netzip.train", text));
     NZ_TRY(nz_graph_set_meta(r->result, "netzip.preprocess", nz_data_preprocess(r->train)));
@@ -426,7 +455,9 @@ static nz_train_report report_of(run *r) {
     const nz_augment *a = &r->feed.augment;
     nz_train_report report = {.broken = r->feed.broken_count,
                               .resumed = r->resumed,
-                              .augmented = a->crop_padding || a->flip || a->resized_crop > 0,
+                              .augmented = a->crop_padding || a->flip || a->resized_crop > 0 || a->zoom || a->shift ||
+                                           a->hue || a->saturation || a->brightness,
+                              .detector = r->task.kind->detects,
                               .epoch_count = r->standing.count};
     for (size_t i = 0; i < nz_engine_param_count(r->engine); i++)
         report.parameters += (size_t)nz_shape_elements(&nz_engine_param(r->engine, i)->shape);
@@ -447,8 +478,7 @@ nz_status nz_train_loop(nz_graph **ret_graph, nz_train_report *ret_report, const
              .graph = graph,
              .train = train,
              .test = test};
-    r.settled.lr = nz_train_rate(options, graph);
-    r.settled.clip_norm = nz_train_clip(options, graph);
+    nz_train_options_choose(&r.settled, graph);
     r.options = &r.settled;
     NZ_TRY(open_run(&r));
     while (r.standing.count < r.epochs) NZ_TRY(run_epoch(&r));

@@ -337,7 +337,8 @@ static nz_status lower_all(nz_lowering *l) {
         if (e->options.tap_count) NZ_TRY(lower_taps(l, tapped));
     }
     NZ_TRY(nz_lower_value(l, &e->output_map, l->graph->outputs[0]));
-    NZ_TRY(nz_lower_form(l, &e->output, e->output_map, false, NZ_F32));
+    e->output = e->output_map;
+    if (!e->options.taps_alone) NZ_TRY(nz_lower_form(l, &e->output, e->output_map, false, NZ_F32));
     e->slots[e->output].pinned = true;
     if (!e->slots[e->output].behind_param && !e->options.forward_only)
         return nz_fail(NZ_E_UNSUPPORTED, "no parameter stands behind the output '%s'",

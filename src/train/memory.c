@@ -62,7 +62,7 @@ static bool gives_gradient(const nz_engine *e, const nz_engine_step *step, size_
 static nz_status activate(nz_engine *e) {
     NZ_AUTO_FREE bool *reached = NULL;
     NZ_TRY(nz_alloc(&reached, e->slot_count, sizeof *reached));
-    reached[e->output] = true;
+    reached[e->output] = !e->options.taps_alone;
     for (size_t s = e->step_count; s-- > 0;) {
         nz_engine_step *step = &e->steps[s];
         bool any = !step->out_count;
@@ -191,7 +191,7 @@ static nz_status place_contribution(places *p, size_t s, size_t i, bool shares) 
 static nz_status place_gradients(places *p) {
     nz_engine *e = p->engine;
     nz_slot *output = &e->slots[e->output];
-    if (output->place == NZ_SLOT_BLOCK)
+    if (output->place == NZ_SLOT_BLOCK && !e->options.taps_alone)
         NZ_TRY(new_buffer(p, &output->grad_buffer, output->bytes, loss_time(e), loss_time(e)));
     for (size_t s = e->step_count; s-- > 0;) {
         nz_engine_step *step = &e->steps[s];

@@ -8,9 +8,14 @@
 #include "core/locale.h"
 #include "core/memory.h"
 #include "core/text.h"
+#include "netzip/detect.h"
 #include "op/op.h"
 #include "train/loop.h"
 #include "train/schedule.h"
+
+#define DETECTOR_EMA 0.9999
+#define DETECTOR_SGD_RATE 0.01
+#define DETECTOR_ADAMW_RATE 0.002
 
 #define AT(field) offsetof(nz_train_options, field)
 
@@ -45,6 +50,17 @@ static const nz_option table[] = {
      "cross-entropy, or mse to 1 for the class and 0 for the others"},
     {"label_smoothing", NZ_OPTION_REAL, AT(label_smoothing), "0", 0, 0.999, NULL,
      "part of the cross-entropy that goes to all classes alike"},
+    {"box_gain", NZ_OPTION_REAL, AT(box_gain), "0.05", 0, 1e3, NULL,
+     "detectors: of the loss by the boxes' overlap (CIoU)"},
+    {"object_gain", NZ_OPTION_REAL, AT(object_gain), "1", 0, 1e3, NULL,
+     "detectors: of the loss by objectness; falls with the image's area below 640x640"},
+    {"class_gain", NZ_OPTION_REAL, AT(class_gain), "0.5", 0, 1e3, NULL,
+     "detectors: of the loss by class, for 80 classes; in proportion for others"},
+    {"anchor_ratio", NZ_OPTION_REAL, AT(anchor_ratio), "4", 1, 100, NULL,
+     "detectors: an object takes the anchors whose sides differ from its own by less than this factor"},
+    {"ema", NZ_OPTION_REAL, AT(ema), "-1", -1, 0.999999, NULL,
+     "an average of weights is evaluated and written, which keeps this much of itself at a step in the long run; 0: "
+     "none; -1: 0.9999 for detectors, none else"},
     {"augment", NZ_OPTION_TEXT, AT(augment), "auto", 0, 0, NULL,
      "crop=N, flip=1, resized=1 joined by +; none; auto: by the images' size and colours"},
     {"precision", NZ_OPTION_CHOICE, AT(precision), "f32", 0, 0, "f32|bf16",
@@ -94,15 +110,29 @@ bool nz_train_normalises(const nz_graph *graph) {
     return false;
 }
 
+/* What the rates of detectors hang on. */
+static bool detects(const nz_graph *graph) {
+    NZ_AUTO(nz_detect_options_done) nz_detect_options options = {0};
+    return nz_detect_options_read(&options, NULL, graph) == NZ_OK && nz_graph_detects(graph, &options, NULL);
+}
+
 double nz_train_rate(const nz_train_options *options, const nz_graph *graph) {
     if (options->lr > 0) return options->lr;
     double batch = (double)(options->batch < 256 ? options->batch : 256);
-    double rate = options->optimizer == NZ_OPTIMIZER_ADAMW ? 0.002 : 0.4 * batch / 128;
+    bool adamw = options->optimizer == NZ_OPTIMIZER_ADAMW;
+    double rate = adamw ? 0.002 : 0.4 * batch / 128;
+    if (detects(graph)) rate = adamw ? DETECTOR_ADAMW_RATE : DETECTOR_SGD_RATE;
     return nz_train_normalises(graph) ? rate : rate / 8;
 }
 
 double nz_train_clip(const nz_train_options *options, const nz_graph *graph) {
     return options->clip_norm >= 0 ? options->clip_norm : nz_train_normalises(graph) ? 0 : 1;
+}
+
+void nz_train_options_choose(nz_train_options *options, const nz_graph *graph) {
+    options->lr = nz_train_rate(options, graph);
+    options->clip_norm = nz_train_clip(options, graph);
+    if (options->ema < 0) options->ema = detects(graph) ? DETECTOR_EMA : 0;
 }
 
 nz_status nz_train_options_read(nz_train_options *ret_options, const char *text) {

@@ -247,12 +247,13 @@ static nz_status keep_dropouts(nz_graph *graph, nz_prepared *prepared) {
 
 /* ---- shapes and outputs ---- */
 
-static nz_status check_ends(const nz_graph *graph, int64_t batch) {
+static nz_status check_ends(const nz_graph *graph, const nz_engine_options *options) {
+    int64_t batch = options->batch;
     if (graph->input_count != 1 || graph->values[graph->inputs[0]].dtype != NZ_F32)
         return nz_fail(NZ_E_UNSUPPORTED,
                        "training needs a model with exactly one input, of floats; it has %zu inputs%s",
                        graph->input_count, graph->input_count == 1 ? " of another type" : "");
-    if (graph->output_count != 1)
+    if (graph->output_count != 1 && !options->taps_alone)
         return nz_fail(NZ_E_UNSUPPORTED, "training needs a model with exactly one output; it has %zu",
                        graph->output_count);
     const nz_value *x = &graph->values[graph->inputs[0]];
@@ -264,13 +265,16 @@ static nz_status check_ends(const nz_graph *graph, int64_t batch) {
 }
 
 static nz_status add_taps(nz_graph *graph, const nz_engine_options *options) {
+    if (options->taps_alone && !options->tap_count)
+        return nz_fail(NZ_E_INTERNAL, "an engine of taps alone needs at least one tap");
+    if (options->taps_alone) graph->output_count = 0;
     for (size_t i = 0; i < options->tap_count; i++) {
         int value = nz_graph_find_value(graph, options->taps[i]);
         if (value < 0 || graph->values[value].producer < 0)
             return nz_fail(NZ_E_ARG, "the model computes no value named '%s'", options->taps[i]);
         if (!nz_graph_is_output(graph, value)) NZ_TRY(nz_graph_add_output(graph, value));
     }
-    return NZ_OK;
+    return options->taps_alone ? nz_graph_finish(graph) : NZ_OK;
 }
 
 static nz_status specialise(nz_graph **ret_graph, const nz_graph *graph, const nz_engine_options *options) {
@@ -350,6 +354,7 @@ static nz_status prepare(nz_engine *engine, nz_prepared *prepared, nz_graph *wor
     NZ_TRY(free_params(work, prepared));
     NZ_TRY(keep_dropouts(work, prepared));
     NZ_TRY(specialise(&engine->graph, work, &engine->options));
+    if (engine->options.taps_alone) return NZ_OK;
     if (!engine->options.keep_softmax) NZ_TRY(remove_softmax(engine->graph, &engine->logits));
     return check_output(engine->graph, engine->options.batch);
 }
@@ -357,7 +362,7 @@ static nz_status prepare(nz_engine *engine, nz_prepared *prepared, nz_graph *wor
 nz_status nz_engine_prepare(nz_engine *engine, nz_prepared *ret_prepared, const nz_graph *graph) {
     int64_t batch = engine->options.batch;
     NZ_AUTO_GRAPH nz_graph *work = NULL;
-    NZ_TRY(check_ends(graph, batch));
+    NZ_TRY(check_ends(graph, &engine->options));
     NZ_TRY(nz_graph_clone(&engine->base, graph));
     NZ_TRY(dissolve_identities(engine->base));
     NZ_TRY(split_constants(engine->base));

@@ -15,7 +15,7 @@ typedef enum field {
     IDENTITY,
     LAYOUT,
     COUNTERS, /* step, hits, seen */
-    SUMS,     /* loss, seconds */
+    SUMS,     /* loss, seconds, parts of the loss */
     HISTORY,  /* [epochs, HISTORY_COLUMNS] */
     BROKEN,   /* indices of samples */
     PARAMS,
@@ -27,13 +27,20 @@ typedef enum field {
     SCALES,
     SCALE_FIRST,
     SCALE_SECOND,
-    RANGES, /* [quantisers, 3]: low, high, averaging */
-    MODES,  /* [quantisers, 2]: mode, zero */
-    STATE,  /* of hooks */
+    RANGES,   /* [quantisers, 3]: low, high, averaging */
+    MODES,    /* [quantisers, 2]: mode, zero */
+    STATE,    /* of hooks */
+    AVERAGES, /* of parameters, running statistics and scales, in their order */
     FIELDS
 } field;
 
-enum { COUNTER_COUNT = 3, SUM_COUNT = 2, HISTORY_COLUMNS = 8, RANGE_COUNT = 3, MODE_COUNT = 2 };
+enum {
+    COUNTER_COUNT = 3,
+    SUM_COUNT = 2 + NZ_LOSS_PARTS,
+    HISTORY_COLUMNS = NZ_EPOCH_COLUMNS,
+    RANGE_COUNT = 3,
+    MODE_COUNT = 2
+};
 
 static const struct {
     const char *name;
@@ -57,6 +64,7 @@ static const struct {
     [RANGES] = {"quantizer_ranges", NZ_F32},
     [MODES] = {"quantizer_modes", NZ_I32},
     [STATE] = {"method_state", NZ_U8},
+    [AVERAGES] = {"averages", NZ_F32},
 };
 
 typedef struct arrays {
@@ -89,6 +97,7 @@ static void expected_counts(int64_t counts[FIELDS], const nz_snapshot *s) {
     counts[RANGES] = RANGE_COUNT * (int64_t)quantizers;
     counts[MODES] = MODE_COUNT * (int64_t)quantizers;
     counts[STATE] = (int64_t)s->state_bytes;
+    if (s->average) counts[AVERAGES] = counts[PARAMS] + counts[RUNNING] + counts[SCALES];
 }
 
 /* ---- writing ---- */
@@ -130,15 +139,13 @@ static nz_status put_standing(arrays *a, const nz_snapshot *s) {
     nz_shape shape = {.rank = 2, .dim = {(int64_t)at->count, HISTORY_COLUMNS}};
     NZ_TRY(nz_tensor_init(&a->at[HISTORY], NZ_F64, &shape));
     memcpy(a->at[COUNTERS].data, (uint64_t[COUNTER_COUNT]){at->step, at->hits, at->seen}, a->at[COUNTERS].bytes);
-    memcpy(a->at[SUMS].data, (double[SUM_COUNT]){at->loss_sum, at->seconds}, a->at[SUMS].bytes);
+    double *sums = a->at[SUMS].data;
+    sums[0] = at->loss_sum;
+    sums[1] = at->seconds;
+    memcpy(sums + 2, at->parts, sizeof at->parts);
     double *row = a->at[HISTORY].data;
-    for (size_t i = 0; i < at->count; i++, row += HISTORY_COLUMNS) {
-        const nz_train_epoch *e = &at->epochs[i];
-        memcpy(row,
-               (double[HISTORY_COLUMNS]){e->epoch, e->lr, e->train_loss, e->train_top1_pct, e->test_loss,
-                                         e->test_top1_pct, e->seconds, e->images_per_s},
-               HISTORY_COLUMNS * sizeof *row);
-    }
+    for (size_t i = 0; i < at->count; i++, row += HISTORY_COLUMNS)
+        for (size_t c = 0; c < HISTORY_COLUMNS; c++) row[c] = *nz_epoch_cell(&at->epochs[i], c);
     NZ_TRY(make(a, BROKEN, s->feed ? (int64_t)s->feed->broken_count : 0));
     uint64_t *broken = a->at[BROKEN].data;
     for (size_t i = 0; s->feed && i < nz_data_count(s->feed->data); i++)
@@ -211,6 +218,30 @@ static void put_quantizers(arrays *a, const nz_snapshot *s) {
     }
 }
 
+/* Averages to the array, or `back`. */
+static void move_averages(arrays *a, const nz_snapshot *s, bool back) {
+    const nz_average *average = s->average;
+    float *at = a->at[AVERAGES].data;
+    for (size_t i = 0; average && i < average->param_count; i++) {
+        const nz_param *p = nz_engine_param(s->engine, i);
+        if (back)
+            nz_param_pack(p, average->params[i], at);
+        else
+            nz_param_unpack(p, at, average->params[i]);
+        at += count_of(p);
+    }
+    for (size_t i = 0; average && i < average->running_count; i++) {
+        size_t count = nz_engine_running(s->engine, i)->elements;
+        memcpy(back ? average->running[i] : at, back ? at : average->running[i], count * sizeof *at);
+        at += count;
+    }
+    for (size_t i = 0; average && i < average->quantizer_count; i++) {
+        size_t count = nz_engine_quantizer(s->engine, i)->count;
+        memcpy(back ? average->scales[i] : at, back ? at : average->scales[i], count * sizeof *at);
+        at += count;
+    }
+}
+
 nz_status nz_snapshot_write(const char *path, const nz_snapshot *s) {
     NZ_AUTO(arrays_done) arrays a = {0};
     int64_t counts[FIELDS];
@@ -223,6 +254,7 @@ nz_status nz_snapshot_write(const char *path, const nz_snapshot *s) {
         if (f != MASKS) NZ_TRY(make(&a, (field)f, counts[f]));
     put_params(&a, s);
     put_quantizers(&a, s);
+    move_averages(&a, s, false);
     NZ_TRY(put_masks(&a, s));
     if (s->state_bytes) memcpy(a.at[STATE].data, s->state, s->state_bytes);
     for (size_t f = 0; f < FIELDS; f++) names[f] = fields[f].name;
@@ -350,14 +382,7 @@ static void get_standing(const arrays *a, const nz_snapshot *s, nz_train_epoch *
     const uint64_t *counters = a->at[COUNTERS].data, *broken = a->at[BROKEN].data;
     const double *sums = a->at[SUMS].data, *row = a->at[HISTORY].data;
     for (size_t i = 0; i < count; i++, row += HISTORY_COLUMNS)
-        epochs[i] = (nz_train_epoch){.epoch = row[0],
-                                     .lr = row[1],
-                                     .train_loss = row[2],
-                                     .train_top1_pct = row[3],
-                                     .test_loss = row[4],
-                                     .test_top1_pct = row[5],
-                                     .seconds = row[6],
-                                     .images_per_s = row[7]};
+        for (size_t c = 0; c < HISTORY_COLUMNS; c++) *nz_epoch_cell(&epochs[i], c) = row[c];
     free(at->epochs);
     *at = (nz_standing){.step = counters[0],
                         .hits = counters[1],
@@ -367,6 +392,7 @@ static void get_standing(const arrays *a, const nz_snapshot *s, nz_train_epoch *
                         .count = count,
                         .capacity = count,
                         .epochs = epochs};
+    memcpy(at->parts, sums + 2, sizeof at->parts);
     if (!s->feed) return;
     memset(s->feed->broken, 0, nz_data_count(s->feed->data) * sizeof *s->feed->broken);
     s->feed->broken_count = (size_t)nz_shape_elements(&a->at[BROKEN].shape);
@@ -388,6 +414,7 @@ nz_status nz_snapshot_read(const char *path, const nz_snapshot *s) {
     NZ_TRY(get_masks(&a, s));
     get_params(&a, s);
     get_quantizers(&a, s);
+    move_averages(&a, s, true);
     get_standing(&a, s, NZ_STEAL(epochs), rows);
     if (s->state_bytes) memcpy(s->state, a.at[STATE].data, s->state_bytes);
     return NZ_OK;

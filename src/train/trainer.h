@@ -67,13 +67,35 @@ NZ_CHECKED nz_status nz_run_identity(char **ret_text, const nz_graph *graph, con
 /** NZ_E_ARG says what differs and what would mend it. */
 NZ_CHECKED nz_status nz_run_same(const char *path, const char *theirs, const char *ours);
 
+/* ---- average.c: exponential moving averages of everything that training moves ---- */
+
+/** Lies as the engine's parameters, running statistics and scales do. */
+typedef struct nz_average {
+    nz_engine *engine;
+    double keep; /**< in the long run */
+    size_t param_count, running_count, quantizer_count;
+    float **params, **running, **scales; /**< scales: of quantisers */
+} nz_average;
+/** Begins at the present values. @param keep in (0, 1). NZ_E_MEMORY. */
+NZ_CHECKED nz_status nz_average_init(nz_average *ret_average, nz_engine *engine, double keep);
+void nz_average_done(nz_average *average);
+/** Behind update `step` >= 1: each average keeps keep (1 - exp(-step / 2000)) of itself, so that early weights are forgotten.
+ * @source G. Jocher et al., YOLOv5 (ModelEMA), behaviour read and written anew. */
+void nz_average_step(nz_average *average, uint64_t step);
+/** Exchanges the averages with the engine's values; masks hold for what the engine gets. Twice: all is as it was but for what is
+ * masked in the averages. */
+void nz_average_exchange(nz_average *average);
+
 /* ---- snapshot.c: a run on disk ---- */
+
+enum { NZ_LOSS_PARTS = 3 }; /**< of a detector: box, object, class */
 
 /** Where a run stands beside its weights. */
 typedef struct nz_standing {
-    uint64_t step;          /**< updates done or left out */
-    uint64_t hits, seen;    /**< of the present epoch */
-    double loss_sum;        /**< likewise, over samples */
+    uint64_t step;       /**< updates done or left out */
+    uint64_t hits, seen; /**< of the present epoch */
+    double loss_sum;     /**< likewise, over samples */
+    double parts[NZ_LOSS_PARTS];
     double seconds;         /**< likewise, of training alone */
     size_t count, capacity; /**< finished epochs */
     nz_train_epoch *epochs;
@@ -86,6 +108,7 @@ typedef struct nz_snapshot {
     const char *identity;
     nz_engine *engine;
     nz_updater *updater;
+    nz_average *average; /**< NULL: none */
     nz_standing *standing;
     nz_feed *feed; /**< its broken samples; NULL: none */
     void *state;   /**< of hooks */
@@ -97,6 +120,16 @@ NZ_CHECKED nz_status nz_snapshot_write(const char *path, const nz_snapshot *snap
 NZ_CHECKED nz_status nz_snapshot_read(const char *path, const nz_snapshot *snapshot);
 
 /* ---- history.c: the learning curve as a table ---- */
+
+enum { NZ_EPOCH_COLUMNS = 13, NZ_AS_SHORT = -1 };
+/** The columns of the history, and of checkpoints. */
+typedef struct nz_epoch_column {
+    const char *name;
+    size_t offset; /**< of a double in nz_train_epoch */
+    int decimals;  /**< NZ_AS_SHORT: six digits in all */
+} nz_epoch_column;
+extern const nz_epoch_column nz_epoch_columns[NZ_EPOCH_COLUMNS];
+double *nz_epoch_cell(nz_train_epoch *epoch, size_t column);
 
 /** CSV with the columns of nz_train_epoch, whole or not at all; empty cells where a value is NaN. */
 NZ_CHECKED nz_status nz_history_write(const char *path, const nz_train_epoch *epochs, size_t count);

@@ -52,7 +52,7 @@ has "with the options in full" "$T/flat" '"options":"epochs=10,batch=32,lr=0.05,
 has "a line for each epoch tells how it went" "$T/err" "training epoch 10/10: loss "
 is "the history has a row for each" "$(wc -l <"$T/whole.history.csv")" 11
 is "and names its columns" "$(head -n 1 "$T/whole.history.csv")" \
-    "epoch,lr,train_loss,train_top1_pct,test_loss,test_top1_pct,seconds,images_per_s"
+    "epoch,lr,train_loss,train_top1_pct,test_loss,test_top1_pct,seconds,images_per_s,test_map50_pct,test_map50_95_pct,box_loss,object_loss,class_loss"
 good "the curve is drawn as SVG" grep -q "Learning curve of whole" "$T/whole.curve.svg"
 is "and as PNG" "$(head -c 4 "$T/whole.curve.png" | tail -c 3)" PNG
 good "no checkpoint is left" test ! -e "$T/whole.checkpoint.npz"
