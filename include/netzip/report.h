@@ -25,6 +25,16 @@ extern "C" {
  */
 NZ_API NZ_CHECKED nz_status nz_report_write(const char *dir, const nz_progress *progress);
 
+/**
+ * Draws the plots of detectors alone (precision and recall, F1 and confidence, classes, confusion, boxes on sample images)
+ * into DIR/plots, and removes plots of an earlier report: for results that are no comparison.
+ *
+ * @param results_json  A results document as text whose models have "detection". Borrowed. Pictures of samples are looked for
+ *                      below DIR.
+ * @return as nz_report_write.
+ */
+NZ_API NZ_CHECKED nz_status nz_report_detection(const char *dir, const char *results_json, const nz_progress *progress);
+
 typedef enum nz_report_table_form {
     NZ_TABLE_TEXT, /**< aligned columns for a terminal */
     NZ_TABLE_MARKDOWN,

@@ -255,10 +255,6 @@ void nz_canvas_text_fit(nz_canvas *canvas, double x, double y, const char *text,
 
 static void put_svg_picture(nz_canvas *canvas, const nz_picture *picture, double x, double y, double width,
                             double height) {
-    if (!picture->data_uri) {
-        nz_canvas_rect(canvas, x, y, width, height, 0, (nz_paint){.fill = 0x8c8c8c, .stroke = NZ_NO_COLOUR});
-        return;
-    }
     if (canvas->held == picture && canvas->held_width == width && canvas->held_height == height) {
         nz_text_appendf(canvas->svg, "<use href=\"#%s-i\"", canvas->slug);
         put_attribute(canvas->svg, "x", x - canvas->held_x);
@@ -300,6 +296,10 @@ static cairo_surface_t *surface_of(const nz_picture *picture) {
 }
 
 void nz_canvas_picture(nz_canvas *canvas, const nz_picture *picture, double x, double y, double width, double height) {
+    if (!picture->rgb || (canvas->svg && !picture->data_uri)) {
+        nz_canvas_rect(canvas, x, y, width, height, 0, (nz_paint){.fill = 0x8c8c8c, .stroke = NZ_NO_COLOUR});
+        return;
+    }
     if (canvas->svg) {
         put_svg_picture(canvas, picture, x, y, width, height);
         return;

@@ -62,8 +62,8 @@ void nz_canvas_text_fit(nz_canvas *canvas, double x, double y, const char *text,
 /** Pixels to be shown. */
 typedef struct nz_picture {
     int width, height;
-    const uint8_t *rgb;   /**< [height, width, 3] */
-    const char *data_uri; /**< the same for SVG; NULL: SVG shows a gray field */
+    const uint8_t *rgb;   /**< [height, width, 3]; NULL: a gray field */
+    const char *data_uri; /**< the same for SVG; NULL: a gray field */
 } nz_picture;
 /** A picture that was drawn before at the same size is not held twice in an SVG. */
 void nz_canvas_picture(nz_canvas *canvas, const nz_picture *picture, double x, double y, double width, double height);

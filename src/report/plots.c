@@ -9,7 +9,9 @@
 
 #include "core/error.h"
 #include "core/file.h"
+#include "core/locale.h"
 #include "report/escape.h"
+#include "report/samples.h"
 
 static const struct {
     const char *prefix;
@@ -21,6 +23,11 @@ static const struct {
     [NZ_PLOT_BARS] = {"bars-", nz_bars_plan, nz_bars_draw},
     [NZ_PLOT_LAYERS] = {"layers-", nz_layers_plan, nz_layers_draw},
     [NZ_PLOT_LEARNING] = {"learning-", nz_learning_plan, nz_learning_draw},
+    [NZ_PLOT_PRECISION] = {"precision-recall", nz_precision_plan, nz_precision_draw},
+    [NZ_PLOT_F1] = {"f1-confidence", nz_f1_plan, nz_f1_draw},
+    [NZ_PLOT_CLASSES] = {"classes-", nz_classes_plan, nz_classes_draw},
+    [NZ_PLOT_CONFUSION] = {"confusion-", nz_confusion_plan, nz_confusion_draw},
+    [NZ_PLOT_SAMPLE] = {"detections-", nz_sample_plan, nz_sample_draw},
 };
 
 /* ---- colours and marks ---- */
@@ -104,7 +111,7 @@ nz_status nz_plots_add(nz_plots *plots, const nz_plot *plot, const char *name, n
     own->slug = NZ_STEAL(slug);
     own->title = NZ_STEAL(heading);
     own->description = NZ_STEAL(told);
-    own->svg = NULL;
+    own->svg = NULL; /* and the sheet is the plots' now */
     return NZ_OK;
 }
 
@@ -116,6 +123,7 @@ static void draw_any(nz_canvas *canvas, const void *user) {
 static nz_drawing drawing_of(const nz_plot *plot) {
     return (nz_drawing){.width = plot->width,
                         .height = plot->height,
+                        .png_scale = plot->png_scale,
                         .slug = plot->slug,
                         .title = plot->title,
                         .description = plot->description,
@@ -123,9 +131,10 @@ static nz_drawing drawing_of(const nz_plot *plot) {
                         .user = plot};
 }
 
-nz_status nz_plots_draw(nz_plots *ret_plots, const nz_view *view) {
+static nz_status draw_from(nz_plots *ret_plots, const nz_view *view, size_t first) {
     NZ_AUTO_PLOTS nz_plots plots = {0};
-    for (size_t k = 0; k < NZ_COUNT(kinds); k++) NZ_TRY(kinds[k].plan(&plots, view));
+    for (size_t k = first; k < NZ_COUNT(kinds); k++) NZ_TRY(kinds[k].plan(&plots, view));
+    NZ_TRY(plots.notes.status);
     for (size_t i = 0; i < plots.count; i++) {
         nz_drawing drawing = drawing_of(&plots.items[i]);
         NZ_AUTO(nz_text_done) nz_text svg = {0};
@@ -137,13 +146,21 @@ nz_status nz_plots_draw(nz_plots *ret_plots, const nz_view *view) {
     return NZ_OK;
 }
 
+nz_status nz_plots_draw(nz_plots *ret_plots, const nz_view *view) { return draw_from(ret_plots, view, 0); }
+
+nz_status nz_plots_draw_detection(nz_plots *ret_plots, const nz_view *view) {
+    return draw_from(ret_plots, view, NZ_PLOT_PRECISION);
+}
+
 void nz_plots_done(nz_plots *plots) {
     for (size_t i = 0; i < plots->count; i++) {
         free(plots->items[i].slug);
         free(plots->items[i].title);
         free(plots->items[i].description);
         free(plots->items[i].svg);
+        nz_sample_sheet_free(plots->items[i].sheet);
     }
+    nz_text_done(&plots->notes);
     free(plots->items);
     *plots = (nz_plots){0};
 }
@@ -193,6 +210,13 @@ nz_status nz_plots_write(const nz_plots *plots, const char *dir, const nz_progre
         progress->note(
             progress->user,
             "no font is installed: the PNG plots are lettered in plain strokes (mend: install fonts-dejavu-core)");
+    for (const char *p = plots->notes.data; p && *p && progress && progress->note;) {
+        char line[512];
+        size_t length = strcspn(p, "\n");
+        nz_snprintf(line, sizeof line, "%.*s", (int)(length < sizeof line ? length : sizeof line - 1), p);
+        progress->note(progress->user, line);
+        p += length + (p[length] == '\n');
+    }
     for (size_t i = 0; i < plots->count; i++) {
         if (progress && progress->step && progress->step(progress->user, "plots", i, plots->count) != 0)
             return nz_fail(NZ_E_CANCELLED, "drawing plots was cancelled");

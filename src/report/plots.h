@@ -12,7 +12,12 @@ typedef enum nz_plot_kind {
     NZ_PLOT_SCATTER,
     NZ_PLOT_BARS,
     NZ_PLOT_LAYERS,
-    NZ_PLOT_LEARNING
+    NZ_PLOT_LEARNING,
+    NZ_PLOT_PRECISION,
+    NZ_PLOT_F1,
+    NZ_PLOT_CLASSES,
+    NZ_PLOT_CONFUSION,
+    NZ_PLOT_SAMPLE
 } nz_plot_kind;
 
 typedef struct nz_plot {
@@ -20,18 +25,23 @@ typedef struct nz_plot {
     const nz_view *view;
     size_t column;  /**< bars: the metric; scatter: the cost; learning: networks or methods */
     size_t against; /**< scatter: the accuracy */
-    size_t row;     /**< layers: the model */
+    size_t row;     /**< layers, classes, confusion: the model; sample: its place among the reference's samples */
     double width, height;
-    char *slug;                /**< file name without extension: letters, digits, '-' and '_' */
-    char *title, *description; /**< plain text */
-    char *svg;                 /**< the element; filled by nz_plots_draw */
+    double png_scale;              /**< 0: 2 */
+    struct nz_sample_sheet *sheet; /**< sample: its picture and boxes; owned */
+    char *slug;                    /**< file name without extension: letters, digits, '-' and '_' */
+    char *title, *description;     /**< plain text */
+    char *svg;                     /**< the element; filled by nz_plots_draw */
 } nz_plot;
 
 typedef struct nz_plots {
     size_t count, capacity;
     nz_plot *items;
+    nz_text notes; /**< what could not be drawn as it should, one a line */
 } nz_plots;
 
+/** The plots of detectors alone, likewise. */
+NZ_CHECKED nz_status nz_plots_draw_detection(nz_plots *ret_plots, const nz_view *view);
 /** Every plot that the document has values for, drawn as SVG. The view must outlive the plots. */
 NZ_CHECKED nz_status nz_plots_draw(nz_plots *ret_plots, const nz_view *view);
 /** Writes DIR/plots/<slug>.svg and .png, and removes those of an earlier report that are no more. */
@@ -54,6 +64,16 @@ NZ_CHECKED nz_status nz_layers_plan(nz_plots *plots, const nz_view *view);
 void nz_layers_draw(nz_canvas *canvas, const nz_plot *plot);
 NZ_CHECKED nz_status nz_learning_plan(nz_plots *plots, const nz_view *view);
 void nz_learning_draw(nz_canvas *canvas, const nz_plot *plot);
+NZ_CHECKED nz_status nz_precision_plan(nz_plots *plots, const nz_view *view);
+void nz_precision_draw(nz_canvas *canvas, const nz_plot *plot);
+NZ_CHECKED nz_status nz_f1_plan(nz_plots *plots, const nz_view *view);
+void nz_f1_draw(nz_canvas *canvas, const nz_plot *plot);
+NZ_CHECKED nz_status nz_classes_plan(nz_plots *plots, const nz_view *view);
+void nz_classes_draw(nz_canvas *canvas, const nz_plot *plot);
+NZ_CHECKED nz_status nz_confusion_plan(nz_plots *plots, const nz_view *view);
+void nz_confusion_draw(nz_canvas *canvas, const nz_plot *plot);
+NZ_CHECKED nz_status nz_sample_plan(nz_plots *plots, const nz_view *view);
+void nz_sample_draw(nz_canvas *canvas, const nz_plot *plot);
 
 /* ---- what the plots share ---- */
 

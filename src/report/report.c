@@ -59,12 +59,31 @@ nz_status nz_report_write(const char *dir, const nz_progress *progress) {
     NZ_TRY(nz_path_join(&path, dir, "results.json"));
     NZ_TRY(nz_json_read(&document, path));
     NZ_TRY(nz_view_init(&view, document, path));
+    view.folder = dir;
     NZ_TRY(write_tables(dir, &view));
     NZ_TRY(write_seeds(dir, &view));
     NZ_TRY(nz_plots_draw(&plots, &view));
     NZ_TRY(nz_plots_write(&plots, dir, progress));
     NZ_TRY(nz_page_put(&page, &view, &plots));
     return write_text(dir, "report.html", &page);
+}
+
+static nz_status parse(json_t **ret_document, const char *results_json) {
+    json_error_t error;
+    *ret_document = json_loads(results_json, JSON_DECODE_ANY, &error);
+    if (*ret_document) return NZ_OK;
+    return nz_fail(NZ_E_FORMAT, "results:%d:%d: not valid JSON: %s", error.line, error.column, error.text);
+}
+
+nz_status nz_report_detection(const char *dir, const char *results_json, const nz_progress *progress) {
+    NZ_AUTO_JSON json_t *document = NULL;
+    NZ_AUTO_VIEW nz_view view = {0};
+    NZ_AUTO_PLOTS nz_plots plots = {0};
+    NZ_TRY(parse(&document, results_json));
+    NZ_TRY(nz_view_init(&view, document, "results"));
+    view.folder = dir;
+    NZ_TRY(nz_plots_draw_detection(&plots, &view));
+    return nz_plots_write(&plots, dir, progress);
 }
 
 nz_status nz_report_table(char **ret_text, const char *results_json, nz_report_table_form form) {
@@ -76,10 +95,7 @@ nz_status nz_report_table(char **ret_text, const char *results_json, nz_report_t
     NZ_AUTO_VIEW nz_view view = {0};
     NZ_AUTO(nz_text_done) nz_text text = {0};
     if ((size_t)form >= NZ_COUNT(put)) return nz_fail(NZ_E_ARG, "no such form of table: %d", (int)form);
-    json_error_t error;
-    document = json_loads(results_json, JSON_DECODE_ANY, &error);
-    if (!document)
-        return nz_fail(NZ_E_FORMAT, "results:%d:%d: not valid JSON: %s", error.line, error.column, error.text);
+    NZ_TRY(parse(&document, results_json));
     NZ_TRY(nz_view_init(&view, document, "results"));
     put[form](&text, &view);
     return nz_text_take(&text, ret_text);

@@ -11,6 +11,7 @@
 #include "metric/value_json.h"
 #include "report/escape.h"
 #include "report/number.h"
+#include "report/read.h"
 
 /* Keeps a finished string for as long as the view lives. */
 static nz_status keep(nz_view *view, const char **ret_text, nz_text *built) {
@@ -32,21 +33,6 @@ nz_status nz_view_text(nz_view *view, const char **ret_text, const json_t *strin
     if (text && *text) return clean_copy(view, ret_text, text);
     *ret_text = "";
     return NZ_OK;
-}
-
-/* A number, or NaN for null and for what is absent. */
-static bool read_number(double *ret, const json_t *json) {
-    if (json && !json_is_null(json) && !json_is_number(json)) return false;
-    *ret = json_is_number(json) ? json_number_value(json) : (double)NAN;
-    return true;
-}
-
-/* A member that is absent or null, or an object. */
-static bool read_object(const json_t **ret, const json_t *parent, const char *key) {
-    const json_t *json = json_object_get(parent, key);
-    if (json && !json_is_null(json) && !json_is_object(json)) return false;
-    *ret = json_is_object(json) ? json : NULL;
-    return true;
 }
 
 static nz_better better_of(const json_t *json, nz_better otherwise) {
@@ -113,7 +99,7 @@ static bool read_interval(double ret[2], const json_t *json) {
 }
 
 static nz_status read_cell(nz_view *view, nz_view_cell *cell, const json_t *metric, const char *id) {
-    if (!read_number(&cell->value, json_object_get(metric, "value")))
+    if (!nz_read_number(&cell->value, json_object_get(metric, "value")))
         return nz_fail(NZ_E_FORMAT, "metrics.%s.value is neither a number nor null", id);
     const json_t *ci95 = json_object_get(metric, "ci95"), *n = json_object_get(metric, "n");
     if (read_interval(cell->ci95, ci95))
@@ -160,11 +146,11 @@ static nz_status read_ratios(nz_view *view, nz_view_row *row) {
     row->ocs = row->partial = NAN;
     row->ocs_reason = "";
     for (int i = 0; i < NZ_VIEW_RATIOS; i++) row->ratios[i] = (nz_view_ratio){NAN, "", ""};
-    if (!read_object(&ratios, row->json, "ratios")) return nz_fail(NZ_E_FORMAT, "ratios is not an object");
+    if (!nz_read_object(&ratios, row->json, "ratios")) return nz_fail(NZ_E_FORMAT, "ratios is not an object");
     for (int i = 0; i < NZ_VIEW_RATIOS && ratios; i++) {
         const json_t *ratio;
-        if (!read_object(&ratio, ratios, nz_ratio_names[i]) ||
-            !read_number(&row->ratios[i].value, json_object_get(ratio, "value")))
+        if (!nz_read_object(&ratio, ratios, nz_ratio_names[i]) ||
+            !nz_read_number(&row->ratios[i].value, json_object_get(ratio, "value")))
             return nz_fail(NZ_E_FORMAT, "ratios.%s is not an object with a number or null as value", nz_ratio_names[i]);
         NZ_TRY(nz_view_text(view, &row->ratios[i].of, json_object_get(ratio, "of")));
         NZ_TRY(nz_view_text(view, &row->ratios[i].reason, json_object_get(ratio, "reason")));
@@ -172,8 +158,8 @@ static nz_status read_ratios(nz_view *view, nz_view_row *row) {
         const json_t *zeta = json_object_get(ratio, "zeta");
         if (json_is_number(zeta)) view->zeta = json_number_value(zeta);
     }
-    if (!read_object(&ocs, row->json, "ocs") || !read_number(&row->ocs, json_object_get(ocs, "value")) ||
-        !read_object(&partial, ocs, "partial") || !read_number(&row->partial, json_object_get(partial, "value")))
+    if (!nz_read_object(&ocs, row->json, "ocs") || !nz_read_number(&row->ocs, json_object_get(ocs, "value")) ||
+        !nz_read_object(&partial, ocs, "partial") || !nz_read_number(&row->partial, json_object_get(partial, "value")))
         return nz_fail(NZ_E_FORMAT, "ocs is not an object with numbers or null as values");
     NZ_TRY(nz_view_text(view, &row->ocs_reason, json_object_get(ocs, "reason")));
     size_t i;
@@ -189,7 +175,7 @@ static nz_status read_ratios(nz_view *view, nz_view_row *row) {
 
 static nz_status read_strings(nz_view *view, nz_view_row *row) {
     const json_t *variant;
-    if (!read_object(&variant, row->json, "variant")) return nz_fail(NZ_E_FORMAT, "variant is not an object");
+    if (!nz_read_object(&variant, row->json, "variant")) return nz_fail(NZ_E_FORMAT, "variant is not an object");
     const struct {
         const char **to;
         const json_t *from;
@@ -216,9 +202,9 @@ static nz_status read_strings(nz_view *view, nz_view_row *row) {
     }
     if (!*row->name) row->name = *row->id ? row->id : "(no name)";
     if (!*row->id) row->id = row->name;
-    if (!read_number(&row->threads, json_object_get(variant, "threads")) ||
-        !read_number(&row->batch, json_object_get(variant, "batch")) ||
-        !read_number(&row->seed, json_object_get(variant, "seed")))
+    if (!nz_read_number(&row->threads, json_object_get(variant, "threads")) ||
+        !nz_read_number(&row->batch, json_object_get(variant, "batch")) ||
+        !nz_read_number(&row->seed, json_object_get(variant, "seed")))
         return nz_fail(NZ_E_FORMAT, "variant.threads, batch or seed is not a number");
     return NZ_OK;
 }
@@ -232,12 +218,15 @@ static nz_status read_row(nz_view *view, nz_view_row *row, const json_t *model, 
     row->failed = status && strcmp(status, "ok") != 0;
     row->layers = json_is_array(layers) && json_array_size(layers) > 0 ? layers : NULL;
     NZ_TRY(read_strings(view, row));
-    if (!read_object(&metrics, model, "metrics")) return nz_fail(NZ_E_FORMAT, "metrics is not an object");
+    if (!nz_read_object(&metrics, model, "metrics")) return nz_fail(NZ_E_FORMAT, "metrics is not an object");
     json_object_foreach((json_t *)(uintptr_t)metrics, id, metric) {
         if (!json_is_object(metric)) return nz_fail(NZ_E_FORMAT, "metrics.%s is not an object", id);
         NZ_TRY(add_column(view, column_capacity, id, metric));
     }
-    return read_ratios(view, row);
+    NZ_TRY(read_ratios(view, row));
+    const json_t *detection;
+    if (!nz_read_object(&detection, model, "detection")) return nz_fail(NZ_E_FORMAT, "detection is not an object");
+    return detection ? nz_found_read(&row->found, view, detection) : NZ_OK;
 }
 
 static void link_baselines(nz_view *view) {
@@ -333,7 +322,7 @@ static nz_status read_document(nz_view *view) {
     if (json_array_size(models) > NZ_VIEW_ROWS_MOST)
         return nz_fail(NZ_E_FORMAT, "%zu models; a report holds at most %d", json_array_size(models),
                        NZ_VIEW_ROWS_MOST);
-    if (!read_object(&view->run, document, "run")) return nz_fail(NZ_E_FORMAT, "run is not an object");
+    if (!nz_read_object(&view->run, document, "run")) return nz_fail(NZ_E_FORMAT, "run is not an object");
     size_t column_capacity = 0, r;
     bool named = true, alike = true; /* techniques: like the model's name, like each other */
     json_t *model;
@@ -368,6 +357,7 @@ nz_status nz_view_init(nz_view *ret_view, json_t *document, const char *what) {
 void nz_view_done(nz_view *view) {
     for (size_t i = 0; i < view->text_count; i++) free(view->texts[i]);
     free(view->texts);
+    for (size_t r = 0; r < view->row_count; r++) nz_found_free(view->rows[r].found);
     free(view->rows);
     free(view->columns);
     free(view->cells);

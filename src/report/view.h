@@ -9,6 +9,7 @@
 
 #include "core/json.h"
 #include "netzip/metric.h"
+#include "report/detection.h"
 
 enum { NZ_DECIMALS_EACH = -1 };
 enum { NZ_VIEW_RATIOS = 4, NZ_VIEW_ROWS_MOST = 1000, NZ_VIEW_COLUMNS_MOST = 512 };
@@ -56,11 +57,13 @@ typedef struct nz_view_row {
     const char *ocs_reason;
     bool without[NZ_VIEW_RATIOS]; /**< terms that `partial` leaves out */
     const json_t *layers;         /**< an array, or NULL */
+    nz_found *found;              /**< of a detector; else NULL. Owned */
 } nz_view_row;
 
 typedef struct nz_view {
     json_t *document;
-    const json_t *run; /**< an object, or NULL */
+    const char *folder; /**< where its pictures lie; NULL: there is none. Borrowed, set by whom knows it */
+    const json_t *run;  /**< an object, or NULL */
     size_t row_count, column_count;
     nz_view_row *rows;
     nz_view_column *columns;
