@@ -13,7 +13,10 @@ typedef struct nz_arch_options {
     int64_t classes; /**< that it tells apart; 0: the architecture's own (1000, or 10 for CIFAR's, 80 for COCO's) */
     int64_t channels, height, width; /**< of the image; 0: the architecture's own */
     uint64_t seed;                   /**< of the initial weights */
-    bool blank; /**< weights stay 0, in memory that is not touched: to count them, or to fill them from a checkpoint */
+    const char *
+        anchors; /**< of a detector: "10x13+16x30+33x23/30x61+...", width and height in pixels, as many as its own; NULL:
+                            its own. A classifier passes them over */
+    bool blank;  /**< weights stay 0, in memory that is not touched: to count them, or to fill them from a checkpoint */
 } nz_arch_options;
 
 enum { NZ_ARCH_LEVELS = 3 };

@@ -52,6 +52,7 @@ static nz_status read_options(nz_arch *arch, const nz_arch_info *info, const nz_
     const nz_arch_options *o = options ? options : &none;
     arch->seed = o->seed;
     arch->blank = o->blank;
+    arch->anchors = o->anchors;
     NZ_TRY(choose(&arch->classes, o->classes, info->classes, CLASSES_MAX, info->name, "classes"));
     NZ_TRY(choose(&arch->channels, o->channels, info->channels, CHANNELS_MAX, info->name, "channels"));
     NZ_TRY(choose(&arch->height, o->height, info->height, SIDE_MAX, info->name, "rows of pixels"));

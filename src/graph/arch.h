@@ -23,6 +23,7 @@ typedef struct nz_arch {
     const char *name; /**< of the architecture, for messages */
     int64_t classes, channels, height, width;
     uint64_t seed;
+    const char *anchors; /**< NULL: the architecture's own */
     bool blank;
     nz_arch_init conv_init, linear_init; /**< set by a family before its first layer */
     float norm_epsilon, norm_momentum; /**< likewise; 1e-5 and 0.9 unless it does. Momentum is the share that is kept */

@@ -3,7 +3,6 @@
  * centre lies at (2 s - 0.5 + cell) strides, the extent is (2 s)^2 anchors, the rest are objectness and class scores.
  * @source G. Jocher et al., YOLOv5, release 6 (architecture description: "Eliminate grid sensitivity", 2022) */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/error.h"
@@ -108,15 +107,45 @@ static nz_arch_map add_level(nz_arch *arch, const head *h, nz_arch_map x, int64_
     return s;
 }
 
+/* "10x13": false where it is none, or of no extent. */
+static bool read_anchor(double anchor[2], char *word) {
+    char *height = word ? strchr(word, 'x') : NULL;
+    if (!height) return false;
+    *height++ = '\0';
+    return nz_parse_double(&anchor[0], word, "anchors") == NZ_OK &&
+           nz_parse_double(&anchor[1], height, "anchors") == NZ_OK && anchor[0] > 0 && anchor[1] > 0 &&
+           anchor[0] < 1e6 && anchor[1] < 1e6;
+}
+
+/* Levels joined by '/', anchors of a level by '+'. */
+static nz_status read_anchors(double anchors[NZ_ARCH_LEVELS][NZ_ARCH_ANCHORS][2], const char *text) {
+    NZ_AUTO_FREE char *copy = NULL;
+    NZ_TRY(nz_strdup(&copy, text));
+    char *rest = copy;
+    bool good = true;
+    for (int l = 0; l < NZ_ARCH_LEVELS; l++) {
+        char *level = strsep(&rest, "/");
+        for (int a = 0; a < NZ_ARCH_ANCHORS; a++)
+            good = good && read_anchor(anchors[l][a], level ? strsep(&level, "+") : NULL);
+        good = good && !level;
+    }
+    if (good && !rest) return NZ_OK;
+    return nz_fail(NZ_E_ARG, "anchors '%s': %d levels of %d are wanted, as in 10x13+16x30+33x23/30x61+62x45+59x119/...",
+                   text, NZ_ARCH_LEVELS, NZ_ARCH_ANCHORS);
+}
+
 nz_arch_map nz_arch_add_boxes(nz_arch *arch, const nz_arch_map maps[NZ_ARCH_LEVELS], const nz_arch_detector *detector,
                               const double anchors[NZ_ARCH_LEVELS][NZ_ARCH_ANCHORS][2]) {
     const int64_t zero = 0, two = 2, four = 4, end = INT64_MAX;
+    double pixels[NZ_ARCH_LEVELS][NZ_ARCH_ANCHORS][2];
     float strides[NZ_ARCH_LEVELS][NZ_ARCH_ANCHORS][2];
+    memcpy(pixels, anchors, sizeof pixels);
+    if (arch->anchors && arch->status == NZ_OK) arch->status = read_anchors(pixels, arch->anchors);
     head h = {.cell = detector->anchors, .numbers = SCORES + arch->classes};
     const int64_t flat[3] = {0, -1, h.numbers};
     for (int l = 0; l < NZ_ARCH_LEVELS; l++)
         for (int a = 0; a < NZ_ARCH_ANCHORS; a++)
-            for (int i = 0; i < 2; i++) strides[l][a][i] = (float)(anchors[l][a][i] / (double)detector->strides[l]);
+            for (int i = 0; i < 2; i++) strides[l][a][i] = (float)(pixels[l][a][i] / (double)detector->strides[l]);
     h.anchors =
         nz_arch_add_floats(arch, "anchors", &(nz_shape){3, {NZ_ARCH_LEVELS, NZ_ARCH_ANCHORS, 2}}, &strides[0][0][0]);
     h.zero = nz_arch_add_ints(arch, "centre", ".from", &zero, 1);
