@@ -155,12 +155,13 @@ static void files_are_checked_entry_by_entry(void **state) {
     static const struct {
         const char *truth, *found, *part;
     } cases[] = {
-        {"[]", "[]", "'images' is missing"},
-        {"{\"images\":[{\"id\":1},{\"id\":1}]}", "[]", "the id 1 twice"},
+        {"[]", "[]", "no object with lists"},
+        {"{}", "[]", "'images' is missing"},
+        {"{\"images\":[{\"id\":1},{\"id\":1}],\"categories\":[],\"annotations\":[]}", "[]", "the id 1 twice"},
         {IMAGES "{\"image_id\":7}]}", "[]", "annotations[0]: category_id"},
         {IMAGES "{\"image_id\":7,\"category_id\":1,\"bbox\":[0,0,1]}]}", "[]", "four numbers"},
         {IMAGES "{\"image_id\":7,\"category_id\":1,\"bbox\":[0,0,-1,1]}]}", "[]", "negative"},
-        {IMAGES "]}", "{}", "not a list of detections"},
+        {IMAGES "]}", "{}", "the file is no list"},
         {IMAGES "]}", "[{" BOX "}]", "detections[0]: score"},
         {IMAGES "]}", "[{\"image_id\":8,\"category_id\":1,\"bbox\":[0,0,1,1],\"score\":1}]", "on image 8"},
     };
