@@ -12,7 +12,7 @@
 /* ---- Reading what is asked for ---- */
 
 typedef struct keys {
-    long long crop;
+    long long crop, zoom, shift, hue, saturation, brightness;
     bool flip, resized;
 } keys;
 
@@ -22,6 +22,16 @@ static const nz_option table[] = {
     {"flip", NZ_OPTION_BOOL, offsetof(keys, flip), "0", 0, 0, NULL, "1: left and right exchanged in half of the cases"},
     {"resized", NZ_OPTION_BOOL, offsetof(keys, resized), "0", 0, 0, NULL,
      "1: a random part of 8% to 100% of the area, resized; in place of resize=, crop= and letterbox= of the data"},
+    {"zoom", NZ_OPTION_INT, offsetof(keys, zoom), "0", 0, 90, NULL,
+     "percent by which the image is made larger or smaller at most, about its middle"},
+    {"shift", NZ_OPTION_INT, offsetof(keys, shift), "0", 0, 50, NULL,
+     "percent of its sides by which the image is moved at most"},
+    {"hue", NZ_OPTION_INT, offsetof(keys, hue), "0", 0, 50, NULL,
+     "percent of the circle by which colours are turned at most"},
+    {"saturation", NZ_OPTION_INT, offsetof(keys, saturation), "0", 0, 100, NULL,
+     "percent by which colours are made stronger or weaker at most"},
+    {"brightness", NZ_OPTION_INT, offsetof(keys, brightness), "0", 0, 100, NULL,
+     "percent by which the image is made lighter or darker at most"},
 };
 
 nz_status nz_augment_read(nz_augment *ret_augment, const char *text) {
@@ -34,7 +44,14 @@ nz_status nz_augment_read(nz_augment *ret_augment, const char *text) {
     nz_status status = nz_spec_parse(&spec, pairs);
     if (status == NZ_OK) status = nz_options_read(&k, table, NZ_COUNT(table), &spec, "augmentation");
     if (status != NZ_OK) return nz_fail_context(status, "augment '%s'", any ? text : "");
-    *ret_augment = (nz_augment){.crop_padding = (int)k.crop, .flip = k.flip, .resized_crop = k.resized};
+    *ret_augment = (nz_augment){.crop_padding = (int)k.crop,
+                                .flip = k.flip,
+                                .resized_crop = k.resized,
+                                .zoom = (int)k.zoom,
+                                .shift = (int)k.shift,
+                                .hue = (int)k.hue,
+                                .saturation = (int)k.saturation,
+                                .brightness = (int)k.brightness};
     return NZ_OK;
 }
 
@@ -46,22 +63,42 @@ const char *nz_augment_key(size_t i, const char **ret_help) {
 
 /* ---- Drawing ---- */
 
-enum { ONE = 1 << 16, LEAST_AREA = 5243, RATIO_STEPS = 16, FINE = 64, TRIES = 10 };
+enum { ONE = NZ_AUGMENT_ONE, LEAST_AREA = 5243, RATIO_STEPS = 16, FINE = 64, TRIES = 10 };
 
 /* (4/3)^(k/16) in 1/65536. */
 static const uint32_t ratio_steps[RATIO_STEPS + 1] = {65536, 66725, 67936, 69168, 70423, 71701, 73002, 74326, 75674,
                                                       77047, 78445, 79868, 81317, 82793, 84295, 85824, 87381};
 
+bool nz_augment_is_none(const nz_augment *a) {
+    return !a->crop_padding && !a->flip && !a->resized_crop && !a->zoom && !a->shift && !a->hue && !a->saturation &&
+           !a->brightness;
+}
+
+/* Uniform in -percent .. percent, in 1/65536. */
+static int32_t within(nz_random *random, int percent) {
+    int64_t most = (int64_t)percent * ONE / 100;
+    return (int32_t)((int64_t)nz_random_below(random, (uint64_t)(2 * most + 1)) - most);
+}
+
 nz_augment_draw nz_augment_draw_sample(const nz_augment *augment, size_t sample) {
     nz_augment_draw draw = {0};
+    nz_random looks;
     int padding = augment->crop_padding;
     nz_random_init(&draw.rest, augment->seed, augment->epoch);
-    nz_random_init(&draw.rest, nz_random_u64(&draw.rest), sample);
+    uint64_t places_seed = nz_random_u64(&draw.rest), looks_seed = nz_random_u64(&draw.rest);
+    nz_random_init(&draw.rest, places_seed, sample);
+    nz_random_init(&looks, looks_seed, sample);
     /* Each is drawn whether it is asked for or not, so that one does not change the others. */
     uint64_t side = nz_random_u64(&draw.rest) >> 63, span = 2 * (uint64_t)padding + 1;
     draw.flip = augment->flip && side;
     draw.left = (int)nz_random_below(&draw.rest, span) - padding;
     draw.top = (int)nz_random_below(&draw.rest, span) - padding;
+    draw.zoom = ONE + within(&looks, augment->zoom);
+    draw.shift_x = within(&looks, augment->shift);
+    draw.shift_y = within(&looks, augment->shift);
+    draw.hue = within(&looks, augment->hue);
+    draw.saturation = ONE + within(&looks, augment->saturation);
+    draw.brightness = ONE + within(&looks, augment->brightness);
     return draw;
 }
 

@@ -64,6 +64,11 @@ nz_status nz_data_placement_augmented(nz_placement *ret_placement, const nz_data
     NZ_TRY(nz_data_placement(&p, d, i));
     nz_augment_draw draw = nz_augment_draw_sample(augment, i);
     if (augment->resized_crop) place_part(&p, d, &draw);
+    double zoom = (double)draw.zoom / NZ_AUGMENT_ONE;
+    p.left = (p.left - p.width / 2.0) * zoom + p.width / 2.0 + (double)draw.shift_x * p.width / NZ_AUGMENT_ONE;
+    p.top = (p.top - p.height / 2.0) * zoom + p.height / 2.0 + (double)draw.shift_y * p.height / NZ_AUGMENT_ONE;
+    p.scale_x *= zoom;
+    p.scale_y *= zoom;
     p.left -= draw.left;
     p.top -= draw.top;
     p.flip = draw.flip;

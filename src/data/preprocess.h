@@ -7,7 +7,10 @@
 #include "data/image.h"
 #include "netzip/data.h"
 
-enum { NZ_PREPROCESS_CHANNELS = 16 }; /* that mean= and std= may list */
+enum {
+    NZ_PREPROCESS_CHANNELS = 16, /* that mean= and std= may list */
+    NZ_PREPROCESS_FILL = 114     /* around an image where nothing else is said */
+};
 
 typedef enum nz_color { NZ_COLOR_AS_IS, NZ_COLOR_RGB, NZ_COLOR_BGR, NZ_COLOR_GRAY } nz_color;
 

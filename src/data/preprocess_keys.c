@@ -52,7 +52,7 @@ static nz_status read_crop(nz_preprocess *p, const char *value) {
 static nz_status box_words(nz_preprocess *p, char **words, int count, const char *value) {
     p->box_top_left = false;
     p->box_floor = false;
-    p->box_fill = 114;
+    p->box_fill = NZ_PREPROCESS_FILL;
     if (count > 1) {
         p->box_top_left = strcmp(words[1], "topleft") == 0;
         if (!p->box_top_left && strcmp(words[1], "centre") != 0 && strcmp(words[1], "center") != 0)

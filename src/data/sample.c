@@ -85,9 +85,21 @@ static nz_status read_part(const nz_dataset *d, size_t at, const nz_augment_draw
     return nz_image_resize(ret_image, &part, (int)width, (int)height);
 }
 
+/* Replaces the image, which may be borrowed, by its changed copy. */
+static nz_status change_pixels(const nz_dataset *d, const nz_augment_draw *draw, nz_image *image) {
+    NZ_AUTO(nz_image_done) nz_image flat = {0}, changed = {0};
+    if (image->planar) NZ_TRY(nz_image_interleave(&flat, image));
+    uint8_t fill = d->preprocess.box_width ? (uint8_t)d->preprocess.box_fill : NZ_PREPROCESS_FILL;
+    NZ_TRY(nz_augment_pixels(&changed, image->planar ? &flat : image, draw, fill));
+    nz_image_done(image);
+    *image = changed;
+    changed = (nz_image){0};
+    return NZ_OK;
+}
+
 nz_status nz_data_get_augmented(const nz_dataset *d, size_t i, const nz_augment *augment, float *out,
                                 int32_t *ret_label) {
-    if (!augment->crop_padding && !augment->flip && !augment->resized_crop) return nz_data_get(d, i, out, ret_label);
+    if (nz_augment_is_none(augment)) return nz_data_get(d, i, out, ret_label);
     if (i >= d->count) return fail_index(d, i);
     if (d->source.values.rank)
         return nz_fail(NZ_E_UNSUPPORTED, "%s: float values are no images; augmentation needs arrays of 8-bit pixels",
@@ -100,6 +112,7 @@ nz_status nz_data_get_augmented(const nz_dataset *d, size_t i, const nz_augment 
     else
         NZ_TRY(nz_data_read_image(d, at, false, &image));
     NZ_TRY(nz_data_check_size(d, &image, at));
+    if (nz_augment_changes_pixels(&draw)) NZ_TRY(change_pixels(d, &draw, &image));
     nz_shift shift = {.left = draw.left, .top = draw.top, .flip = draw.flip};
     NZ_TRY(nz_preprocess_values_shifted(&d->preprocess, d->table, d->channels, &image, &shift, out));
     *ret_label = nz_data_source_label(d, at);

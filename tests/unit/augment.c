@@ -52,7 +52,10 @@ static void texts_are_read(void **state) {
     const char *help = NULL;
     assert_string_equal(nz_augment_key(0, &help), "crop");
     assert_true(help && *help);
-    assert_null(nz_augment_key(3, NULL));
+    assert_null(nz_augment_key(8, NULL));
+    nz_assert_ok(nz_augment_read(&a, "zoom=50+shift=10+hue=2+saturation=70+brightness=40"));
+    assert_true(a.zoom == 50 && a.shift == 10 && a.hue == 2 && a.saturation == 70 && a.brightness == 40 && !a.flip);
+    nz_assert_fails(nz_augment_read(&a, "zoom=91"), NZ_E_ARG, "90");
 }
 
 static void nothing_asked_is_nothing_done(void **state) {
@@ -85,7 +88,11 @@ static void draws_are_the_same_everywhere(void **state) {
         {7, 30, 49999, 2, 256, 300, 1, 0, 1, {56, 104, 195, 187}},
     };
     for (size_t i = 0; i < NZ_COUNT(known); i++) {
-        nz_augment a = {known[i].padding, true, 1, known[i].seed, known[i].epoch};
+        nz_augment a = {.crop_padding = known[i].padding,
+                        .flip = true,
+                        .resized_crop = 1,
+                        .seed = known[i].seed,
+                        .epoch = known[i].epoch};
         nz_augment_draw draw = nz_augment_draw_sample(&a, known[i].sample);
         nz_augment_box box = nz_augment_place(&draw, known[i].width, known[i].height);
         assert_int_equal(draw.flip, known[i].flip);
@@ -217,7 +224,8 @@ static void a_known_draw_by_hand(void **state) {
     AUTO_DATA data = open_good(spec_of("idx", "idx", "scale=1,mean=10"), NZ_DATA_TRAIN);
     float out[20];
     int32_t label;
-    nz_assert_ok(nz_data_get_augmented(data, 3, &(nz_augment){4, true, 0, 1, 2}, out, &label));
+    nz_assert_ok(nz_data_get_augmented(data, 3, &(nz_augment){.crop_padding = 4, .flip = true, .seed = 1, .epoch = 2},
+                                       out, &label));
     /* Pixels of sample 3 count on from 60 * 3 by threes, modulo 256; row 0 comes to lie in row 3. */
     static const float expected[20] = {-10, -10, -10, -10, -10, -10, -10, -10, -10, -10,
                                        -10, -10, -10, -10, -10, 176, 179, 182, -10, -10};
