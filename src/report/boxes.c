@@ -12,7 +12,7 @@
 #include "report/labels.h"
 #include "report/plots.h"
 
-enum { LABEL_MOST = 28, PLACES = 6 };
+enum { LABEL_MOST = 28, PLACES = 10 };
 #define RIM_DARK 0x22201cu
 #define RIM_LIGHT 0xffffffu
 
@@ -107,12 +107,17 @@ static double shared_area(nz_box a, nz_box b) {
 static void place_label(placed *all, size_t own, const nz_box_frame *f, double width, double height) {
     placed *p = &all[own];
     nz_box b = p->box;
-    const nz_point corners[PLACES] = {{b.left, b.top - height},
+    double right = b.right - width, above = b.top - height;
+    const nz_point corners[PLACES] = {{b.left, above},
                                       {b.left, b.top},
                                       {b.left, b.bottom},
-                                      {b.right - width, b.top - height},
-                                      {b.right - width, b.bottom - height},
-                                      {b.left, b.bottom - height}};
+                                      {right, above},
+                                      {right, b.bottom - height},
+                                      {b.left, b.bottom - height},
+                                      {right, b.bottom},
+                                      {b.right, b.top},
+                                      {b.left - width, b.top},
+                                      {b.left, above - height}};
     double least = INFINITY;
     for (size_t i = 0; i < PLACES && least > 0; i++) {
         double x = fmax(f->left, fmin(corners[i].x, f->left + f->width - width));

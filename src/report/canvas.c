@@ -341,6 +341,8 @@ static nz_status run(nz_canvas *canvas, const nz_drawing *drawing, int width, in
     cairo_set_font_options(canvas->cairo, options);
     cairo_font_options_destroy(options);
     cairo_set_line_join(canvas->cairo, CAIRO_LINE_JOIN_ROUND);
+    set_colour(canvas->cairo, NZ_PAPER, 1); /* an extent in pixels is rounded up */
+    cairo_paint(canvas->cairo);
     cairo_scale(canvas->cairo, scale, scale);
     drawing->draw(canvas, drawing->user);
     cairo_status_t status = cairo_status(canvas->cairo);

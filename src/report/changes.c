@@ -9,6 +9,7 @@
 #include "core/memory.h"
 #include "report/escape.h"
 #include "report/number.h"
+#include "report/summary.h"
 
 #define MINUS "\xe2\x88\x92"
 enum { NAME_MOST = 40, NAMED_MOST = 3 };
@@ -102,6 +103,14 @@ static void begin_line(nz_text *out) {
 static void put_signed(nz_text *out, double points) {
     nz_text_append(out, points < 0 ? MINUS : "+");
     nz_put_fixed(out, fabs(points), 2);
+}
+
+/* What the interval of the difference says: NZ_CHANGE_UNKNOWN where there is none. */
+static nz_change difference_of(const nz_view *view, size_t row, const char *id) {
+    size_t c = nz_view_column_find(view, id);
+    if (c == view->column_count || !nz_view_at(view, row, c)->has_difference) return NZ_CHANGE_UNKNOWN;
+    return nz_summary_change(&view->columns[c], nz_view_at(view, view->rows[row].baseline, c),
+                             nz_view_at(view, row, c));
 }
 
 /* "By mAP50-95 it is indistinguishable from None: ..." where the interval of the difference holds 0. */
@@ -208,7 +217,8 @@ nz_status nz_changes_put_words(nz_text *out, const nz_view *view, size_t row) {
     size_t base = view->rows[row].baseline;
     if (!view->rows[row].found || base == SIZE_MAX || base == row || !view->rows[base].found) return NZ_OK;
     put_difference(out, view, row, "map50_95");
-    put_difference(out, view, row, "map50");
+    if (difference_of(view, row, "map50") != difference_of(view, row, "map50_95"))
+        put_difference(out, view, row, "map50");
     put_match(out, view, row);
     return put_classes(out, view, row);
 }

@@ -19,7 +19,7 @@ enum {
     CELL_LARGE = 34,
     CELL_SMALL = 9
 };
-#define LETTER_WIDTH 0.56 /* of the size of letters, on average */
+#define LETTER_WIDTH 0.5 /* of the size of letters, on average */
 
 /* A matrix as it is shown: some classes in the document's order, then "nothing". */
 typedef struct matrix {

@@ -126,8 +126,10 @@ static void put_summary(nz_text *out, const nz_view *view, const nz_summary *sum
     nz_text_append(out, all > MOST_PARTS ? "</div></details>\n" : "</div>\n");
 }
 
-static void put_figure(nz_text *out, const nz_plot *plot) {
-    nz_text_append(out, "<figure>");
+enum { WIDE = 520 }; /* a plot that is wider than this stands alone in its row */
+
+void nz_page_put_figure(nz_text *out, const nz_plot *plot) {
+    nz_text_append(out, plot->width > WIDE ? "<figure class=wide>" : "<figure>");
     nz_text_append(out, plot->svg);
     nz_text_append(out, "<figcaption>");
     nz_put_html(out, plot->title);
@@ -143,29 +145,31 @@ static size_t put_figures(nz_text *out, const nz_view *view, const nz_plots *plo
         if (plot->kind != kind) continue;
         if ((kind != NZ_PLOT_BARS || nz_view_is_main(view, plot->column)) != main) continue;
         if (count++ == 0) nz_text_append(out, "<div class=plots>\n");
-        put_figure(out, plot);
+        nz_page_put_figure(out, plot);
     }
     if (count) nz_text_append(out, "</div>\n");
     return count;
 }
 
 static void put_plots(nz_text *out, const nz_view *view, const nz_plots *plots) {
-    size_t others = 0, layers = 0, scatters = 0, learning = 0;
+    size_t others = 0, layers = 0, scatters = 0, learning = 0, bars = 0;
     for (size_t i = 0; i < plots->count; i++) {
         const nz_plot *plot = &plots->items[i];
         others += plot->kind == NZ_PLOT_BARS && !nz_view_is_main(view, plot->column);
         layers += plot->kind == NZ_PLOT_LAYERS;
         learning += plot->kind == NZ_PLOT_LEARNING;
+        bars += plot->kind == NZ_PLOT_BARS;
         scatters += plot->kind == NZ_PLOT_SCATTER || plot->kind == NZ_PLOT_RADAR;
     }
     if (scatters) {
         nz_text_append(out, "<h2 id=trades>What is traded for what</h2>\n<div class=plots>\n");
         for (size_t i = 0; i < plots->count; i++)
             if (plots->items[i].kind == NZ_PLOT_RADAR || plots->items[i].kind == NZ_PLOT_SCATTER)
-                put_figure(out, &plots->items[i]);
+                nz_page_put_figure(out, &plots->items[i]);
         nz_text_append(out, "</div>\n");
     }
-    if (plots->count > scatters + layers + learning) nz_text_append(out, "<h2 id=bars>Metric by metric</h2>\n");
+    nz_page_put_detection(out, view, plots);
+    if (bars) nz_text_append(out, "<h2 id=bars>Metric by metric</h2>\n");
     put_figures(out, view, plots, NZ_PLOT_BARS, true);
     if (others) {
         nz_text_appendf(out, "<details><summary>%zu more metrics</summary>\n", others);
@@ -303,7 +307,9 @@ nz_status nz_page_put(nz_text *out, nz_view *view, const nz_plots *plots) {
     put_paragraph(out, "lead", &summary.lead);
     nz_text_append(out, "</header>\n<nav aria-label=Sections>");
     if (nz_groups_any(view)) nz_text_append(out, "<a href=\"#seeds\">Over seeds</a>");
-    nz_text_append(out, "<a href=\"#words\">In plain words</a><a href=\"#bars\">Plots</a>"
+    nz_text_append(out, "<a href=\"#words\">In plain words</a>");
+    if (nz_found_reference(view) < view->row_count) nz_text_append(out, "<a href=\"#detection\">Detection</a>");
+    nz_text_append(out, "<a href=\"#bars\">Plots</a>"
                         "<a href=\"#all\">All metrics</a><a href=\"#definitions\">Definitions</a><a "
                         "href=\"#provenance\">Provenance</a></nav>\n");
     nz_groups_put_html(out, view);

@@ -37,15 +37,16 @@ static nz_status write_tables(const char *dir, const nz_view *view) {
     return NZ_OK;
 }
 
-/* Only where there are several seeds; one of an earlier report is removed. */
-static nz_status write_seeds(const char *dir, const nz_view *view) {
+/* A table that not every comparison has: one of an earlier report is removed. */
+static nz_status write_optional(const char *dir, const char *name, const nz_view *view, bool any,
+                                void (*put)(nz_text *out, const nz_view *view)) {
     NZ_AUTO(nz_text_done) nz_text text = {0};
     NZ_AUTO_FREE char *path = NULL;
-    if (nz_groups_any(view)) {
-        nz_groups_put_csv(&text, view);
-        return write_text(dir, "table-seeds.csv", &text);
+    if (any) {
+        put(&text, view);
+        return write_text(dir, name, &text);
     }
-    NZ_TRY(nz_path_join(&path, dir, "table-seeds.csv"));
+    NZ_TRY(nz_path_join(&path, dir, name));
     unlink(path);
     return NZ_OK;
 }
@@ -61,7 +62,9 @@ nz_status nz_report_write(const char *dir, const nz_progress *progress) {
     NZ_TRY(nz_view_init(&view, document, path));
     view.folder = dir;
     NZ_TRY(write_tables(dir, &view));
-    NZ_TRY(write_seeds(dir, &view));
+    NZ_TRY(write_optional(dir, "table-seeds.csv", &view, nz_groups_any(&view), nz_groups_put_csv));
+    NZ_TRY(write_optional(dir, "table-classes.csv", &view, nz_found_reference(&view) < view.row_count,
+                          nz_classes_put_csv));
     NZ_TRY(nz_plots_draw(&plots, &view));
     NZ_TRY(nz_plots_write(&plots, dir, progress));
     NZ_TRY(nz_page_put(&page, &view, &plots));

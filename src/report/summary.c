@@ -9,6 +9,7 @@
 #include "core/file.h"
 #include "core/options.h"
 #include "metric/value_json.h"
+#include "report/changes.h"
 #include "report/escape.h"
 #include "report/number.h"
 #include "report/table.h"
@@ -211,6 +212,7 @@ static nz_status fill_part(nz_summary_part *part, nz_view *view, size_t row) {
         }
     }
     if (base != SIZE_MAX && base != row) {
+        NZ_TRY(nz_changes_put_words(&part->remarks, view, row));
         remark_zeros(&part->remarks, view, row);
         remark_promise(&part->remarks, view, row);
         remark_ocs(&part->remarks, view, row);

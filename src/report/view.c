@@ -403,9 +403,10 @@ bool nz_view_is_constant(const nz_view *view, size_t column) {
 bool nz_view_is_main(const nz_view *view, size_t column) {
     enum { FEW = 12 };
     /* What the paper's tables show, in any order: titles, units and the order itself come from the registry. */
-    static const char *const paper[] = {
-        "top1",       "top5",   "map50",          "map50_95", "latency_ms",   "macs",      "chats",    "chats_macs",
-        "disk_bytes", "params", "params_nonzero", "sparsity", "cpu_util_pct", "ram_bytes", "energy_j", "power_w"};
+    static const char *const paper[] = {"top1",          "top5",       "map50",          "map50_95", "f1",
+                                        "box_agreement", "latency_ms", "macs",           "chats",    "chats_macs",
+                                        "disk_bytes",    "params",     "params_nonzero", "sparsity", "cpu_util_pct",
+                                        "ram_bytes",     "energy_j",   "power_w"};
     if (view->columns[column].available == 0) return false;
     size_t shown = 0;
     for (size_t c = 0; c < view->column_count; c++) shown += view->columns[c].available > 0;
