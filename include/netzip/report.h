@@ -53,10 +53,11 @@ typedef enum nz_report_table_form {
 NZ_API NZ_CHECKED nz_status nz_report_table(char **ret_text, const char *results_json, nz_report_table_form form);
 
 /**
- * Draws a training's learning curve: loss, accuracy and learning rate over epochs.
+ * Draws a training's learning curve: loss, accuracy (mAP of a detector) and learning rate over epochs.
  *
- * @param history   CSV as nz_train writes it (columns epoch, lr, train_loss, test_loss, train_top1_pct, test_top1_pct;
- *                  empty cells where something was not measured).
+ * @param history   CSV as nz_train writes it (columns epoch, lr, train_loss, test_loss, train_top1_pct, test_top1_pct; of
+ *                  detectors also test_map50_pct, test_map50_95_pct, box_loss, object_loss, class_loss; empty cells where
+ *                  something was not measured).
  * @param svg, png  Files to write, whole or not at all; NULL: not that one.
  * @param title     What was trained, for the heading.
  * @return NZ_E_IO; NZ_E_FORMAT names the line that no training writes; NZ_E_RESOURCE; NZ_E_MEMORY.

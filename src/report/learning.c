@@ -12,11 +12,17 @@ enum { WIDTH = 620, LEFT = 64, RIGHT = 150, TOP_HEIGHT = 210, LOSS_HEIGHT = 130,
 enum { MOST_SERIES = 24, MOST_POINTS = 400, FEW_POINTS = 40, APART = 15 };
 enum { NETWORKS, METHODS };
 
-static const struct {
+typedef struct panel {
     const char *title, *key, *otherwise; /* otherwise: where the first one was not measured */
     double height;
-} panels[] = {
+} panel;
+enum { PANELS = 2 };
+static const panel classifiers[PANELS] = {
     {"Top-1 accuracy on test samples (%)", "test_top1", "train_top1", TOP_HEIGHT},
+    {"Training loss", "train_loss", NULL, LOSS_HEIGHT},
+};
+static const panel detectors[PANELS] = {
+    {"mAP at IoU 0.50:0.95 of test samples (%)", "test_map50_95", NULL, TOP_HEIGHT},
     {"Training loss", "train_loss", NULL, LOSS_HEIGHT},
 };
 
@@ -38,6 +44,15 @@ static const json_t *trainings(const nz_view *view) {
     return json_is_array(list) ? list : NULL;
 }
 
+/* Whether any training was told its mAP: then all of them are detectors. */
+static const panel *panels_of(const nz_view *view) {
+    size_t i, k;
+    const json_t *training, *epoch;
+    json_array_foreach(trainings(view), i, training) json_array_foreach(
+        json_object_get(training, "epochs"), k, epoch) if (!isnan(number_at(epoch, detectors[0].key))) return detectors;
+    return classifiers;
+}
+
 /* The row of that name, row_count where there is none. Names of rows are cleaned; a name that needs it finds no row. */
 static size_t row_of(const nz_view *view, const char *name) {
     size_t r = 0;
@@ -54,6 +69,7 @@ static bool belongs(const nz_view *view, const json_t *training, size_t group) {
 
 nz_status nz_learning_plan(nz_plots *plots, const nz_view *view) {
     static const char *const titles[] = {"How the network learned", "How the methods trained it further"};
+    const panel *panels = panels_of(view);
     for (size_t group = NETWORKS; group <= METHODS; group++) {
         size_t i, count = 0;
         const json_t *training;
@@ -62,8 +78,8 @@ nz_status nz_learning_plan(nz_plots *plots, const nz_view *view) {
             if (!belongs(view, training, group)) continue;
             const json_t *epochs = json_object_get(training, "epochs");
             const json_t *last = json_array_get(epochs, json_array_size(epochs) - 1);
-            double top1 = number_at(last, "test_top1");
-            if (isnan(top1)) top1 = number_at(last, "train_top1");
+            double top1 = number_at(last, panels[0].key);
+            if (isnan(top1)) top1 = number_at(last, panels[0].otherwise);
             nz_text_append(&description, count++ ? "; " : "");
             nz_put_clean(&description, json_string_value(json_object_get(training, "name")));
             nz_text_append(&description, ": ");
@@ -78,7 +94,7 @@ nz_status nz_learning_plan(nz_plots *plots, const nz_view *view) {
         nz_text_append(&title, titles[group]);
         nz_plot plot = {.kind = NZ_PLOT_LEARNING, .view = view, .column = group, .width = WIDTH};
         plot.height = 56 + FOOT;
-        for (size_t p = 0; p < NZ_COUNT(panels); p++) plot.height += panels[p].height + GAP;
+        for (size_t p = 0; p < PANELS; p++) plot.height += panels[p].height + GAP;
         NZ_TRY(nz_plots_add(plots, &plot, group == NETWORKS ? "network" : "methods", &title, &description));
     }
     return NZ_OK;
@@ -88,7 +104,8 @@ nz_status nz_learning_plan(nz_plots *plots, const nz_view *view) {
 
 typedef struct frame {
     const nz_plot *plot;
-    size_t panel, count;
+    const panel *panel;
+    size_t count;
     series lines[MOST_SERIES];
     nz_axis x, y;
     double left, right, top, bottom, last_epoch;
@@ -97,13 +114,13 @@ typedef struct frame {
 static double x_of(const frame *f, double epoch) { return f->left + (f->right - f->left) * nz_axis_at(&f->x, epoch); }
 static double y_of(const frame *f, double value) { return f->bottom - (f->bottom - f->top) * nz_axis_at(&f->y, value); }
 
-static void gather_line(series *line, const json_t *epochs, size_t panel) {
+static void gather_line(series *line, const json_t *epochs, const panel *p) {
     size_t every = json_array_size(epochs) / MOST_POINTS + 1, i;
     const json_t *epoch;
     json_array_foreach(epochs, i, epoch) {
         if (i % every && i + 1 != json_array_size(epochs)) continue;
-        double x = number_at(epoch, "epoch"), y = number_at(epoch, panels[panel].key);
-        if (isnan(y)) y = number_at(epoch, panels[panel].otherwise);
+        double x = number_at(epoch, "epoch"), y = number_at(epoch, p->key);
+        if (isnan(y)) y = number_at(epoch, p->otherwise);
         if (isnan(x) || isnan(y) || line->count == MOST_POINTS) continue;
         line->points[line->count++] = (nz_point){x, y};
     }
@@ -158,7 +175,7 @@ static void draw_grid(nz_canvas *canvas, const frame *f) {
         nz_text_done(&text);
     }
     nz_canvas_line(canvas, f->left, f->bottom, f->right, f->bottom, (nz_paint){.stroke = NZ_RULE});
-    nz_canvas_text(canvas, f->left, f->top - 9, panels[f->panel].title,
+    nz_canvas_text(canvas, f->left, f->top - 9, f->panel->title,
                    (nz_lettering){.size = NZ_SIZE_TEXT, .colour = NZ_INK, .bold = true});
 }
 
@@ -213,13 +230,14 @@ static void draw_names(nz_canvas *canvas, const frame *f) {
 }
 
 void nz_learning_draw(nz_canvas *canvas, const nz_plot *plot) {
+    const panel *panels = panels_of(plot->view);
     static _Thread_local frame f; /* too large for a stack that others share */
     double top = nz_plot_head(canvas, plot, plot->title,
                               plot->column == NETWORKS ? "over epochs of training"
                                                        : "over epochs of fine-tuning, each from the same network");
-    for (size_t p = 0; p < NZ_COUNT(panels); p++) {
+    for (size_t p = 0; p < PANELS; p++) {
         f.plot = plot;
-        f.panel = p;
+        f.panel = &panels[p];
         gather(&f);
         f.left = LEFT;
         f.right = plot->width - RIGHT;
