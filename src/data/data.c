@@ -15,7 +15,7 @@
 
 static const nz_source_kind *const kinds[] = {
     &nz_source_idx, &nz_source_cifar10, &nz_source_cifar100, &nz_source_imagefolder, &nz_source_list,
-    &nz_source_npz, &nz_source_coco,    &nz_source_yolo,     &nz_source_synthetic,
+    &nz_source_npz, &nz_source_coco,    &nz_source_yolo,     &nz_source_voc,         &nz_source_synthetic,
 };
 
 const char *nz_data_kind(size_t i, const char **ret_help) {

@@ -18,7 +18,7 @@ static const nz_option own[] = {
     {"shuffle", NZ_OPTION_BOOL, AT(shuffle), "0", 0, 0, NULL, "1: in random order, after limit and offset; 0"},
     {"seed", NZ_OPTION_INT, AT(seed), "0", 0, 9e18, NULL, "of the random order, and of a synthetic set; 0"},
     {"labels", NZ_OPTION_TEXT, AT(labels), NULL, 0, 0, NULL,
-     "file with one class name a line, in the order of the model's outputs (imagefolder, list, yolo)"},
+     "file with one class name a line, in the order of the model's outputs (imagefolder, list, yolo, voc)"},
     {"images", NZ_OPTION_TEXT, AT(images), NULL, 0, 0, NULL,
      "folder of the images that the annotations name (coco); the annotations' own, or images/ in it"},
     {"size", NZ_OPTION_INT, AT(size), NULL, 16, 1024, NULL,

@@ -14,7 +14,7 @@ nz_status nz_data_objects(nz_object **ret_objects, size_t *ret_count, const nz_d
     NZ_TRY(check_sample(d, i));
     if (!d->source.has_objects)
         return nz_fail(NZ_E_UNSUPPORTED,
-                       "%s: samples are not labelled with objects; the kinds coco, yolo and "
+                       "%s: samples are not labelled with objects; the kinds coco, yolo, voc and "
                        "synthetic:shapes-det are",
                        d->description);
     return d->source.kind->objects(&d->source, nz_data_source_index(d, i), ret_objects, ret_count);

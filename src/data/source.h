@@ -87,6 +87,6 @@ NZ_CHECKED nz_status nz_data_open_as(nz_dataset **ret_data, const char *spec, co
 
 /* The kinds; data.c lists them. */
 extern const nz_source_kind nz_source_idx, nz_source_cifar10, nz_source_cifar100, nz_source_imagefolder, nz_source_list,
-    nz_source_npz, nz_source_coco, nz_source_yolo, nz_source_synthetic;
+    nz_source_npz, nz_source_coco, nz_source_yolo, nz_source_voc, nz_source_synthetic;
 
 #endif
