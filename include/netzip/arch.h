@@ -37,6 +37,8 @@ typedef struct nz_arch_info {
 } nz_arch_info;
 /** Architecture `i` in the order of the list, NULL past the end. */
 NZ_API const nz_arch_info *nz_arch_at(size_t i);
+/** The architecture of that name, NULL where there is none. */
+NZ_API const nz_arch_info *nz_arch_get(const char *name);
 
 /**
  * Builds an architecture with initial weights, drawn as its source draws them (ResNet: convolutions He-normal by fan out,

@@ -6,6 +6,7 @@
 #include "core/file.h"
 #include "core/text.h"
 #include "experiment/plan.h"
+#include "netzip/arch.h"
 #include "netzip/compress.h"
 #include "netzip/data.h"
 #include "netzip/onnx.h"
@@ -21,11 +22,24 @@ static nz_status tell_absent(nz_experiment *x, nz_status status, const char *wha
                                                                  : NZ_OK;
 }
 
+/* Photographs of any size go into a detector's own; what is of one size already stays so. */
+static nz_status open_samples(nz_dataset **ret_data, const nz_experiment *x, const char *spec, nz_data_use use) {
+    const char *arch = x->description->source.arch;
+    const nz_arch_detector *detector = arch ? nz_arch_get(arch)->detector : NULL;
+    nz_shape shape;
+    NZ_TRY(nz_data_open(ret_data, spec, NULL, use, NULL));
+    nz_data_shape(*ret_data, &shape);
+    if (!detector || nz_shape_known(&shape)) return NZ_OK;
+    nz_data_free(*ret_data);
+    *ret_data = NULL;
+    return nz_data_open(ret_data, spec, detector->preprocess, use, NULL);
+}
+
 static nz_status open_data(nz_experiment *x, nz_data_facts *facts, const char *spec, nz_data_use use, const char *what,
                            bool labelled) {
     NZ_AUTO(free_data) nz_dataset *data = NULL;
     nz_shape shape;
-    nz_status status = nz_data_open(&data, spec, NULL, use, NULL);
+    nz_status status = open_samples(&data, x, spec, use);
     if (status != NZ_OK) return tell_absent(x, status, what);
     if (labelled && nz_data_classes(data) == 0)
         return nz_fail(NZ_E_ARG, "%s: %s: %s has no labels", x->file, what, spec);
@@ -33,9 +47,31 @@ static nz_status open_data(nz_experiment *x, nz_data_facts *facts, const char *s
     memcpy(facts->fingerprint, nz_data_fingerprint(data), 64);
     NZ_TRY(nz_data_stamp(facts->stamp, data));
     facts->classes = nz_data_classes(data);
+    facts->objects = nz_data_has_objects(data);
     nz_data_shape(data, &shape);
     for (int i = 0; i < 3 && shape.rank == 3; i++) facts->chw[i] = shape.dim[i] > 0 ? shape.dim[i] : 0;
     return NZ_OK;
+}
+
+/* A network for one class an image learns nothing of boxes, and the other way round. */
+static nz_status check_task(const nz_experiment *x) {
+    const char *arch = x->description->source.arch;
+    const nz_data_facts *train = &x->train, *test = &x->test;
+    if (train->fingerprint[0] && test->fingerprint[0] && train->objects != test->objects)
+        return nz_fail(NZ_E_ARG, "%s: data: only %s is labelled with boxes of objects", x->file,
+                       train->objects ? "train" : "test");
+    const nz_data_facts *facts = train->fingerprint[0] ? train : test;
+    if (!arch || !facts->fingerprint[0] || (nz_arch_get(arch)->detector != NULL) == facts->objects) return NZ_OK;
+    if (facts->objects)
+        return nz_fail(NZ_E_ARG,
+                       "%s: model: %s gives one class an image, and data are labelled with boxes of objects: take a "
+                       "detector (netzip train --list)",
+                       x->file, arch);
+    return nz_fail(
+        NZ_E_ARG,
+        "%s: model: %s is a detector, and data are not labelled with boxes of objects, as coco, yolo, voc and "
+        "synthetic:shapes-det are",
+        x->file, arch);
 }
 
 static nz_status check_data(nz_experiment *x) {
@@ -53,6 +89,7 @@ static nz_status check_data(nz_experiment *x) {
         NZ_TRY(open_data(x, &x->calibration, d->calibration_data, NZ_DATA_TRAIN, "data: calibration", trains));
     if (d->comparison.data)
         NZ_TRY(open_data(x, &x->compared, d->comparison.data, NZ_DATA_COMPARE, "compare: data", false));
+    NZ_TRY(check_task(x));
     if (x->train.classes && x->test.classes && x->train.classes != x->test.classes)
         return nz_fail(NZ_E_ARG, "%s: data: train has %zu classes and test has %zu", x->file, x->train.classes,
                        x->test.classes);

@@ -16,6 +16,7 @@ typedef struct nz_network_source {
     char *arch, *checkpoint, *file;
     long long classes;                 /**< 0: as the data, the checkpoint or the file have it */
     long long channels, height, width; /**< 0: as the data have it */
+    char *anchors;                     /**< of a detector; "auto": fitted to the data; NULL: the architecture's own */
 } nz_network_source;
 
 /** One method on one network: a row of the comparison. */
@@ -30,8 +31,9 @@ typedef struct nz_method_run {
 /** Options of the comparison, as nz_compare takes them. */
 typedef struct nz_comparison {
     char *metrics, *runtime, *threads, *batch, *performance, *speedup, *compression, *efficiency, *lambda, *fail_if,
-        *power, *data;
+        *power, *data, *detect;
     double zeta, budget_s, timeout_s;
+    long long pictures;
 } nz_comparison;
 
 typedef struct nz_description {

@@ -98,6 +98,7 @@ static void train_inputs(nz_text *out, const nz_experiment *x, const nz_step *st
     const nz_description *d = x->description;
     const nz_network_source *s = &d->source;
     put(out, "arch", s->arch);
+    put(out, "anchors", s->anchors);
     nz_text_appendf(out, "shape: %lld %lldx%lldx%lld\n", s->classes, s->channels, s->height, s->width);
     nz_text_appendf(out, "data: %zu %lldx%lldx%lld\n", x->train.classes, (long long)x->train.chw[0],
                     (long long)x->train.chw[1], (long long)x->train.chw[2]);
@@ -131,13 +132,14 @@ static void put_host(nz_text *out) {
 static void compare_inputs(nz_text *out, const nz_experiment *x, const nz_step *step) {
     const nz_description *d = x->description;
     const nz_comparison *c = &d->comparison;
-    const char *const texts[] = {c->metrics,     c->runtime,    c->threads, c->batch,   c->performance, c->speedup,
-                                 c->compression, c->efficiency, c->lambda,  c->fail_if, c->power,       c->data};
+    const char *const texts[] = {c->metrics, c->runtime,     c->threads,    c->batch,  c->performance,
+                                 c->speedup, c->compression, c->efficiency, c->lambda, c->fail_if,
+                                 c->power,   c->data,        c->detect};
     for (size_t i = 0; &x->steps[i] != step; i++)
         nz_text_appendf(out, "model: %s %s %s\n", x->steps[i].title, x->steps[i].sha256,
                         x->steps[i].error ? x->steps[i].error : "");
     for (size_t i = 0; i < NZ_COUNT(texts); i++) put(out, "option", texts[i]);
-    nz_text_appendf(out, "numbers: %.17g %.17g %.17g\n", c->zeta, c->budget_s, c->timeout_s);
+    nz_text_appendf(out, "numbers: %.17g %.17g %.17g %lld\n", c->zeta, c->budget_s, c->timeout_s, c->pictures);
     put(out, "experiment", d->name);
     put_host(out);
     put_data(out, "test", d->test_data, &x->test);

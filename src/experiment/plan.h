@@ -27,6 +27,7 @@ typedef struct nz_step {
 typedef struct nz_data_facts {
     char fingerprint[65], stamp[65];
     size_t classes;
+    bool objects;   /**< samples are labelled with boxes: detection */
     int64_t chw[3]; /**< 0 where it varies */
 } nz_data_facts;
 

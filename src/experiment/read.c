@@ -8,7 +8,9 @@
 #include "core/options.h"
 #include "core/text.h"
 #include "experiment/description.h"
+#include "graph/build.h"
 #include "netzip/arch.h"
+#include "netzip/detect.h"
 #include "netzip/metric.h"
 #include "netzip/train.h"
 
@@ -106,8 +108,22 @@ static nz_status read_input(nz_network_source *source, const nz_yaml *yaml, cons
     return nz_yaml_fail(NZ_E_ARG, yaml, section, "input", 0, "input should be CHANNELSxHEIGHTxWIDTH, such as 3x32x32");
 }
 
+/* Anchors that are given have to be some that the architecture can be built with. */
+static nz_status read_anchors(nz_network_source *source, const nz_yaml *yaml, const json_t *section) {
+    NZ_AUTO_GRAPH nz_graph *graph = NULL;
+    NZ_TRY(nz_text_value(&source->anchors, yaml, section, "anchors"));
+    if (!source->anchors) return NZ_OK;
+    if (!source->arch || !nz_arch_get(source->arch)->detector)
+        return nz_yaml_fail(NZ_E_ARG, yaml, section, "anchors", 0, "model: anchors go with an arch that is a detector");
+    if (source->checkpoint)
+        return nz_yaml_fail(NZ_E_ARG, yaml, section, "anchors", 0, "model: a checkpoint has anchors of its own");
+    if (strcmp(source->anchors, "auto") == 0) return NZ_OK;
+    const nz_arch_options options = {.blank = true, .anchors = source->anchors};
+    return nz_place_context(nz_arch_build(&graph, source->arch, &options), yaml, section, "anchors", 0);
+}
+
 static nz_status read_model(nz_description *d, const nz_yaml *yaml) {
-    static const char *const known[] = {"arch", "checkpoint", "file", "classes", "input"};
+    static const char *const known[] = {"arch", "checkpoint", "file", "classes", "input", "anchors"};
     const json_t *section = json_object_get(yaml->root, "model");
     nz_network_source *s = &d->source;
     if (json_is_string(section)) { /* a known architecture, else a file */
@@ -128,7 +144,8 @@ static nz_status read_model(nz_description *d, const nz_yaml *yaml) {
     if (s->file && (s->checkpoint || s->classes || s->channels))
         return nz_yaml_fail(NZ_E_ARG, yaml, section, "file", 0,
                             "model: checkpoint, classes and input go with arch, not with file");
-    return s->arch ? check_arch(yaml, section, "arch", s->arch) : NZ_OK;
+    if (s->arch) NZ_TRY(check_arch(yaml, section, "arch", s->arch));
+    return read_anchors(s, yaml, section);
 }
 
 /* ---- training ---- */
@@ -207,7 +224,10 @@ static const nz_option comparison_table[] = {
     {"runtime", NZ_OPTION_TEXT, AT(runtime), NULL, 0, 0, NULL, "runtimes; native"},
     {"threads", NZ_OPTION_TEXT, AT(threads), NULL, 0, 0, NULL, "thread counts; 1"},
     {"batch", NZ_OPTION_TEXT, AT(batch), NULL, 0, 0, NULL, "batch sizes of throughput; 1"},
-    {"performance", NZ_OPTION_TEXT, AT(performance), NULL, 0, 0, NULL, "metric of the performance ratio; top1"},
+    {"detect", NZ_OPTION_TEXT, AT(detect), NULL, 0, 0, NULL, "how detectors' outputs become boxes: conf, iou, ..."},
+    {"pictures", NZ_OPTION_INT, AT(pictures), "6", 0, 64, NULL, "images shown with detectors' boxes; 6"},
+    {"performance", NZ_OPTION_TEXT, AT(performance), NULL, 0, 0, NULL,
+     "metric of the performance ratio; top1, of detectors map50_95"},
     {"speedup", NZ_OPTION_TEXT, AT(speedup), NULL, 0, 0, NULL, "metric of the speedup ratio; chats"},
     {"compression", NZ_OPTION_TEXT, AT(compression), NULL, 0, 0, NULL, "metric of the compression ratio; disk_bytes"},
     {"efficiency", NZ_OPTION_TEXT, AT(efficiency), NULL, 0, 0, NULL, "metric of the efficiency ratio; energy_j"},
@@ -252,6 +272,25 @@ static nz_status check_metrics(const nz_comparison *c, const nz_yaml *yaml, cons
     return nz_place_context(nz_condition_parse(&condition, c->fail_if), yaml, section, "fail_if", 0);
 }
 
+/* Keys of detect.h, as a mapping or as the text that --detect takes. */
+static nz_status read_detect(nz_text *out, const nz_yaml *yaml, const json_t *section) {
+    const json_t *value = json_object_get(section, "detect");
+    NZ_AUTO(nz_text_done) nz_text text = {0};
+    NZ_AUTO(nz_detect_options_done) nz_detect_options options = {0};
+    NZ_AUTO_FREE char *keys = NULL;
+    if (!value || json_is_null(value)) return NZ_OK;
+    if (json_is_object(value)) {
+        NZ_TRY(section_text(&text, yaml, value, "+", NULL));
+        NZ_TRY(nz_text_take(&text, &keys));
+    } else {
+        NZ_TRY(nz_text_value(&keys, yaml, section, "detect"));
+    }
+    NZ_TRY(nz_place_by_message(nz_detect_options_read(&options, keys, NULL), yaml, json_is_object(value) ? value : NULL,
+                               section, "detect", 0));
+    nz_append_option(out, "detect", keys);
+    return out->status;
+}
+
 static nz_status read_comparison(nz_description *d, const nz_yaml *yaml) {
     const json_t *section = json_object_get(yaml->root, "compare");
     NZ_AUTO(nz_text_done) nz_text text = {0};
@@ -260,7 +299,8 @@ static nz_status read_comparison(nz_description *d, const nz_yaml *yaml) {
         return nz_yaml_fail(NZ_E_ARG, yaml, yaml->root, "compare", 0,
                             "compare should be a mapping (metrics: ..., ...)");
     nz_text_append(&text, "compare");
-    NZ_TRY(section_text(&text, yaml, section, ",", NULL));
+    NZ_TRY(section_text(&text, yaml, section, ",", "detect"));
+    NZ_TRY(read_detect(&text, yaml, section));
     NZ_TRY(text.status);
     NZ_TRY(nz_spec_parse(&spec, text.data));
     NZ_TRY(nz_place_by_message(
@@ -280,6 +320,7 @@ void nz_description_done(nz_description *d) {
     free(d->source.arch);
     free(d->source.checkpoint);
     free(d->source.file);
+    free(d->source.anchors);
     free(d->training);
     free(d->network_seeds);
     for (size_t i = 0; i < d->run_count; i++) {

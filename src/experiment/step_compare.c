@@ -103,6 +103,8 @@ static nz_status set_options(nz_compare_options *o, lists *l, const nz_experimen
     o->compression = c->compression;
     o->efficiency = c->efficiency;
     o->fail_if = c->fail_if;
+    o->detect = c->detect;
+    o->pictures = (size_t)c->pictures;
     o->power = c->power;
     o->zeta = c->zeta;
     o->budget_s = c->budget_s;

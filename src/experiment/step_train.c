@@ -10,6 +10,7 @@
 #include "core/text.h"
 #include "experiment/plan.h"
 #include "graph/build.h"
+#include "netzip/arch.h"
 #include "netzip/data.h"
 #include "netzip/import.h"
 #include "netzip/onnx.h"
@@ -37,11 +38,24 @@ void nz_step_files_forget(const nz_experiment *x, const nz_step *step) {
     if (nz_step_files(&files, x, step) == NZ_OK) unlink(files.checkpoint);
 }
 
+static json_t *detector_epoch(const nz_train_epoch *e) {
+    return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "epoch", nz_json_real(e->epoch), "lr",
+                     nz_json_real(e->lr), "train_loss", nz_json_real(e->train_loss), "box_loss",
+                     nz_json_real(e->box_loss), "object_loss", nz_json_real(e->object_loss), "class_loss",
+                     nz_json_real(e->class_loss), "test_map50", nz_json_real(e->test_map50_pct), "test_map50_95",
+                     nz_json_real(e->test_map50_95_pct), "seconds", nz_json_real(e->seconds), "images_per_s",
+                     nz_json_real(e->images_per_s));
+}
+
 json_t *nz_curve_json(const nz_train_report *report) {
     if (report->epoch_count == 0) return json_null();
     json_t *epochs = json_array();
     for (size_t i = 0; i < report->epoch_count; i++) {
         const nz_train_epoch *e = &report->epochs[i];
+        if (report->detector) {
+            json_array_append_new(epochs, detector_epoch(e));
+            continue;
+        }
         json_array_append_new(epochs,
                               json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "epoch", nz_json_real(e->epoch), "lr",
                                         nz_json_real(e->lr), "train_loss", nz_json_real(e->train_loss), "train_top1",
@@ -101,10 +115,36 @@ static nz_status import(nz_graph **ret_graph, char **ret_warning, const nz_exper
     return NZ_OK;
 }
 
+/* Anchors for the objects of the training data, as its samples show them. */
+static nz_status fit_anchors(char **ret_anchors, const nz_experiment *x, const nz_arch_options *options) {
+    const nz_description *d = x->description;
+    const nz_arch_info *info = nz_arch_get(d->source.arch);
+    NZ_AUTO(free_data) nz_dataset *data = NULL;
+    NZ_AUTO_GRAPH nz_graph *graph = NULL;
+    NZ_AUTO(nz_train_options_done) nz_train_options training = {0};
+    nz_levels levels = {.count = NZ_ARCH_LEVELS, .anchors = (size_t)info->detector->anchors};
+    nz_arch_options blank = *options;
+    blank.blank = true;
+    for (size_t l = 0; l < levels.count; l++) levels.stride[l] = (int)info->detector->strides[l];
+    NZ_TRY(nz_arch_build(&graph, info->name, &blank));
+    NZ_TRY(nz_train_options_read(&training, d->training));
+    NZ_TRY(nz_data_open_for_model(&data, d->train_data, NZ_DATA_TRAIN, graph));
+    NZ_TRY(nz_anchors_fit(ret_anchors, data, &levels, training.anchor_ratio, options->seed));
+    nz_progress_note(x->progress, "anchors: %s", *ret_anchors);
+    return NZ_OK;
+}
+
 static nz_status get_network(nz_graph **ret_graph, char **ret_warning, const nz_experiment *x, const nz_step *step) {
     const nz_network_source *s = &x->description->source;
     nz_arch_options options = arch_options(x, step);
+    NZ_AUTO_FREE char *anchors = NULL;
     if (s->file) return nz_model_load(ret_graph, s->file);
+    options.anchors = s->anchors;
+    if (s->anchors && strcmp(s->anchors, "auto") == 0) {
+        options.anchors = NULL;
+        NZ_TRY(fit_anchors(&anchors, x, &options));
+        options.anchors = anchors;
+    }
     if (s->checkpoint) return import(ret_graph, ret_warning, x, &options);
     return nz_arch_build(ret_graph, s->arch, &options);
 }

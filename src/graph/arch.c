@@ -24,6 +24,12 @@ const nz_arch_info *nz_arch_at(size_t i) {
     return entry ? &entry->info : NULL;
 }
 
+const nz_arch_info *nz_arch_get(const char *name) {
+    for (size_t i = 0; entry_at(i); i++)
+        if (strcmp(entry_at(i)->info.name, name) == 0) return &entry_at(i)->info;
+    return NULL;
+}
+
 nz_status nz_arch_find(const nz_arch_entry **ret_entry, const char *name) {
     const char *names[NAMES_MAX];
     size_t count = 0;
