@@ -20,13 +20,16 @@ static const nz_cli_usage usage = {
     .verb = "data",
     .arguments = "(info DATA | make synthetic:NAME[,key=value...] DIR) [options]",
     .summary =
-        "info tells what a data set holds: samples, classes, size after preprocessing, fingerprint.\n"
-        "make writes a made data set as PNG files that the kinds imagefolder and list read; stopped, it goes on\n"
-        "where it was. DATA is kind:path[,key=value...]; --list tells the kinds, keys and presets.",
+        "info tells what a data set holds: samples, classes, objects, size after preprocessing, fingerprint.\n"
+        "make writes a made data set as PNG files that the kinds imagefolder and list read, or yolo and coco where\n"
+        "images are labelled with objects; stopped, it goes on where it was. DATA is kind:path[,key=value...]; --list "
+        "tells the kinds, keys and presets.",
     .examples = "netzip data info cifar10:cifar-10-batches-bin\n"
                 "netzip data info imagefolder:photos,preset=imagenet --check\n"
                 "netzip data info list:labels.csv,resize=256,crop=224 --json\n"
-                "netzip data make synthetic:shapes,seed=1 shapes",
+                "netzip data info coco:instances_val2017.json,images=val2017\n"
+                "netzip data make synthetic:shapes,seed=1 shapes\n"
+                "netzip data make synthetic:shapes-det,size=320,count=500 scenes",
     .least = 0,
     .most = 3,
     .options = options,

@@ -117,8 +117,9 @@ NZ_API NZ_CHECKED nz_status nz_data_stored_image(const nz_dataset *data, size_t 
                                                  int *ret_height);
 
 /**
- * Writes a made data set as PNG files that `imagefolder` and `list` read: folder/SPLIT/CLASS/NUMBER.png and folder/SPLIT.csv
- * with the columns image and label. Files appear whole; those that are there already are kept, so that a second call goes
+ * Writes a made data set as PNG files. Sets with one class an image become what `imagefolder` and `list` read:
+ * folder/SPLIT/CLASS/NUMBER.png and folder/SPLIT.csv with the columns image and label. Sets with objects become what `yolo`
+ * and `coco` read: folder/images/SPLIT/NUMBER.png, folder/labels/SPLIT/NUMBER.txt, folder/data.yaml and folder/SPLIT.json. Files appear whole; those that are there already are kept, so that a second call goes
  * on where the first was stopped. folder/netzip-data.txt says what is in it.
  *
  * @param spec  `synthetic:NAME[,key=value...]`; without split= both train and test are written. NZ_E_ARG for other kinds.
