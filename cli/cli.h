@@ -102,6 +102,7 @@ int nz_cmd_demo(int argc, char **argv);
 int nz_cmd_combine(int argc, char **argv);
 int nz_cmd_evaluate(int argc, char **argv);
 int nz_cmd_conformance(int argc, char **argv);
+int nz_cmd_detect(int argc, char **argv);
 int nz_cmd_report(int argc, char **argv);
 int nz_cmd_data(int argc, char **argv);
 int nz_cmd_doctor(int argc, char **argv);

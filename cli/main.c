@@ -21,6 +21,7 @@ static const verb verbs[] = {
     {"demo", "the whole job on images that netzip draws itself, with nothing to download", nz_cmd_demo},
     {"inspect", "what a model's file says: operations, parameters, bit widths, size", nz_cmd_inspect},
     {"combine", "the combined measures of numbers that were measured elsewhere", nz_cmd_combine},
+    {"detect", "a detector over images: boxes as JSON, pictures, mean average precision", nz_cmd_detect},
     {"evaluate", "the accuracy metrics of predictions that were made elsewhere", nz_cmd_evaluate},
     {"report", "draws the tables, plots and page of a results folder again", nz_cmd_report},
     {"conformance", "runs folders of ONNX test vectors", nz_cmd_conformance},
