@@ -7,6 +7,7 @@
 #include "core/json.h"
 #include "core/text.h"
 #include "core/threads.h"
+#include "data_text.h"
 #include "netzip/data.h"
 
 static const nz_cli_option options[] = {
@@ -102,11 +103,13 @@ static nz_status check(findings *found, const nz_dataset *data, int threads) {
     return NZ_OK;
 }
 
-static nz_status count_classes(size_t **ret_counts, const nz_dataset *data) {
-    NZ_TRY(nz_alloc(ret_counts, nz_data_classes(data), sizeof **ret_counts));
+/* Samples of each class, or its objects. */
+static nz_status count_classes(nz_object_counts *counts, const nz_dataset *data) {
+    if (nz_data_has_objects(data)) return nz_object_counts_get(counts, data);
+    NZ_TRY(nz_alloc(&counts->of_class, nz_data_classes(data), sizeof *counts->of_class));
     for (size_t i = 0; i < nz_data_count(data); i++) {
         int32_t label = nz_data_label(data, i);
-        if (label >= 0 && (size_t)label < nz_data_classes(data)) ++(*ret_counts)[label];
+        if (label >= 0 && (size_t)label < nz_data_classes(data)) ++counts->of_class[label];
     }
     return NZ_OK;
 }
@@ -116,13 +119,16 @@ static json_t *classes_json(const nz_dataset *data, const size_t *counts) {
     for (size_t c = 0; c < nz_data_classes(data); c++) {
         json_t *entry = json_object();
         json_object_set_new(entry, "name", nz_json_string(nz_data_class_name(data, c)));
-        json_object_set_new(entry, "samples", json_integer((json_int_t)counts[c]));
+        json_object_set_new(entry, nz_data_has_objects(data) ? "objects" : "samples",
+                            json_integer((json_int_t)counts[c]));
+        if (nz_data_has_objects(data))
+            json_object_set_new(entry, "id", json_integer((json_int_t)nz_data_class_id(data, c)));
         json_array_append_new(list, entry);
     }
     return list;
 }
 
-static nz_status print_json(const nz_dataset *data, const size_t *counts, const findings *found) {
+static nz_status print_json(const nz_dataset *data, const nz_object_counts *counts, const findings *found) {
     NZ_AUTO_JSON json_t *root = json_object();
     nz_shape shape;
     nz_data_shape(data, &shape);
@@ -136,13 +142,15 @@ static nz_status print_json(const nz_dataset *data, const size_t *counts, const 
     json_object_set_new(root, "preprocess", nz_json_string(nz_data_preprocess(data)));
     json_object_set_new(root, "preprocess_stated", json_boolean(!nz_data_default_preprocess(data)));
     json_object_set_new(root, "fingerprint", nz_json_string(nz_data_fingerprint(data)));
-    json_object_set_new(root, "classes", classes_json(data, counts));
+    json_object_set_new(root, "classes", classes_json(data, counts->of_class));
+    if (nz_data_has_objects(data)) json_object_set_new(root, "objects", nz_object_counts_json(counts));
+    json_object_set_new(root, "note", nz_json_string(nz_data_note(data)));
     json_object_set_new(root, "broken", found->checked ? json_integer((json_int_t)found->broken) : json_null());
     json_object_set_new(root, "broken_samples", broken);
     return nz_cli_print_json(root);
 }
 
-static void print_text(const nz_dataset *data, const size_t *counts, const findings *found) {
+static void print_text(const nz_dataset *data, const nz_object_counts *counts, const findings *found) {
     enum { CLASSES_SHOWN = 20 };
     nz_shape shape;
     char text[112];
@@ -153,11 +161,12 @@ static void print_text(const nz_dataset *data, const size_t *counts, const findi
            nz_data_default_preprocess(data) ? " (nobody stated any)" : "", nz_data_fingerprint(data),
            nz_data_classes(data));
     for (size_t c = 0; c < nz_data_classes(data) && c < CLASSES_SHOWN; c++) {
-        printf("  %4zu  %8zu  ", c, counts[c]);
+        printf("  %4zu  %8zu  ", c, counts->of_class[c]);
         nz_cli_put_printable(stdout, nz_data_class_name(data, c) ? nz_data_class_name(data, c) : "");
         printf("\n");
     }
     if (nz_data_classes(data) > CLASSES_SHOWN) printf("  ... (--json lists all)\n");
+    if (nz_data_has_objects(data)) nz_object_counts_print(counts, data);
     if (!found->checked) return;
     printf("broken         %zu\n", found->broken);
     for (size_t i = 0; i < found->listed; i++) {
@@ -167,19 +176,27 @@ static void print_text(const nz_dataset *data, const size_t *counts, const findi
     }
 }
 
+static void put_note(const char *note) {
+    if (!note) return;
+    fprintf(stderr, "netzip: warning: ");
+    nz_cli_put_printable(stderr, note);
+    fprintf(stderr, "\n");
+}
+
 static nz_status info(const nz_cli_args *args, bool *ret_broken) {
     NZ_AUTO(free_dataset) nz_dataset *data = NULL;
     NZ_AUTO(findings_done) findings found = {0};
-    NZ_AUTO_FREE size_t *counts = NULL;
+    NZ_AUTO(nz_object_counts_done) nz_object_counts counts = {0};
     long long threads = 0;
     NZ_TRY(nz_cli_get_int(&threads, args, "threads", nz_threads_hardware(), 1, 256));
     NZ_TRY(nz_data_open(&data, args->operands[1], NULL, NZ_DATA_COMPARE, NULL));
+    put_note(nz_data_note(data));
     NZ_TRY(count_classes(&counts, data));
     if (nz_cli_has(args, "check")) NZ_TRY(check(&found, data, (int)threads));
     nz_cli_progress_end();
     *ret_broken = found.broken > 0;
-    if (nz_cli_has(args, "json")) return print_json(data, counts, &found);
-    print_text(data, counts, &found);
+    if (nz_cli_has(args, "json")) return print_json(data, &counts, &found);
+    print_text(data, &counts, &found);
     return NZ_OK;
 }
 
