@@ -66,13 +66,11 @@ static nz_status observe(nz_observer *observers, const nz_graph *graph, const nz
 }
 
 /* The common range of every group, then scale and zero point of each activation. */
-static nz_status choose_params(nz_ranges *r, const nz_qplan *plan, const nz_ptq_options *o) {
+static void choose_params(nz_ranges *r, const nz_qplan *plan, const nz_ptq_options *o) {
     for (size_t i = 0; i < plan->activation_count; i++) {
-        double range[2];
-        NZ_TRY(nz_observer_range(range, &r->observers[i], (nz_calibration)o->calib, o->percentile, 256));
         double *group = r->ends[plan->groups[i]];
-        group[0] = fmin(group[0], range[0]);
-        group[1] = fmax(group[1], range[1]);
+        group[0] = fmin(group[0], r->own[i][0]);
+        group[1] = fmax(group[1], r->own[i][1]);
     }
     double lowest = o->activations == 0 ? 0 : -128;
     for (size_t i = 0; i < plan->activation_count; i++) {
@@ -85,26 +83,55 @@ static nz_status choose_params(nz_ranges *r, const nz_qplan *plan, const nz_ptq_
                                     .scales = &r->scales[i],
                                     .zero_point = (int64_t)fmin(fmax(zero, lowest), lowest + 255)};
     }
-    return NZ_OK;
+}
+
+static nz_status make_room(nz_ranges *r) {
+    NZ_TRY(nz_alloc(&r->observers, r->count, sizeof *r->observers));
+    NZ_TRY(nz_alloc(&r->own, r->count, sizeof *r->own));
+    NZ_TRY(nz_alloc(&r->ends, r->count, sizeof *r->ends));
+    NZ_TRY(nz_alloc(&r->params, r->count, sizeof *r->params));
+    return nz_alloc(&r->scales, r->count, sizeof *r->scales);
 }
 
 nz_status nz_ranges_calibrate(nz_ranges *ret_ranges, const nz_graph *graph, const nz_qplan *plan,
                               const nz_method_input *input, const nz_ptq_options *options, nz_compress_report *report) {
     NZ_AUTO(nz_ranges_done) nz_ranges r = {.count = plan->activation_count};
-    NZ_TRY(nz_alloc(&r.observers, r.count, sizeof *r.observers));
-    NZ_TRY(nz_alloc(&r.ends, r.count, sizeof *r.ends));
-    NZ_TRY(nz_alloc(&r.params, r.count, sizeof *r.params));
-    NZ_TRY(nz_alloc(&r.scales, r.count, sizeof *r.scales));
-    NZ_TRY(observe(r.observers, graph, plan, input, (size_t)options->samples, report));
-    NZ_TRY(choose_params(&r, plan, options));
+    NZ_TRY(make_room(&r));
+    NZ_TRY(nz_alloc(&r.store, r.count, sizeof *r.store));
+    r.store_count = r.count;
+    NZ_TRY(observe(r.store, graph, plan, input, (size_t)options->samples, report));
+    for (size_t i = 0; i < r.count; i++) {
+        r.observers[i] = &r.store[i];
+        NZ_TRY(nz_observer_range(r.own[i], r.observers[i], (nz_calibration)options->calib, options->percentile, 256));
+    }
+    choose_params(&r, plan, options);
+    *ret_ranges = r;
+    r = (nz_ranges){0};
+    return NZ_OK;
+}
+
+nz_status nz_ranges_narrow(nz_ranges *ret_ranges, const nz_ranges *ranges, const nz_qplan *plan,
+                           const nz_qplan *narrower, const nz_ptq_options *options) {
+    NZ_AUTO(nz_ranges_done) nz_ranges r = {.count = narrower->activation_count};
+    NZ_TRY(make_room(&r));
+    for (size_t i = 0; i < r.count; i++) {
+        size_t from = nz_qplan_place(plan, narrower->activations[i]);
+        if (from == plan->activation_count) return nz_fail(NZ_E_INTERNAL, "an activation was not calibrated");
+        r.observers[i] = ranges->observers[from];
+        r.own[i][0] = ranges->own[from][0];
+        r.own[i][1] = ranges->own[from][1];
+    }
+    choose_params(&r, narrower, options);
     *ret_ranges = r;
     r = (nz_ranges){0};
     return NZ_OK;
 }
 
 void nz_ranges_done(nz_ranges *ranges) {
-    for (size_t i = 0; ranges->observers && i < ranges->count; i++) nz_observer_done(&ranges->observers[i]);
+    for (size_t i = 0; ranges->store && i < ranges->store_count; i++) nz_observer_done(&ranges->store[i]);
+    free(ranges->store);
     free(ranges->observers);
+    free(ranges->own);
     free(ranges->ends);
     free(ranges->params);
     free(ranges->scales);

@@ -114,9 +114,11 @@ static nz_status augmentation_of(char **ret_text, const nz_graph *graph) {
 static nz_status rate_for(char **ret_text, const nz_method_training *training, const nz_finetune_options *options,
                           const nz_graph *graph) {
     bool normalised = nz_train_normalises(graph);
-    double batch = (double)(options->train.batch < 256 ? options->train.batch : 256);
+    nz_train_options chosen = options->train; /* shares the texts */
+    nz_train_options_choose(&chosen, graph);
+    double batch = (double)(chosen.batch < 256 ? chosen.batch : 256);
     double rate = (normalised ? training->rate : training->rate_without_norm) * batch / 128;
-    if (options->train.optimizer == NZ_OPTIMIZER_ADAMW) rate = normalised ? 0.001 : 0.0001;
+    if (chosen.optimizer == NZ_OPTIMIZER_ADAMW) rate = normalised ? 0.001 : 0.0001;
     char text[32];
     nz_snprintf(text, sizeof text, "%.6g", rate);
     return nz_strdup(ret_text, text);

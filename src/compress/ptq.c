@@ -13,7 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compress/calibrate.h"
+#include "compress/ptq_graph.h"
+#include "compress/sensitivity.h"
 #include "compress/tap.h"
 #include "core/error.h"
 #include "core/locale.h"
@@ -75,7 +76,8 @@ static nz_status measure_sqnr(double *sqnr_db, const nz_graph *before, const nz_
 }
 
 static nz_status describe(nz_compress_report *report, const nz_graph *graph, const nz_qplan *plan,
-                          const nz_ptq_options *o, const double *sqnr_db) {
+                          const nz_ptq_options *o, const nz_sensitivity *sensitivity, const double *sqnr_db) {
+    NZ_AUTO_FREE char *left = NULL;
     size_t worst = 0, all = 0;
     for (size_t n = 0; n < graph->node_count; n++) all += nz_qdq_is_layer(&graph->nodes[n]);
     char what[96], lowest[256] = "";
@@ -88,9 +90,11 @@ static nz_status describe(nz_compress_report *report, const nz_graph *graph, con
     if (isfinite(sqnr_db[worst]))
         nz_snprintf(lowest, sizeof lowest, " The lowest signal-to-quantisation-noise ratio is %.1f dB, at %s.",
                     sqnr_db[worst], graph->nodes[plan->layers[worst].node].name);
+    NZ_TRY(nz_sensitivity_report(report, sensitivity, graph));
+    NZ_TRY(nz_sensitivity_describe(&left, sensitivity, o));
     return nz_format(&report->summary,
-                     "%zu of %zu convolution and linear layers run in integers (%s), calibrated on %zu samples.%s",
-                     plan->layer_count, all, what, report->samples, lowest);
+                     "%zu of %zu convolution and linear layers run in integers (%s), calibrated on %zu samples.%s%s",
+                     plan->layer_count, all, what, report->samples, left, lowest);
 }
 
 /* Everything that lives while one model is quantised. */
@@ -98,6 +102,7 @@ typedef struct work {
     nz_graph *folded, *result;
     nz_qplan plan;
     nz_ranges ranges;
+    nz_sensitivity sensitivity;
     double *sqnr_db;
 } work;
 
@@ -106,19 +111,21 @@ static void work_done(work *w) {
     nz_graph_free(w->result);
     nz_ranges_done(&w->ranges);
     nz_qplan_done(&w->plan);
+    nz_sensitivity_done(&w->sensitivity);
     free(w->sqnr_db);
 }
 
 static nz_status prepare(work *w, const nz_graph *graph, const nz_ptq_options *o) {
+    const nz_qleft left = {.patterns = o->exclude};
     NZ_AUTO_GRAPH nz_graph *folded = NULL;
     NZ_TRY(nz_qdq_refuse_quantised(graph));
     NZ_TRY(nz_pass_fold(&folded, graph));
     NZ_TRY(nz_pass_fold_batchnorm(&w->folded, folded));
-    NZ_TRY(nz_qplan_make(&w->plan, w->folded, o->exclude));
+    NZ_TRY(nz_qplan_make(&w->plan, w->folded, &left));
     NZ_TRY(nz_qplan_check(&w->plan));
     NZ_TRY(nz_alloc(&w->sqnr_db, w->plan.layer_count, sizeof *w->sqnr_db));
     for (size_t i = 0; i < w->plan.layer_count; i++) w->sqnr_db[i] = NAN;
-    return nz_graph_clone(&w->result, w->folded);
+    return nz_sensitivity_init(&w->sensitivity, w->folded, &w->plan);
 }
 
 static nz_status apply(nz_graph **ret_graph, nz_compress_report *report, const nz_method_input *input,
@@ -127,16 +134,12 @@ static nz_status apply(nz_graph **ret_graph, nz_compress_report *report, const n
     NZ_AUTO(work_done) work w = {0};
     NZ_TRY(prepare(&w, input->graph, o));
     NZ_TRY(nz_ranges_calibrate(&w.ranges, w.folded, &w.plan, input, o, report));
-    for (size_t i = 0; i < w.plan.layer_count; i++) {
-        size_t at = nz_qplan_place(&w.plan, w.plan.layers[i].input);
-        NZ_TRY(nz_ptq_quantize_layer(w.result, &w.plan.layers[i], w.ranges.scales[at], &w.ranges.observers[at], o));
-    }
-    for (size_t i = 0; i < w.plan.activation_count; i++)
-        NZ_TRY(nz_qdq_insert(w.result, w.plan.activations[i], &w.ranges.params[i], o->exclude));
-    NZ_TRY(nz_graph_finish(w.result));
+    NZ_TRY(nz_sensitivity_choose(&w.sensitivity, &w.plan, &w.ranges, w.folded, input, o));
+    const nz_qleft left = nz_sensitivity_left(&w.sensitivity, o);
+    NZ_TRY(nz_ptq_graph(&w.result, w.folded, &w.plan, &w.ranges, &left, o));
     if (o->sqnr_samples > 0)
         NZ_TRY(measure_sqnr(w.sqnr_db, w.folded, w.result, &w.plan, input, (size_t)o->sqnr_samples));
-    NZ_TRY(describe(report, w.folded, &w.plan, o, w.sqnr_db));
+    NZ_TRY(describe(report, w.folded, &w.plan, o, &w.sensitivity, w.sqnr_db));
     *ret_graph = NZ_STEAL(w.result);
     return NZ_OK;
 }

@@ -12,14 +12,14 @@ typedef struct nz_ptq_options {
     int calib;        /**< nz_calibration */
     int activations;  /**< 0 uint8, 1 int8 */
     int wcalib;       /**< 0 minmax, 1 mse */
-    double percentile;
-    long long samples, sqnr_samples;
+    double percentile, sensitivity, float_share;
+    long long samples, sqnr_samples, sensitivity_samples;
     bool per_channel, bias_correction;
     char *exclude;
 } nz_ptq_options;
 
 /** The keys of every method that quantises; offsets are into nz_ptq_options. */
-enum { NZ_PTQ_SHARED_OPTIONS = 9 };
+enum { NZ_PTQ_SHARED_OPTIONS = 12 };
 extern const nz_option nz_ptq_shared_options[NZ_PTQ_SHARED_OPTIONS];
 
 /**

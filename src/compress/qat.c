@@ -117,7 +117,7 @@ static nz_status before_step(void *user, const nz_train_state *state) {
 }
 
 static nz_status describe(nz_compress_report *report, const nz_qat *qat, const nz_qat_options *o) {
-    NZ_AUTO_FREE char *trained = NULL;
+    NZ_AUTO_FREE char *trained = NULL, *left = NULL;
     char what[96];
     size_t all = 0, kept = 0;
     for (size_t n = 0; n < qat->plain->node_count; n++) all += nz_qdq_is_layer(&qat->plain->nodes[n]);
@@ -128,11 +128,13 @@ static nz_status describe(nz_compress_report *report, const nz_qat *qat, const n
         kept += qat->layers[l].norm >= 0;
         NZ_TRY(nz_compress_report_add(report, &qat->plain->nodes[qat->plan.layers[l].node], what, NAN, NAN));
     }
+    NZ_TRY(nz_sensitivity_report(report, &qat->sensitivity, qat->plain));
+    NZ_TRY(nz_sensitivity_describe(&left, &qat->sensitivity, &o->quant));
     NZ_TRY(nz_finetune_describe(&trained, report, &o->tune));
     return nz_format(&report->summary,
                      "%zu of %zu convolution and linear layers run in integers (%s), ranges begun on %zu samples; %zu "
-                     "had batch normalisation, which is in their scales and biases now.%s",
-                     qat->plan.layer_count, all, what, report->samples, kept, trained);
+                     "had batch normalisation, which is in their scales and biases now.%s%s",
+                     qat->plan.layer_count, all, what, report->samples, kept, left, trained);
 }
 
 static nz_status apply(nz_graph **ret_graph, nz_compress_report *report, const nz_method_input *input,

@@ -13,6 +13,7 @@
 
 #include "compress/calibrate.h"
 #include "compress/finetune.h"
+#include "compress/sensitivity.h"
 
 typedef struct nz_qat_options {
     nz_ptq_options quant;
@@ -39,6 +40,7 @@ typedef struct nz_qat {
     nz_graph *training; /**< with Q/DQ pairs */
     nz_qplan plan;      /**< of plain */
     nz_ranges ranges;   /**< of its activations before training */
+    nz_sensitivity sensitivity;
     nz_qat_layer *layers;
     char *(*params)[2]; /**< by activation: names of scale and zero point of the group in the training graph */
 } nz_qat;

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compress/pattern.h"
 #include "compress/qat.h"
 #include "compress/weights.h"
 #include "core/error.h"
@@ -20,6 +19,7 @@ void nz_qat_done(nz_qat *qat) {
     free(qat->params);
     nz_ranges_done(&qat->ranges);
     nz_qplan_done(&qat->plan);
+    nz_sensitivity_done(&qat->sensitivity);
     nz_graph_free(qat->plain);
     nz_graph_free(qat->training);
     *qat = (nz_qat){0};
@@ -120,19 +120,19 @@ static nz_status quantise_weight(nz_qat *qat, size_t l, const nz_ptq_options *op
 }
 
 /* What keeps its range gives values that are on its input's grid already. */
-static bool is_on_grid(const nz_qat *qat, size_t i, const char *exclude) {
+static bool is_on_grid(const nz_qat *qat, size_t i, const nz_qleft *left) {
     const nz_graph *graph = qat->plain;
     int producer = graph->values[qat->plan.activations[i]].producer;
     if (producer < 0) return false;
     const nz_node *node = &graph->nodes[producer];
     const nz_op *op = nz_op_of(node);
-    if (!op || !(op->flags & NZ_OP_KEEPS_RANGE) || nz_node_matches(node, exclude)) return false;
+    if (!op || !(op->flags & NZ_OP_KEEPS_RANGE) || nz_qdq_leaves(left, graph, (size_t)producer)) return false;
     size_t before = nz_qplan_place(&qat->plan, node->inputs[0]);
     return before < qat->plan.activation_count && qat->plan.groups[before] == qat->plan.groups[i];
 }
 
 /* Activations of a group read the same constants: one quantiser. */
-static nz_status quantise_activations(nz_qat *qat, size_t readers, const char *exclude) {
+static nz_status quantise_activations(nz_qat *qat, size_t readers, const nz_qleft *left) {
     NZ_AUTO_FREE int(*constants)[2] = NULL;
     size_t count = qat->plan.activation_count;
     NZ_TRY(nz_alloc(&constants, count, sizeof *constants));
@@ -140,9 +140,9 @@ static nz_status quantise_activations(nz_qat *qat, size_t readers, const char *e
     for (size_t i = 0; i < count; i++) constants[i][0] = NZ_NO_VALUE;
     for (size_t i = 0; i < count; i++) {
         int *shared = constants[qat->plan.groups[i]], back = 0;
-        if (is_on_grid(qat, i, exclude)) continue;
+        if (is_on_grid(qat, i, left)) continue;
         NZ_TRY(nz_qdq_pair(qat->training, &back, qat->plan.activations[i], &qat->ranges.params[i], shared));
-        nz_qdq_redirect(qat->training, qat->plan.activations[i], back, readers, exclude);
+        nz_qdq_redirect(qat->training, qat->plan.activations[i], back, readers, left);
     }
     for (size_t i = 0; i < count; i++) {
         const int *shared = constants[qat->plan.groups[i]];
@@ -168,8 +168,10 @@ static nz_status make_plain(nz_qat *qat, const nz_graph *graph, const nz_qat_opt
         qat->plain = NZ_STEAL(folded);
     else
         NZ_TRY(nz_pass_fold_batchnorm(&qat->plain, folded));
-    NZ_TRY(nz_qplan_make(&qat->plan, qat->plain, options->quant.exclude));
-    return nz_qplan_check(&qat->plan);
+    const nz_qleft left = {.patterns = options->quant.exclude};
+    NZ_TRY(nz_qplan_make(&qat->plan, qat->plain, &left));
+    NZ_TRY(nz_qplan_check(&qat->plan));
+    return nz_sensitivity_init(&qat->sensitivity, qat->plain, &qat->plan);
 }
 
 static nz_status find_norms(nz_qat *qat, const nz_ptq_options *options) {
@@ -187,12 +189,14 @@ static nz_status prepare(nz_qat *qat, const nz_method_input *input, const nz_qat
                          nz_compress_report *report) {
     const nz_ptq_options *quant = &options->quant;
     NZ_TRY(make_plain(qat, input->graph, options));
-    NZ_TRY(find_norms(qat, quant));
     NZ_TRY(nz_ranges_calibrate(&qat->ranges, qat->plain, &qat->plan, input, quant, report));
+    NZ_TRY(nz_sensitivity_choose(&qat->sensitivity, &qat->plan, &qat->ranges, qat->plain, input, quant));
+    const nz_qleft left = nz_sensitivity_left(&qat->sensitivity, quant);
+    NZ_TRY(find_norms(qat, quant));
     NZ_TRY(nz_graph_clone(&qat->training, qat->plain));
     size_t readers = qat->training->node_count;
     for (size_t l = 0; l < qat->plan.layer_count; l++) NZ_TRY(quantise_weight(qat, l, quant));
-    NZ_TRY(quantise_activations(qat, readers, quant->exclude));
+    NZ_TRY(quantise_activations(qat, readers, &left));
     return nz_graph_finish(qat->training);
 }
 
@@ -298,6 +302,7 @@ nz_status nz_qat_export(nz_graph **ret_graph, const nz_qat *qat, const nz_graph 
                         const nz_qat_options *options) {
     NZ_AUTO_GRAPH nz_graph *graph = NULL;
     NZ_AUTO(nz_qplan_done) nz_qplan at = {0};
+    const nz_qleft left = nz_sensitivity_left(&qat->sensitivity, &options->quant);
     NZ_TRY(nz_graph_clone(&graph, qat->plain));
     NZ_TRY(copy_activations(&at, &qat->plan));
     NZ_TRY(take_constants(graph, trained));
@@ -308,7 +313,7 @@ nz_status nz_qat_export(nz_graph **ret_graph, const nz_qat *qat, const nz_graph 
         nz_qparams params;
         float scale = 1;
         NZ_TRY(trained_params(&params, &scale, qat, i, trained));
-        NZ_TRY(nz_qdq_insert(graph, at.activations[i], &params, options->quant.exclude));
+        NZ_TRY(nz_qdq_insert(graph, at.activations[i], &params, &left));
     }
     NZ_TRY(nz_graph_finish(graph));
     return nz_pass_fold_batchnorm(ret_graph, graph); /* of layers that stay float */

@@ -31,6 +31,11 @@ static role role_of(const nz_node *node) {
     return op && (op->flags & NZ_OP_KEEPS_RANGE) ? ROLE_KEEPS_RANGE : ROLE_NONE;
 }
 
+bool nz_qdq_leaves(const nz_qleft *left, const nz_graph *graph, size_t n) {
+    if (!left) return false;
+    return (left->nodes && n < left->count && left->nodes[n]) || nz_node_matches(&graph->nodes[n], left->patterns);
+}
+
 bool nz_qdq_is_layer(const nz_node *node) { return role_of(node) == ROLE_LAYER; }
 
 /* The float constant behind a weight input: itself, or what a Cast of half-precision storage reads. */
@@ -81,12 +86,12 @@ static void want(const nz_graph *graph, bool *wanted, int value) {
 }
 
 /* From the outputs backwards: who feeds a quantised value is asked for quantised inputs where it can compute on them. */
-static nz_status choose_activations(nz_qplan *plan, const nz_graph *graph, const char *exclude, bool *wanted) {
+static nz_status choose_activations(nz_qplan *plan, const nz_graph *graph, const nz_qleft *left, bool *wanted) {
     NZ_TRY(nz_alloc(&plan->layers, graph->node_count, sizeof *plan->layers));
     for (size_t n = graph->node_count; n-- > 0;) {
         const nz_node *node = &graph->nodes[n];
         role r = role_of(node);
-        if (r == ROLE_NONE || r == ROLE_ACTIVATION || nz_node_matches(node, exclude)) continue;
+        if (r == ROLE_NONE || r == ROLE_ACTIVATION || nz_qdq_leaves(left, graph, n)) continue;
         if (r == ROLE_LAYER) {
             if (!describe_layer(&plan->layers[plan->layer_count], graph, n)) continue;
             want(graph, wanted, plan->layers[plan->layer_count++].input);
@@ -139,11 +144,11 @@ static nz_status group_activations(nz_qplan *plan, const nz_graph *graph, const 
     return NZ_OK;
 }
 
-nz_status nz_qplan_make(nz_qplan *ret_plan, const nz_graph *graph, const char *exclude) {
+nz_status nz_qplan_make(nz_qplan *ret_plan, const nz_graph *graph, const nz_qleft *left) {
     NZ_AUTO_FREE bool *wanted = NULL;
     NZ_AUTO(nz_qplan_done) nz_qplan plan = {0};
     NZ_TRY(nz_alloc(&wanted, graph->value_count, sizeof *wanted));
-    NZ_TRY(choose_activations(&plan, graph, exclude, wanted));
+    NZ_TRY(choose_activations(&plan, graph, left, wanted));
     NZ_TRY(group_activations(&plan, graph, wanted));
     *ret_plan = plan;
     plan = (nz_qplan){0};
@@ -220,20 +225,20 @@ nz_status nz_qdq_pair(nz_graph *graph, int *ret_value, int value, const nz_qpara
                          NZ_F32, &shape);
 }
 
-void nz_qdq_redirect(nz_graph *graph, int value, int to, size_t readers, const char *exclude) {
+void nz_qdq_redirect(nz_graph *graph, int value, int to, size_t readers, const nz_qleft *left) {
     for (size_t n = 0; n < readers; n++) {
         nz_node *reader = &graph->nodes[n];
-        if (!reader->op_type || nz_node_matches(reader, exclude)) continue; /* dropped, or left alone */
+        if (!reader->op_type || nz_qdq_leaves(left, graph, n)) continue; /* dropped, or left alone */
         for (size_t i = 0; i < reader->input_count; i++)
             if (reader->inputs[i] == value) reader->inputs[i] = to;
     }
 }
 
-nz_status nz_qdq_insert(nz_graph *graph, int value, const nz_qparams *params, const char *exclude) {
+nz_status nz_qdq_insert(nz_graph *graph, int value, const nz_qparams *params, const nz_qleft *left) {
     size_t readers = graph->node_count;
     int back = 0, constants[2] = {NZ_NO_VALUE, NZ_NO_VALUE};
     NZ_TRY(nz_qdq_pair(graph, &back, value, params, constants));
-    nz_qdq_redirect(graph, value, back, readers, exclude);
+    nz_qdq_redirect(graph, value, back, readers, left);
     return NZ_OK;
 }
 

@@ -22,12 +22,21 @@ typedef struct nz_qplan {
         groups; /**< of each activation: activations of one group share scale and zero point; the group's first index */
 } nz_qplan;
 
+/** What stays float: nodes that fit patterns, and nodes by their place in the graph that the plan is of. */
+typedef struct nz_qleft {
+    const char *patterns; /**< nz_node_matches; NULL: none */
+    const bool *nodes;    /**< [count]; NULL: none */
+    size_t count;
+} nz_qleft;
+/** Whether node `n` of `graph`, which begins with the nodes of the plan's graph, stays float. `left` NULL: none does. */
+bool nz_qdq_leaves(const nz_qleft *left, const nz_graph *graph, size_t n);
+
 /**
- * Layers: Conv, ConvTranspose, Gemm and MatMul with constant float weights that do not fit `exclude`. Activations: their inputs, and
+ * Layers: Conv, ConvTranspose, Gemm and MatMul with constant float weights that are not left float. Activations: their inputs, and
  * the inputs of Add, pooling, Concat and range-keeping operators whose results reach such an input, so that runs of layers
  * stay in integers. What keeps its range shares its input's scale; a Concat shares its scale with inputs read by nobody else.
  */
-NZ_CHECKED nz_status nz_qplan_make(nz_qplan *ret_plan, const nz_graph *graph, const char *exclude);
+NZ_CHECKED nz_status nz_qplan_make(nz_qplan *ret_plan, const nz_graph *graph, const nz_qleft *left);
 void nz_qplan_done(nz_qplan *plan);
 /** NZ_E_UNSUPPORTED where the plan has no layer: nothing to quantise. */
 NZ_CHECKED nz_status nz_qplan_check(const nz_qplan *plan);
@@ -49,14 +58,14 @@ typedef struct nz_qparams {
 } nz_qparams;
 
 /** Puts a Q/DQ pair behind `value`; every node that reads it reads the pair's output. Graph outputs, and the nodes that
- * fit `exclude` (nz_node_matches; NULL: none), keep reading `value`. */
-NZ_CHECKED nz_status nz_qdq_insert(nz_graph *graph, int value, const nz_qparams *params, const char *exclude);
+ * stay float (`left`), keep reading `value`. */
+NZ_CHECKED nz_status nz_qdq_insert(nz_graph *graph, int value, const nz_qparams *params, const nz_qleft *left);
 /** The pair alone: *ret_value is the DequantizeLinear's output, which nobody reads yet. `constants`: the values of scale and
  * zero point that it reads; where the first is NZ_NO_VALUE both are made from `params` and handed back. */
 NZ_CHECKED nz_status nz_qdq_pair(nz_graph *graph, int *ret_value, int value, const nz_qparams *params,
                                  int constants[2]);
-/** The first `readers` nodes that read `value` read `to` instead, but for those that fit `exclude`. */
-void nz_qdq_redirect(nz_graph *graph, int value, int to, size_t readers, const char *exclude);
+/** The first `readers` nodes that read `value` read `to` instead, but for those that stay float. */
+void nz_qdq_redirect(nz_graph *graph, int value, int to, size_t readers, const nz_qleft *left);
 /** A constant of integers with its DequantizeLinear; *ret_value is the DequantizeLinear's output. */
 NZ_CHECKED nz_status nz_qdq_constant(nz_graph *graph, int *ret_value, const char *name, const nz_tensor *integers,
                                      const nz_qparams *params);

@@ -118,6 +118,10 @@ const nz_shape *nz_tap_shape(const nz_tap *tap, size_t i) {
     return tap->places[i] < 0 ? &tap->input.shape : &tap->outputs[tap->places[i]].shape;
 }
 
+const nz_shape *nz_tap_input_shape(const nz_tap *tap) { return &tap->input.shape; }
+
+size_t nz_tap_count(const nz_tap *tap) { return tap->tap_count; }
+
 const float *nz_tap_values(const nz_tap *tap, size_t i, size_t *ret_elements) {
     const nz_tensor *t = tap->places[i] < 0 ? &tap->input : &tap->outputs[tap->places[i]];
     *ret_elements = t->bytes / sizeof(float) / tap->batch;

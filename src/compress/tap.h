@@ -29,6 +29,8 @@ NZ_CHECKED nz_status nz_tap_run(nz_tap *tap, const float *x, size_t count);
 /** Value `i` of the last run: `*ret_elements` floats per sample, samples one after the other. Borrowed until the next run. */
 const float *nz_tap_values(const nz_tap *tap, size_t i, size_t *ret_elements);
 const nz_shape *nz_tap_shape(const nz_tap *tap, size_t i); /**< of value i, the batch first */
+const nz_shape *nz_tap_input_shape(const nz_tap *tap);
+size_t nz_tap_count(const nz_tap *tap); /**< of the values named */
 
 /** The first `limit` samples of a data set, batch by batch. */
 typedef struct nz_samples {
