@@ -11,9 +11,9 @@ double nz_box_threshold(int t) {
 
 /* The common area of two boxes, 0 where they do not touch. */
 static double intersection(double ax, double ay, double aw, double ah, double bx, double by, double bw, double bh) {
-    double w = fmin(ax + aw, bx + bw) - fmax(ax, bx);
-    double h = fmin(ay + ah, by + bh) - fmax(ay, by);
-    return w <= 0 || h <= 0 ? 0 : w * h;
+    double right = ax + aw < bx + bw ? ax + aw : bx + bw, below = ay + ah < by + bh ? ay + ah : by + bh;
+    double w = right - (ax > bx ? ax : bx), h = below - (ay > by ? ay : by);
+    return w > 0 && h > 0 ? w * h : 0;
 }
 
 double nz_box_iou(const nz_found_box *d, const nz_truth_box *g, bool part) {

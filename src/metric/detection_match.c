@@ -4,8 +4,8 @@
 
 #include "core/error.h"
 #include "core/memory.h"
+#include "metric/box_order.h"
 #include "metric/boxes.h"
-#include "metric/by_image.h"
 #include "metric/pairs.h"
 
 typedef struct matching {

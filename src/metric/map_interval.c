@@ -5,7 +5,7 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "core/random.h"
-#include "metric/by_image.h"
+#include "metric/box_order.h"
 #include "netzip/metric.h"
 
 static int ascending(const void *a, const void *b) {
