@@ -38,7 +38,34 @@ status_is "a model that is missing has failed" 1
 has "the table shows it" "$T/out" "nonexistent"
 has "and the notes say why" "$T/out" "failed: /nonexistent.onnx"
 
+nz compare nothing.onnx --detect conf=0.1,speed=1
+status_is "an unknown option of the heads is wrong usage" 2
+has "it names the option and the key" "$T/err" "speed"
+nz compare nothing.onnx --pictures many
+status_is "--pictures takes a number" 2
+
 models=${NETZIP_SHARED:-../shared/data}/models
+detector=$models/yolov5n_640.onnx
+coco=${NETZIP_SHARED:-../shared/data}/coco-val128
+street="coco:$coco/instances.json,images=$coco/images,limit=3,letterbox=640:centre:114:round"
+if [ -r "$detector" ] && [ -r "$coco/instances.json" ]; then
+    nz compare "$detector" Few="$detector" --data "$street" --metrics map50,map50_95,box_agreement --out "$T/street" \
+        --pictures 2 --fail-if 'map50.drop > 0 || box_agreement < 100'
+    status_is "the same detector twice is no loss" 0
+    has "the ratio is that of mAP" "$T/out" "performance (map50_95)"
+    has "the difference is told in points" "$T/out" "mAP50 +0.00 points"
+    has "and the matches" "$T/out" "100.0% of the boxes are the same"
+    is "two pictures are there for the report" "$(find "$T/street/samples" -name '*.png' | wc -l)" 2
+    good "the boxes are a file of their own" test -s "$T/street/detections/Few.json"
+    nz compare "$detector" --data "$street" --metrics map50_yolov5 --performance map50_yolov5 --detect max=1 --json
+    status_is "heads take options" 0
+    has "which stand in the results" "$T/out" 'max=1'
+    has "three boxes are found at most" "$T/out" '"boxes": 3'
+    has "the ratio is that of the other evaluator" "$T/out" '"of": "map50_yolov5"'
+else
+    skip "a comparison of a real detector" "$detector or $coco is absent"
+fi
+
 net=$models/mnist-8.onnx
 digits=idx:${NETZIP_SHARED:-../shared/data}/mnist,scale=1,limit=200
 if [ ! -r "$net" ]; then
