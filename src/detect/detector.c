@@ -72,7 +72,9 @@ static nz_status fail_unknown(const nz_head_ask *ask, const nz_detect_options *o
     NZ_AUTO(nz_text_done) nz_text known = {0};
     for (int h = NZ_HEAD_AUTO + 1; h < NZ_HEADS; h++) {
         const nz_head_kind *kind = nz_head_kind_get(h);
-        if (!kind->never_told) nz_text_appendf(&known, "%s%s %s", known.length ? "; " : "", kind->name, kind->help);
+        if (!kind->never_told)
+            nz_text_appendf(&known, "%s%s %.*s", known.length ? "; " : "", kind->name, (int)strcspn(kind->help, ":"),
+                            kind->help);
     }
     NZ_AUTO_FREE char *heads = NULL;
     NZ_TRY(nz_text_take(&known, &heads));
