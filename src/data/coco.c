@@ -161,7 +161,7 @@ static const char *read_object(nz_object *object, const nz_json_value *v) {
     const double *box = v[BBOX].numbers;
     if (v[BBOX].kind != NZ_JSON_NUMBERS || v[BBOX].count != 4) return "bbox is no list of four numbers";
     for (int k = 0; k < 4; k++)
-        if (!isfinite(box[k])) return "bbox is no list of four numbers";
+        if (!(fabs(box[k]) <= nz_object_place_most)) return "bbox lies beyond any image";
     if (box[2] < 0 || box[3] < 0) return "bbox has a negative width or height (it is x, y, width, height)";
     if (v[AREA].kind != NZ_JSON_MISSING && !is_number(&v[AREA])) return "area is no number";
     *object = (nz_object){.crowd = is_set(&v[CROWD]) || is_set(&v[IGNORE]),

@@ -5,6 +5,9 @@
 
 #include "data/files.h"
 
+/** Places and extents beyond this many pixels are no image's: what labels say is refused there. */
+static const double nz_object_place_most = 1e9;
+
 typedef struct nz_labelled_image {
     size_t first, count; /**< of the set's objects */
     int64_t id;          /**< COCO's, or what nz_object_set_number gave */

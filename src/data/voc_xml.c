@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "core/text.h"
+#include "data/objects.h"
 
 enum { DEPTH_MOST = 64, TEXT_MOST = 4096, OBJECTS_MOST = 1000000 };
 
@@ -117,7 +118,7 @@ static nz_status take_value(reader *r, int element) {
         if (!*text) return nz_fail(NZ_E_FORMAT, "%s:%zu: the object's name is empty", r->name, line_of(r));
         return nz_strdup(&o->name, text);
     }
-    if (nz_parse_double(&value, text, "") != NZ_OK || !isfinite(value))
+    if (nz_parse_double(&value, text, "") != NZ_OK || !(fabs(value) <= nz_object_place_most))
         return nz_fail(NZ_E_FORMAT, "%s:%zu: '%s' is no number", r->name, line_of(r), strrchr(paths[element], '/') + 1);
     if (element == DIFFICULT)
         o->object.crowd = value != 0;
