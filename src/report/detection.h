@@ -14,7 +14,8 @@ enum {
     NZ_DETECTION_POINTS_MOST = 10001,
     NZ_DETECTION_SAMPLES_MOST = 64,
     NZ_DETECTION_BOXES_MOST = 2000, /**< of one sample */
-    NZ_DETECTION_SIDE_MAX = 65535
+    NZ_DETECTION_SIDE_MAX = 65535,
+    NZ_DETECTION_DRAWN_MOST = 24 /**< detectors that have plots of their own */
 };
 
 /** Points in ascending order of x, both within 0 and 1. */

@@ -29,9 +29,13 @@ static nz_status plan_row(nz_plots *plots, const nz_view *view, size_t row, size
 nz_status nz_classes_plan(nz_plots *plots, const nz_view *view) {
     size_t shown = 0;
     for (size_t r = 0; r < view->row_count; r++) shown += nz_found_shown(view, r);
-    for (size_t r = 0; r < view->row_count; r++) {
+    if (shown > NZ_DETECTION_DRAWN_MOST)
+        nz_text_appendf(&plots->notes, "%sClasses and confusion are drawn of the first %d of %zu detectors.",
+                        plots->notes.length ? "\n" : "", NZ_DETECTION_DRAWN_MOST, shown);
+    for (size_t r = 0, drawn = 0; r < view->row_count && drawn < NZ_DETECTION_DRAWN_MOST; r++) {
         size_t base = view->rows[r].baseline;
         if (!nz_found_shown(view, r)) continue;
+        drawn++;
         bool compared = base != SIZE_MAX && base != r && view->rows[base].found && !view->rows[base].failed;
         if (compared || shown == 1) NZ_TRY(plan_row(plots, view, r, compared ? base : SIZE_MAX));
     }

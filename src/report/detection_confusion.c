@@ -110,8 +110,10 @@ static void describe(nz_text *out, const nz_found *found) {
 }
 
 nz_status nz_confusion_plan(nz_plots *plots, const nz_view *view) {
-    for (size_t r = 0; r < view->row_count; r++) {
-        if (!nz_found_shown(view, r) || view->rows[r].found->side < 2) continue;
+    for (size_t r = 0, drawn = 0; r < view->row_count && drawn < NZ_DETECTION_DRAWN_MOST; r++) {
+        if (!nz_found_shown(view, r)) continue;
+        drawn++;
+        if (view->rows[r].found->side < 2) continue;
         NZ_AUTO(matrix_done) matrix m = {0};
         nz_text title = {0}, description = {0};
         NZ_TRY(matrix_init(&m, view->rows[r].found));

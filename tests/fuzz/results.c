@@ -6,6 +6,21 @@
 #include "report/page.h"
 #include "report/table.h"
 
+/* What drawing relies on. */
+static void check_detection(const nz_found *found) {
+    if (!found) return;
+    const nz_found_curve *const curves[] = {&found->precision_recall, &found->f1_confidence};
+    for (size_t i = 0; i < 2; i++)
+        for (size_t k = 0; k < curves[i]->count; k++) {
+            nz_fuzz_check(curves[i]->x[k] >= 0 && curves[i]->x[k] <= 1 && curves[i]->y[k] >= 0 && curves[i]->y[k] <= 1);
+            nz_fuzz_check(k == 0 || curves[i]->x[k] >= curves[i]->x[k - 1]);
+        }
+    for (size_t i = 0; i < found->side * found->side; i++) nz_fuzz_check(found->confusion[i] >= 0);
+    for (size_t i = 0; i < found->class_count; i++) nz_fuzz_check(*found->classes[i].name);
+    for (size_t i = 0; i < found->sample_count; i++)
+        nz_fuzz_check(found->samples[i].width >= 1 && found->samples[i].height >= 1);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count) {
     NZ_AUTO_JSON json_t *document = NULL;
     NZ_AUTO_VIEW nz_view view = {0};
@@ -21,6 +36,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count) {
     nz_table_put_text(&text, &view);
     nz_table_put_tex(&tex, &view);
     nz_groups_put_csv(&csv, &view);
+    nz_classes_put_csv(&csv, &view);
+    for (size_t r = 0; r < view.row_count; r++) check_detection(view.rows[r].found);
+    view.folder = "."; /* pictures that a document names */
     nz_fuzz_check(csv.status == NZ_OK && text.status == NZ_OK && tex.status == NZ_OK);
     nz_fuzz_check(nz_plots_draw(&plots, &view) == NZ_OK);
     for (size_t i = 0; i < plots.count; i++) {

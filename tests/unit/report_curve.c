@@ -52,6 +52,38 @@ static void test_what_was_not_measured_is_left_out(void **unused) {
     nz_assert_ok(draw(HEAD "1,0.1,,,,,,\n2,0.1,,,,,,\n", "nothing"));
 }
 
+#define DETECTOR_HEAD                                                                                                  \
+    "epoch,lr,train_loss,train_top1_pct,test_loss,test_top1_pct,seconds,images_per_s,test_map50_pct,"                  \
+    "test_map50_95_pct,box_loss,object_loss,class_loss\n"
+
+static void test_a_detector_is_drawn_by_its_map(void **unused) {
+    (void)unused;
+    nz_assert_ok(draw(DETECTOR_HEAD
+                      "1,0.1,0.2,,,,3,9,40.5,20.25,0.1,0.07,0.03\n2,0.1,0.1,,,,3,9,60,31.5,0.05,0.04,0.01\n"
+                      "3,0.1,0.09,,,,3,9,59,30,0.04,0.04,0.01\n",
+                      "tiny"));
+    char *svg = drawn();
+    static const char *const parts[] = {">Loss and its parts<",
+                                        ">mAP of test samples (%)<",
+                                        ">mAP50 59.00<",
+                                        ">mAP50-95 30.00<",
+                                        ">box 0.040<",
+                                        ">object 0.040<",
+                                        ">class 0.010<",
+                                        ">train 0.090<",
+                                        "best test mAP50-95 31.50% after epoch 2"};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (!strstr(svg, parts[i])) fail_msg("'%s' is not on the curve", parts[i]);
+    assert_null(strstr(svg, "Top-1"));
+    free(svg);
+    /* A classifier's history has the columns too, empty. */
+    nz_assert_ok(draw(DETECTOR_HEAD "1,0.1,2,20,1.9,30,3,9,,,,,\n", "net"));
+    svg = drawn();
+    assert_non_null(strstr(svg, ">Top-1 accuracy (%)<"));
+    assert_null(strstr(svg, "mAP"));
+    free(svg);
+}
+
 static void test_many_epochs_stay_a_drawing(void **unused) {
     (void)unused;
     nz_text text = {0};
@@ -81,6 +113,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_everything_is_named),
         cmocka_unit_test(test_what_was_not_measured_is_left_out),
+        cmocka_unit_test(test_a_detector_is_drawn_by_its_map),
         cmocka_unit_test(test_many_epochs_stay_a_drawing),
         cmocka_unit_test(test_other_files_are_refused),
     };
