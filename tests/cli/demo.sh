@@ -11,8 +11,8 @@ figures() {
         /^          "value":/ && id !~ /latency|throughput|cpu_|ram_|energy|power|gpu_/ { print id, $2 }' "$1"
 }
 
-nz demo --task detection
-status_is "there is one task" 2
+nz demo --task segmentation
+status_is "there are two tasks" 2
 nz demo --quick --out "$T/a" --threads 1
 status_is "the demonstration runs" 0
 has "it says what was found" "$T/out" "In plain words: the uncompressed network is right on"
@@ -33,3 +33,20 @@ done
 nz run "$T/a/experiment.yaml" --out "$T/a" --resume --dry-run
 status_is "its experiment is one for netzip run" 0
 is "of which everything is done but the drawing of the report" "$(grep -c ' done ' "$T/out")" 6
+
+# The same job on scenes of several objects.
+nz demo --task detection --quick --out "$T/d" --threads 1
+status_is "the demonstration of detection runs" 0
+has "it says what was found" "$T/out" "In plain words: the uncompressed network finds objects with a mean average precision"
+for method in PTQ QAT GUP_R GUP_L1; do has "$method is judged by its boxes" "$T/out" "  $method: mAP50-95 of"; done
+has "the ratio of performance is one of mAP" "$T/out" "performance (map50_95)"
+is "the last line says where to look" "$(tail -n 1 "$T/out")" "The report: $T/d/report.html"
+has "its task is told" "$T/d/results.json" '"task": "detection"'
+has "its learning curve is one of mAP" "$T/d/results.json" '"test_map50_95"'
+good "boxes are drawn on images" test "$(ls "$T"/d/samples/*.png | wc -l)" -eq 6
+nz run "$T/d/experiment.yaml" --out "$T/d" --resume --dry-run
+is "it can be gone on with" "$(grep -c ' done ' "$T/out")" 6
+nz run "$T/d/experiment.yaml" --out "$T/e" --threads 1
+for model in None PTQ QAT GUP_R GUP_L1; do
+    same "its experiment gives the same $model.onnx" "$T/d/models/$model.onnx" "$T/e/models/$model.onnx"
+done

@@ -10,7 +10,9 @@ for file in "$NETZIP_SOURCE"/experiments/*.yaml; do
     nz run "$file" --dry-run --out "$T/none"
     status_is "$name.yaml is sound" 0
     has "$name.yaml ends in a report" "$T/out" "$T/none/report.html"
-    nz run "$file" --dry-run --out "$T/none" --data synthetic:shapes --set model.checkpoint= --set train.epochs=1
+    other=synthetic:shapes
+    grep -q 'arch: yolo' "$file" && other=synthetic:shapes-det
+    nz run "$file" --dry-run --out "$T/none" --data "$other" --set model.checkpoint= --set train.epochs=1
     status_is "$name.yaml is sound with other data" 0
 done
 good "a dry run writes nothing" test ! -e "$T/none"
@@ -35,6 +37,10 @@ status_is "absent data end it" 3
 has "they are named" "$T/err" "bad.yaml: data: train: nowhere: neither"
 nz run "$T/bad.yaml" --set 'methods=[ptq]' --set 'compare.threads=[1, 0]'
 has "options of the comparison are checked at once" "$T/err" "compare: threads: at most 64 numbers from 1 to 65536"
+nz run "$T/bad.yaml" --set 'methods=[ptq]' --data synthetic:shapes-det
+has "a classifier learns no boxes" "$T/err" "bad.yaml: model: resnet8 gives one class an image, and data are labelled with boxes"
+nz run "$T/bad.yaml" --set 'methods=[ptq]' --set model=yolov5-tiny
+has "a detector learns no single class" "$T/err" "bad.yaml: model: yolov5-tiny is a detector, and data are not labelled"
 nz run "$T/bad.yaml" --set 'methods=[ptq]' --set compare.runtime=nativ
 has "so are its runtimes" "$T/err" "compare: no runtime is called 'nativ'"
 nz run "$T/bad.yaml" --set 'methods=[ptq]' --set compare.lambda=1
