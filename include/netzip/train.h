@@ -13,7 +13,11 @@
 extern "C" {
 #endif
 
-typedef enum nz_optimizer { NZ_OPTIMIZER_SGD, NZ_OPTIMIZER_ADAMW } nz_optimizer;
+typedef enum nz_optimizer {
+    NZ_OPTIMIZER_SGD,
+    NZ_OPTIMIZER_ADAMW,
+    NZ_OPTIMIZER_AUTO /**< AdamW for detectors, else SGD */
+} nz_optimizer;
 typedef enum nz_schedule {
     NZ_SCHEDULE_CONSTANT,
     NZ_SCHEDULE_STEP,    /**< times `gamma` at each of `milestones` */
@@ -24,8 +28,8 @@ typedef enum nz_loss { NZ_LOSS_CROSS_ENTROPY, NZ_LOSS_MSE } nz_loss;
 
 /** Read from one option table (nz_train_options_read) that drives `netzip train --help`, experiment files and checks. */
 typedef struct nz_train_options {
-    double epochs;                            /**< may be a fraction: 0.5 trains on half the samples once */
-    long long batch, seed, threads;           /**< threads 0: all the process may use */
+    double epochs;                  /**< may be a fraction: 0.5 trains on half the samples once */
+    long long batch, seed, threads; /**< batch 0: chosen for the network; threads 0: all the process may use */
     int optimizer, schedule, loss, precision; /**< nz_optimizer, nz_schedule, nz_loss; 0 f32, 1 bf16 */
     double lr, lr_final, momentum, weight_decay, warmup, gamma, clip_norm, label_smoothing; /**< warmup in epochs */
     double momentum_low;          /**< at onecycle's peak; 0: momentum stays */

@@ -88,6 +88,9 @@ void nz_train_norm_backward(const nz_train_norm *norm, const void *x, const void
 
 void nz_train_relu(nz_dtype dtype, const void *x, void *y, size_t n);                           /**< y may be x */
 void nz_train_relu_backward(nz_dtype dtype, const void *y, const void *dy, void *dx, size_t n); /**< dx may be dy */
+/** y = x sigmoid(x); to about 3e-7 of it, the same bits at every instruction set. y may be x. */
+void nz_train_silu(nz_dtype dtype, const void *x, void *y, size_t n);
+void nz_train_silu_backward(nz_dtype dtype, const void *x, const void *dy, void *dx, size_t n); /**< dx may be dy */
 void nz_train_add(nz_dtype dtype, const void *a, const void *b, void *y, size_t n);             /**< y may be a or b */
 void nz_train_convert(nz_dtype from, const void *x, nz_dtype to, void *y, size_t n);            /**< f32 and bf16 */
 /** N, C, spatial to N, spatial, C and back, converting the type: x and y differ in place and order. */

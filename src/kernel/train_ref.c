@@ -82,6 +82,20 @@ void nz_train_ref_relu_backward(nz_dtype dtype, const void *y, const void *dy, v
     for (int64_t i = 0; i < (int64_t)n; i++) put(dtype, dx, i, get(dtype, y, i) > 0 ? (double)get(dtype, dy, i) : 0);
 }
 
+void nz_train_ref_silu(nz_dtype dtype, const void *x, void *y, size_t n) {
+    for (int64_t i = 0; i < (int64_t)n; i++) {
+        double value = (double)get(dtype, x, i);
+        put(dtype, y, i, value / (1 + exp(-value)));
+    }
+}
+
+void nz_train_ref_silu_backward(nz_dtype dtype, const void *x, const void *dy, void *dx, size_t n) {
+    for (int64_t i = 0; i < (int64_t)n; i++) {
+        double value = (double)get(dtype, x, i), s = 1 / (1 + exp(-value));
+        put(dtype, dx, i, (double)get(dtype, dy, i) * s * (1 + value * (1 - s)));
+    }
+}
+
 void nz_train_ref_add(nz_dtype dtype, const void *a, const void *b, void *y, size_t n) {
     for (int64_t i = 0; i < (int64_t)n; i++) put(dtype, y, i, (double)get(dtype, a, i) + (double)get(dtype, b, i));
 }

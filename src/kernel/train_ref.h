@@ -18,6 +18,8 @@ void nz_train_ref_norm_backward(const nz_train_norm *norm, const void *x, const 
 
 void nz_train_ref_relu(nz_dtype dtype, const void *x, void *y, size_t n);
 void nz_train_ref_relu_backward(nz_dtype dtype, const void *y, const void *dy, void *dx, size_t n);
+void nz_train_ref_silu(nz_dtype dtype, const void *x, void *y, size_t n);
+void nz_train_ref_silu_backward(nz_dtype dtype, const void *x, const void *dy, void *dx, size_t n);
 void nz_train_ref_add(nz_dtype dtype, const void *a, const void *b, void *y, size_t n);
 void nz_train_ref_convert(nz_dtype from, const void *x, nz_dtype to, void *y, size_t n);
 void nz_train_ref_to_channels_last(nz_dtype from, const void *x, nz_dtype to, void *y, int64_t batch, int64_t channels,

@@ -280,7 +280,7 @@ static nz_status learn(run *r, const nz_batch *batch) {
                             .output_count = task->output_count,
                             .loss_scale = task->loss_scale};
     r->lr = nz_schedule_rate(&r->pace, state.step);
-    double high = r->options->optimizer == NZ_OPTIMIZER_SGD ? r->options->momentum : r->options->beta1;
+    double high = r->options->optimizer != NZ_OPTIMIZER_ADAMW ? r->options->momentum : r->options->beta1;
     double momentum = nz_schedule_momentum(&r->pace, high, state.step);
     if (hooks->before_step) NZ_TRY(hooks->before_step(hooks->user, &state));
     NZ_TRY(nz_engine_forward(r->engine, batch->x, true, dropout_seed(r)));

@@ -73,7 +73,7 @@ const nz_option *nz_train_option_table(size_t *ret_count);
  * the table without nz_train_options_read. */
 NZ_CHECKED nz_status nz_train_options_settle(nz_train_options *options);
 
-/** What the options leave to the network, chosen: the rate, clipping, the average of weights. */
+/** What the options leave to the network, chosen: optimiser, batch, rate, clipping, the average of weights. The texts are shared. */
 void nz_train_options_choose(nz_train_options *options, const nz_graph *graph);
 
 /** Whether any operator normalises: a network without one bears a smaller rate. */

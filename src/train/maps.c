@@ -289,6 +289,7 @@ nz_status nz_lower_map(nz_lowering *l, const nz_node *node, bool *ret_done) {
         nz_lower_try *lower;
     } table[] = {{"Relu", lower_relu},
                  {"Clip", nz_lower_clip},
+                 {"Sigmoid", nz_lower_silu},
                  {"Add", lower_add},
                  {"MaxPool", lower_max},
                  {"GlobalAveragePool", lower_global},

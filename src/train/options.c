@@ -15,17 +15,19 @@
 
 #define DETECTOR_EMA 0.9999
 #define DETECTOR_SGD_RATE 0.01
-#define DETECTOR_ADAMW_RATE 0.002
+#define DETECTOR_ADAMW_RATE 0.004
+
+enum { BATCH = 128, DETECTOR_BATCH = 16 };
 
 #define AT(field) offsetof(nz_train_options, field)
 
 static const nz_option table[] = {
     {"epochs", NZ_OPTION_REAL, AT(epochs), "15", 1e-6, 1e6, NULL,
      "times that the training samples are gone through; a fraction stops on the way"},
-    {"batch", NZ_OPTION_INT, AT(batch), "128", 1, 1 << 20, NULL, "samples of one step"},
+    {"batch", NZ_OPTION_INT, AT(batch), "0", 0, 1 << 20, NULL, "samples of one step; 0: 128, detectors 16"},
     {"lr", NZ_OPTION_REAL, AT(lr), "0", 0, 1e3, NULL,
      "learning rate, its peak where a schedule moves it; 0: sgd 0.4 at batch 128 and in proportion up to 256, adamw "
-     "0.002, and an eighth of it for a network that nothing normalises"},
+     "0.002, and an eighth of it for a network that nothing normalises; detectors: sgd 0.01, adamw 0.004"},
     {"schedule", NZ_OPTION_CHOICE, AT(schedule), "onecycle", 0, 0, "constant|step|cosine|onecycle",
      "how the learning rate goes: constant, step, cosine or onecycle"},
     {"warmup", NZ_OPTION_REAL, AT(warmup), "-1", -1, 1e6, NULL,
@@ -34,7 +36,8 @@ static const nz_option table[] = {
     {"milestones", NZ_OPTION_TEXT, AT(milestones), "", 0, 0, NULL,
      "epochs joined by + at which schedule step multiplies the learning rate by gamma"},
     {"gamma", NZ_OPTION_REAL, AT(gamma), "0.1", 0, 1, NULL, "factor of schedule step"},
-    {"optimizer", NZ_OPTION_CHOICE, AT(optimizer), "sgd", 0, 0, "sgd|adamw", "how weights are updated: sgd or adamw"},
+    {"optimizer", NZ_OPTION_CHOICE, AT(optimizer), "auto", 0, 0, "sgd|adamw|auto",
+     "how weights are updated: sgd or adamw; auto: adamw for detectors, else sgd"},
     {"momentum", NZ_OPTION_REAL, AT(momentum), "0.9", 0, 0.9999, NULL, "momentum of sgd"},
     {"momentum_low", NZ_OPTION_REAL, AT(momentum_low), "0", 0, 0.9999, NULL,
      "momentum (adamw: beta1) at the peak of onecycle, which it falls to and rises from; 0: it stays"},
@@ -116,23 +119,31 @@ static bool detects(const nz_graph *graph) {
     return nz_detect_options_read(&options, NULL, graph) == NZ_OK && nz_graph_detects(graph, &options, NULL);
 }
 
-double nz_train_rate(const nz_train_options *options, const nz_graph *graph) {
-    if (options->lr > 0) return options->lr;
-    double batch = (double)(options->batch < 256 ? options->batch : 256);
-    bool adamw = options->optimizer == NZ_OPTIMIZER_ADAMW;
-    double rate = adamw ? 0.002 : 0.4 * batch / 128;
-    if (detects(graph)) rate = adamw ? DETECTOR_ADAMW_RATE : DETECTOR_SGD_RATE;
-    return nz_train_normalises(graph) ? rate : rate / 8;
+static nz_train_options with_network(const nz_train_options *options, const nz_graph *graph) {
+    nz_train_options o = *options;
+    bool detector = detects(graph);
+    if (o.optimizer == NZ_OPTIMIZER_AUTO) o.optimizer = detector ? NZ_OPTIMIZER_ADAMW : NZ_OPTIMIZER_SGD;
+    if (o.batch < 1) o.batch = detector ? DETECTOR_BATCH : BATCH;
+    if (o.ema < 0) o.ema = detector ? DETECTOR_EMA : 0;
+    if (o.lr > 0) return o;
+    double batch = (double)(o.batch < 256 ? o.batch : 256);
+    bool adamw = o.optimizer == NZ_OPTIMIZER_ADAMW;
+    if (detector)
+        o.lr = adamw ? DETECTOR_ADAMW_RATE : DETECTOR_SGD_RATE;
+    else
+        o.lr = (adamw ? 0.002 : 0.4 * batch / 128) / (nz_train_normalises(graph) ? 1 : 8);
+    return o;
 }
+
+double nz_train_rate(const nz_train_options *options, const nz_graph *graph) { return with_network(options, graph).lr; }
 
 double nz_train_clip(const nz_train_options *options, const nz_graph *graph) {
     return options->clip_norm >= 0 ? options->clip_norm : nz_train_normalises(graph) ? 0 : 1;
 }
 
 void nz_train_options_choose(nz_train_options *options, const nz_graph *graph) {
-    options->lr = nz_train_rate(options, graph);
+    *options = with_network(options, graph);
     options->clip_norm = nz_train_clip(options, graph);
-    if (options->ema < 0) options->ema = detects(graph) ? DETECTOR_EMA : 0;
 }
 
 nz_status nz_train_options_read(nz_train_options *ret_options, const char *text) {

@@ -80,7 +80,7 @@ static void update(const nz_updater *u, const pace *at, nz_moments *m, float *va
                    const float *mask, bool decays) {
     const nz_train_options *o = u->options;
     float decay = decays ? (float)o->weight_decay : 0;
-    if (o->optimizer == NZ_OPTIMIZER_SGD) {
+    if (o->optimizer != NZ_OPTIMIZER_ADAMW) {
         nz_train_sgd sgd = {.lr = at->lr,
                             .momentum = at->momentum,
                             .decay = decay,

@@ -16,7 +16,7 @@ has "it counts parameters and MACs" "$T/flat" \
     '"name":"resnet20-cifar","input":[3,32,32],"classes":10,"params":269722,"macs":40551040'
 nz train --help
 has "--help has every key of the table" "$T/out" "--label-smoothing X"
-has "with its default" "$T/out" "samples of one step (default 128)"
+has "with its default" "$T/out" "detectors 16 (default 0)"
 
 nz train --data synthetic:shapes --out "$T/x.onnx"
 status_is "a network is needed" 2

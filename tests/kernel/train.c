@@ -190,6 +190,11 @@ static void elements(void **state) {
             nz_train_relu_backward(dtype, a.data, b.data, got.data, n);
             nz_train_ref_relu_backward(dtype, a.data, b.data, expected.data, n);
             assert_same("relu backward", got.data, expected.data, bytes);
+            nz_train_silu(dtype, a.data, got.data, n), nz_train_ref_silu(dtype, a.data, expected.data, n);
+            assert_like("SiLU", dtype, got.data, expected.data, n, 1e-6);
+            nz_train_silu_backward(dtype, a.data, b.data, got.data, n);
+            nz_train_ref_silu_backward(dtype, a.data, b.data, expected.data, n);
+            assert_like("SiLU backward", dtype, got.data, expected.data, n, 1e-6);
             nz_train_add(dtype, a.data, b.data, got.data, n);
             nz_train_ref_add(dtype, a.data, b.data, expected.data, n);
             assert_same("add", got.data, expected.data, bytes);
@@ -204,6 +209,28 @@ static void elements(void **state) {
             }
             release_guarded(&a), release_guarded(&b), release_guarded(&got), release_guarded(&expected);
         }
+}
+
+/* SiLU from far below to far above 0: relative to what is right, and never more than 1e-15 beside it. */
+static void silu_holds_everywhere(void **state) {
+    (void)state;
+    enum { POINTS = 4001 };
+    static float x[POINTS], y[POINTS], ones[POINTS], dx[POINTS], expected[POINTS], slope[POINTS];
+    for (int i = 0; i < POINTS; i++) x[i] = (float)(i - POINTS / 2) / 20, ones[i] = 1;
+    nz_train_silu(NZ_F32, x, y, POINTS), nz_train_ref_silu(NZ_F32, x, expected, POINTS);
+    nz_train_silu_backward(NZ_F32, x, ones, dx, POINTS);
+    nz_train_ref_silu_backward(NZ_F32, x, ones, slope, POINTS);
+    for (int i = 0; i < POINTS; i++) {
+        nz_assert_near(y[i], expected[i], 5e-7, 1e-15);
+        nz_assert_near(dx[i], slope[i], 1e-6, 5e-7);
+    }
+    const float odd[4] = {NAN, INFINITY, -INFINITY, 1e30F};
+    nz_train_silu(NZ_F32, odd, y, 4);
+    nz_assert_nan(y[0]);
+    assert_true(y[1] == INFINITY && fabsf(y[2]) < 1e-15F && y[3] == 1e30F);
+    nz_train_silu_backward(NZ_F32, odd, ones, dx, 4);
+    nz_assert_nan(dx[0]);
+    assert_true(dx[1] == 1 && fabsf(dx[2]) < 1e-15F && dx[3] == 1);
 }
 
 static void nan_and_infinity_stay(void **state) {
@@ -424,6 +451,7 @@ int main(void) {
         cmocka_unit_test(norms),
         cmocka_unit_test(norms_on_threads),
         cmocka_unit_test(elements),
+        cmocka_unit_test(silu_holds_everywhere),
         cmocka_unit_test(norms_of_very_many_channels),
         cmocka_unit_test(relus_of_norms_have_one_rule),
         cmocka_unit_test(layouts),
