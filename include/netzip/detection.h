@@ -162,8 +162,9 @@ NZ_API NZ_CHECKED nz_status nz_detection_match_get(nz_detection_match *ret_match
 /** The statistics that are resampled: as fractions. */
 typedef enum nz_map_stat { NZ_MAP50, NZ_MAP50_95, NZ_MAP_STATS } nz_map_stat;
 
-/** Percentile intervals, 95%, over resampled sets of images (the same number, with replacement; the same draws for
- * both models of a difference). */
+/** Intervals, 95%, from resampled sets of images (the same number, with replacement; the same draws for both models of a
+ * difference): percentiles, moved by the bias that resampling itself has, which lifts mAP where classes are rare. They tell
+ * what other sets of as many images would give. */
 typedef struct nz_map_interval {
     size_t replicates;
     double value[NZ_MAP_STATS], ci95[NZ_MAP_STATS][2]; /**< of the model, COCO protocol */
@@ -171,7 +172,8 @@ typedef struct nz_map_interval {
     double difference[NZ_MAP_STATS], difference_ci95[NZ_MAP_STATS][2]; /**< model minus baseline */
 } nz_map_interval;
 /** @param baseline  NULL: no difference. Deterministic for `seed`. NZ_E_ARG, NZ_E_MEMORY.
- * @source B. Efron, R. Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13 (percentile intervals). */
+ * @source B. Efron, R. Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13 (percentile intervals)
+ * and 10 (bias). */
 NZ_API NZ_CHECKED nz_status nz_map_interval_get(nz_map_interval *ret_interval, const nz_detections *model,
                                                 const nz_detections *baseline, size_t replicates, uint64_t seed);
 

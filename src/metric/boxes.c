@@ -44,3 +44,16 @@ nz_status nz_boxes_check(const nz_detections *in) {
     }
     return NZ_OK;
 }
+
+nz_status nz_boxes_same(const nz_detections *first, const nz_detections *second) {
+    if (first->image_count != second->image_count || first->class_count != second->class_count)
+        return nz_fail(NZ_E_ARG,
+                       "the two sets of detections are of %zu and %zu images and of %zu and %zu classes: they cannot "
+                       "be matched",
+                       first->image_count, second->image_count, first->class_count, second->class_count);
+    for (size_t i = 0; first->image_ids && second->image_ids && i < first->image_count; i++)
+        if (first->image_ids[i] != second->image_ids[i])
+            return nz_fail(NZ_E_ARG, "the two sets of detections are of other images: number %zu is %lld and %lld", i,
+                           (long long)first->image_ids[i], (long long)second->image_ids[i]);
+    return NZ_OK;
+}

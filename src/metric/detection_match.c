@@ -20,19 +20,6 @@ static void matching_done(matching *m) {
     nz_pairs_done(&m->pairs);
 }
 
-static nz_status check_same(const nz_detections *first, const nz_detections *second) {
-    if (first->image_count != second->image_count || first->class_count != second->class_count)
-        return nz_fail(NZ_E_ARG,
-                       "the two sets of detections are of %zu and %zu images and of %zu and %zu classes: they cannot "
-                       "be matched",
-                       first->image_count, second->image_count, first->class_count, second->class_count);
-    for (size_t i = 0; first->image_ids && second->image_ids && i < first->image_count; i++)
-        if (first->image_ids[i] != second->image_ids[i])
-            return nz_fail(NZ_E_ARG, "the two sets of detections are of other images: number %zu is %lld and %lld", i,
-                           (long long)first->image_ids[i], (long long)second->image_ids[i]);
-    return NZ_OK;
-}
-
 static nz_status match_image(matching *m, nz_detection_match *match, size_t image) {
     const nz_found_box *found[2] = {m->in[0]->found, m->in[1]->found};
     const uint32_t *list[2];
@@ -71,7 +58,7 @@ nz_status nz_detection_match_get(nz_detection_match *ret_match, const nz_detecti
                                  double confidence, double iou) {
     NZ_AUTO(matching_done) matching m = {.in = {first, second}};
     nz_detection_match match = {.confidence = confidence, .iou = iou};
-    NZ_TRY(check_same(first, second));
+    NZ_TRY(nz_boxes_same(first, second));
     for (int i = 0; i < 2; i++) {
         NZ_TRY(nz_boxes_check(m.in[i]));
         NZ_TRY(nz_found_by_image(&m.found[i], m.in[i], confidence));

@@ -4,7 +4,7 @@
 #include "core/memory.h"
 #include "netzip/detection.h"
 
-enum { REPLICATES = 50 };
+enum { REPLICATES = 1000 };
 /* Boxes that a user would be shown; pairs at the usual overlap. */
 static const double match_confidence = 0.25, match_iou = 0.5;
 
@@ -14,7 +14,9 @@ nz_status nz_detection_scores_get(nz_detection_scores *ret_scores, const nz_dete
     nz_detection_scores scores = {.detections = model, .has_match = baseline != NULL};
     NZ_TRY(nz_coco_evaluate(&scores.coco, model));
     NZ_TRY(nz_yolo_evaluate(&scores.yolo, model));
-    NZ_TRY(nz_map_interval_get(&scores.interval, model, baseline, REPLICATES, seed));
+    /* Without an object there is nothing to be sure about. */
+    if (scores.coco.stats[NZ_COCO_AP] >= 0)
+        NZ_TRY(nz_map_interval_get(&scores.interval, model, baseline, REPLICATES, seed));
     NZ_TRY(nz_detection_match_get(&scores.match, baseline ? baseline : model, model, match_confidence, match_iou));
     *ret_scores = scores;
     scores = (nz_detection_scores){0};
