@@ -12,7 +12,8 @@ is "it prints one object" "$(head -c 1 "$T/out")$(tail -c 2 "$T/out")" "{}"
 has "with the keys" "$T/out" '"name": "letterbox"'
 nz data --list
 status_is "--list succeeds" 0
-for word in idx cifar10 cifar100 imagefolder list npz synthetic limit offset letterbox preset yolov5 flip resized; do
+for word in idx cifar10 cifar100 imagefolder list npz coco yolo voc synthetic limit offset images letterbox preset yolov5 flip \
+    resized zoom shift hue saturation brightness; do
     has "--list tells about $word" "$T/out" "  $word "
 done
 
@@ -47,6 +48,26 @@ nz data info "imagefolder:$T/set,crop=32" --check
 status_is "a broken image gives status 1" 1
 has "it is counted" "$T/out" "broken         1"
 has "and named" "$T/out" "test/cross/000013.png: neither JPEG nor PNG"
+
+nz data make synthetic:shapes-det,count=6,size=64 "$T/scenes"
+status_is "scenes are made" 0
+is "what was made is said" "$(cat "$T/out")" "12 images written, 0 were there: $T/scenes"
+nz data info "coco:$T/scenes/train.json" --json
+cp "$T/out" "$T/first"
+nz data info "yolo:$T/scenes,split=train" --json
+is "COCO and YOLO hold the same objects" "$(grep '"count"\|"images_with"' "$T/out")" \
+    "$(grep '"count"\|"images_with"' "$T/first")"
+nz data info "synthetic:shapes-det,count=6,size=64,split=train"
+has "the set itself too" "$T/out" "objects        $(sed -n 's/.*"count": \([0-9]*\),/\1/p' "$T/first")"
+has "objects are counted by area" "$T/out" "0 large (below 32x32 pixels, below 96x96, above)"
+echo "3 0.5 0.5 0.1" >"$T/scenes/labels/test/000002.txt"
+nz data info "yolo:$T/scenes,letterbox=64" --check
+status_is "a broken label file gives status 1" 1
+has "its line is named" "$T/out" "labels/test/000002.txt:1: 4 numbers; should be class, centre x and y, width, height"
+sed 's/"image_id": 0,/"image_id": 77,/' "$T/scenes/test.json" >"$T/scenes/odd.json"
+nz data info "coco:$T/scenes/odd.json"
+has "annotations of unknown images are warned about" "$T/err" "annotations are of images or categories that the file does not list"
+status_is "and end nothing" 0
 
 nz data info "cifar10:$T"
 status_is "a folder without the data is an input error" 3
