@@ -85,6 +85,7 @@ static nz_status fail_unknown(const nz_head_ask *ask, const nz_detect_options *o
 }
 
 static nz_status check_fit(const nz_head_fit *fit, const nz_head_kind *kind, const nz_head_ask *ask) {
+    char text[112];
     if (ask->classes && fit->classes != ask->classes)
         return nz_fail(NZ_E_SHAPE, "the model (head %s) tells %zu classes apart, the data have %zu", kind->name,
                        fit->classes, ask->classes);
@@ -93,7 +94,9 @@ static nz_status check_fit(const nz_head_fit *fit, const nz_head_kind *kind, con
         if (nz_dtype_get(output->dtype)->bits < 8)
             return nz_fail(NZ_E_UNSUPPORTED, "outputs of type %s are not read as boxes",
                            nz_dtype_get(output->dtype)->name);
-        if (output->shape.dim[0] < 1) return nz_fail(NZ_E_SHAPE, "the output of boxes has no samples");
+        if (output->shape.dim[0] != ask->batch)
+            return nz_fail(NZ_E_SHAPE, "an output of %s for a batch of %lld images",
+                           nz_shape_text(&output->shape, text), (long long)ask->batch);
     }
     if (fit->rows > UINT32_MAX / fit->classes)
         return nz_fail(NZ_E_UNSUPPORTED, "%zu boxes of %zu classes are more than are handled", fit->rows, fit->classes);
@@ -140,6 +143,7 @@ nz_status nz_detector_open(nz_detector **ret_detector, const nz_detect_options *
     nz_head_ask ask = {.output_count = output_count, .classes = classes};
     if (input->rank != 4 || nz_shape_elements(input) < 1)
         return nz_fail(NZ_E_UNSUPPORTED, "an input of %s is no batch of images", nz_shape_text(input, text));
+    ask.batch = input->dim[0];
     ask.height = (size_t)input->dim[nhwc ? 1 : 2];
     ask.width = (size_t)input->dim[nhwc ? 2 : 3];
     /* An output of unknown or empty extents holds no boxes: it is shown, but no head looks at it. */

@@ -24,6 +24,7 @@ typedef struct nz_head_fit {
 
 /** What a head is asked: whether its values are in these outputs. */
 typedef struct nz_head_ask {
+    int64_t batch;
     size_t width, height; /**< of the model's input */
     const nz_tensor *outputs;
     size_t output_count;

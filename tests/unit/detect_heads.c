@@ -132,6 +132,10 @@ static void what_is_no_head_is_refused_with_its_shapes(void **state) {
     nz_shape input = {4, {1, 3, 640, 640}};
     output.dtype = NZ_I4;
     nz_assert_fails(nz_detector_open(&detector, &options, &input, false, &output, 1, 0), NZ_E_UNSUPPORTED, "int4");
+    input.dim[0] = 2;
+    output.dtype = NZ_F32;
+    nz_assert_fails(nz_detector_open(&detector, &options, &input, false, &output, 1, 0), NZ_E_SHAPE,
+                    "an output of 1x25200x85 for a batch of 2 images");
     nz_detect_options_done(&options);
 }
 
