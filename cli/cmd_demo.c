@@ -69,7 +69,7 @@ static const task tasks[] = {
      .training = "  optimizer: adamw\n  lr: 0.008\n  weight_decay: 0.02\n  augment: none\n",
      .tuning = ", augment: none",
      .sparsity = 0.5,
-     .whole = {6000, 400, 8, 1, 32, 128, 1.5},
+     .whole = {6000, 500, 8, 1, 16, 160, 1.5},
      .quick = {64, 24, 1, 1, 16, 64, 0.05}},
 };
 

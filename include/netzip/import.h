@@ -53,7 +53,9 @@ NZ_API void nz_import_report_done(nz_import_report *report);
 
 /**
  * An architecture with a checkpoint's weights. Unless `options` gives them, the number of classes is that of the
- * checkpoint's classifier: the first extent of the weight of the architecture's last layer. Names are compared as they
+ * checkpoint's classifier: the first extent of the weight of the architecture's last layer, or what that says of a detector's
+ * head, which has anchors x (5 + classes) outputs. A detector's anchors come from the checkpoint too. Names of classes that the
+ * checkpoint holds, as many as there are classes, become metadata "netzip.classes" (a JSON list of texts). Names are compared as they
  * stand, and behind the prefix that most of them share. Float weights of any width become float32; parameters that do not
  * fit keep their initial values.
  *

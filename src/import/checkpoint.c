@@ -17,6 +17,7 @@ void nz_checkpoint_free(nz_checkpoint *checkpoint) {
     }
     free(checkpoint->entries);
     free(checkpoint->describe);
+    free(checkpoint->class_names);
     free(checkpoint);
 }
 
@@ -56,6 +57,9 @@ static nz_status read_torch(nz_checkpoint *checkpoint, nz_torch_form form, const
         NZ_TRY(nz_torch_tensor(&tensor, &torch, state.entries[i].tensor, what));
         NZ_TRY(nz_checkpoint_add(checkpoint, state.entries[i].name, &tensor));
     }
+    checkpoint->class_count = json_array_size(state.class_names);
+    if (state.class_names) checkpoint->class_names = json_dumps(state.class_names, JSON_COMPACT);
+    if (state.class_names && !checkpoint->class_names) return nz_fail(NZ_E_MEMORY, "out of memory: names of classes");
     return nz_format(&checkpoint->describe, "PyTorch %s, state dictionary %s", torch.form, state.found);
 }
 

@@ -15,6 +15,8 @@ struct nz_checkpoint {
     size_t count, capacity;
     nz_checkpoint_entry *entries;
     char *describe;
+    size_t class_count;
+    char *class_names; /**< a JSON list of class_count texts; NULL: it has none */
 };
 
 /** Appends a tensor, which is taken over (and left zeroed) where this succeeds. */

@@ -22,6 +22,7 @@ void nz_state_done(nz_state *state) {
     for (size_t i = 0; i < state->count; i++) free(state->entries[i].name);
     free(state->entries);
     free(state->found);
+    json_decref(state->class_names);
     *state = (nz_state){0};
 }
 
@@ -272,6 +273,7 @@ nz_status nz_state_find(nz_state *ret_state, const nz_torch *torch) {
     if (!state.count) return nz_fail(NZ_E_FORMAT, "%s: a checkpoint without a single tensor", torch->name);
     NZ_TRY(drop_repeated(&state));
     NZ_TRY(nz_text_take(&found, &state.found));
+    state.class_names = nz_class_names(torch, place);
     *ret_state = state;
     state = (nz_state){0};
     return NZ_OK;

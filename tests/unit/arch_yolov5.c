@@ -215,6 +215,7 @@ static void published_weights_find_what_the_exported_network_finds(void **state)
     nz_assert_ok(nz_import(&own, &report, checkpoint, "yolov5n", NULL));
     assert_true(report.loaded == 292 && report.classes == 80 && report.counters == 57);
     assert_int_equal(report.missing_count + report.extra_count + report.reshaped_count, 0);
+    assert_int_equal(strncmp(nz_graph_meta(own, "netzip.classes"), "[\"person\",\"bicycle\",", 20), 0);
     nz_assert_ok(nz_model_load(&other, exported));
     nz_assert_ok(nz_data_open_for_model(&data, spec, NZ_DATA_COMPARE, own));
     nz_data_shape(data, &shape);

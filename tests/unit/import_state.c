@@ -195,6 +195,63 @@ static void modules_are_flattened(void **state) {
     assert_found(&b, "scale:2 mean:3 conv.weight:5 tied.weight:5", "under 'model', a module object of class Outer");
 }
 
+/* A module with one parameter and the attribute `names`, as these opcodes make it. */
+static void assert_class_names(const nz_bytes *names, const char *expected) {
+    static const char *const rest[] = {"_buffers", "_modules"};
+    AUTO_BYTES b = {0};
+    AUTO_CHECKPOINT checkpoint = NULL;
+    module_begin(&b, "Outer");
+    op_text(&b, "names");
+    put_all(&b, names);
+    op_text(&b, "_parameters");
+    op(&b, "}");
+    named(&b, "weight", 5);
+    op(&b, "s");
+    module_end(&b, rest, 2);
+    op(&b, ".");
+    nz_assert_ok(open_object(&checkpoint, &b));
+    if (!expected) {
+        assert_null(checkpoint->class_names);
+        return;
+    }
+    assert_non_null(checkpoint->class_names);
+    assert_string_equal(checkpoint->class_names, expected);
+}
+
+static void a_module_names_its_classes(void **state) {
+    (void)state;
+    AUTO_BYTES list = {0}, mapping = {0}, gap = {0}, number = {0}, none = {0}, broken = {0};
+    op(&list, "](");
+    op_text(&list, "cat");
+    op_text(&list, "a \"dog\"");
+    op(&list, "e");
+    assert_class_names(&list, "[\"cat\",\"a \\\"dog\\\"\"]");
+    op(&mapping, "}(");
+    op_int(&mapping, 1);
+    op_text(&mapping, "dog");
+    op_int(&mapping, 0);
+    op_text(&mapping, "cat");
+    op(&mapping, "u");
+    assert_class_names(&mapping, "[\"cat\",\"dog\"]");
+    op(&gap, "}(");
+    op_int(&gap, 2);
+    op_text(&gap, "dog");
+    op_int(&gap, 0);
+    op_text(&gap, "cat");
+    op(&gap, "u");
+    assert_class_names(&gap, NULL);
+    op(&number, "](");
+    op_int(&number, 7);
+    op(&number, "e");
+    assert_class_names(&number, NULL);
+    op(&none, "N");
+    assert_class_names(&none, NULL);
+    op(&broken, "](");
+    op_text(&broken, "\xff\xfe"); /* no UTF-8 */
+    op(&broken, "e");
+    assert_class_names(&broken, NULL);
+}
+
 static void prefixes_of_wrappers_are_taken_off(void **state) {
     (void)state;
     static const char *const wrapped[] = {"module._orig_mod.a", "module._orig_mod.b.module.c"};
@@ -390,6 +447,7 @@ int main(void) {
         cmocka_unit_test(what_an_optimiser_keeps_is_passed_over),
         cmocka_unit_test(nested_dictionaries_become_dotted_names),
         cmocka_unit_test(modules_are_flattened),
+        cmocka_unit_test(a_module_names_its_classes),
         cmocka_unit_test(prefixes_of_wrappers_are_taken_off),
         cmocka_unit_test(a_name_that_comes_again_counts_last),
         cmocka_unit_test(hostile_objects_stay_inert_beside_tensors),
