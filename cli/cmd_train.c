@@ -27,6 +27,8 @@ static const nz_cli_option own_options[] = {
     {"test", "DATA", "samples to measure accuracy on after each epoch (default: the test or val split of --data)"},
     {"out", "MODEL.onnx", "where the trained model goes; history, curve and checkpoint go beside it"},
     {"classes", "N", "outputs of --arch (default: as many as the data has classes)"},
+    {"anchors", "fit|TEXT",
+     "of a detector by --arch: fitted to the data's objects, or in pixels as 10x13+16x30+33x23/... (default: its own)"},
     {"resume", NULL, "go on from MODEL.checkpoint.npz, where a run with the same settings was stopped"},
     {"list", NULL, "list the architectures with their parameters and MACs"},
     {"json", NULL, "print one JSON document about what was done"},
@@ -50,6 +52,7 @@ static nz_cli_usage usage = {
                 "resnet20.onnx --resume\n"
                 "netzip train --model resnet20.onnx --data cifar10:cifar-10-batches-bin --epochs 3 --lr 0.01 --out "
                 "tuned.onnx\n"
+                "netzip train --arch yolov5-tiny --data synthetic:shapes-det --epochs 20 --out boxes.onnx\n"
                 "netzip train --list",
     .least = 0,
     .most = 0,
@@ -160,6 +163,33 @@ static nz_status open_samples(nz_dataset **ret_data, const char *arch, const cha
     return nz_data_open(ret_data, data, detector->preprocess, NZ_DATA_TRAIN, NULL);
 }
 
+/* As many as the architecture has, of sizes that the data's objects have. */
+static nz_status fit_anchors(char **ret_text, const job *j, const char *arch, const nz_arch_options *options) {
+    NZ_AUTO_GRAPH nz_graph *graph = NULL;
+    NZ_AUTO(nz_detect_options_done) nz_detect_options own = {0};
+    nz_arch_options blank = *options;
+    nz_levels levels;
+    blank.blank = true;
+    NZ_TRY(nz_arch_build(&graph, arch, &blank));
+    NZ_TRY(nz_detect_options_read(&own, NULL, graph));
+    NZ_TRY(nz_levels_get(&levels, &own));
+    NZ_TRY(nz_anchors_fit(ret_text, j->train, &levels, j->options.anchor_ratio, (uint64_t)j->options.seed));
+    nz_progress_note(nz_cli_progress(), "anchors fitted to the data: %s", *ret_text);
+    return NZ_OK;
+}
+
+static nz_status choose_anchors(const job *j, const char *arch, nz_arch_options *options, char **ret_fitted) {
+    const char *given = nz_cli_get(j->args, "anchors", NULL);
+    if (!given) return NZ_OK;
+    if (!detector_of(arch)) return nz_fail(NZ_E_ARG, "train: --anchors: %s is no detector", arch);
+    if (strcmp(given, "fit") == 0) {
+        NZ_TRY(fit_anchors(ret_fitted, j, arch, options));
+        given = *ret_fitted;
+    }
+    options->anchors = given;
+    return NZ_OK;
+}
+
 static nz_status open_arch(job *j, const char *arch, const char *data) {
     long long classes = 0;
     nz_shape shape;
@@ -181,12 +211,15 @@ static nz_status open_arch(job *j, const char *arch, const char *data) {
                                .height = shape.dim[1],
                                .width = shape.dim[2],
                                .seed = (uint64_t)j->options.seed};
+    NZ_AUTO_FREE char *fitted = NULL;
+    NZ_TRY(choose_anchors(j, arch, &options, &fitted));
     return nz_arch_build(&j->graph, arch, &options);
 }
 
 static nz_status open_model(job *j, const char *model, const char *data) {
-    if (nz_cli_has(j->args, "classes"))
-        return nz_fail(NZ_E_ARG, "train: --classes goes with --arch; a model has the outputs that it has");
+    if (nz_cli_has(j->args, "classes") || nz_cli_has(j->args, "anchors"))
+        return nz_fail(NZ_E_ARG, "train: --%s goes with --arch; a model has what it has",
+                       nz_cli_has(j->args, "classes") ? "classes" : "anchors");
     NZ_TRY(nz_model_load(&j->graph, model));
     return nz_data_open_for_model(&j->train, data, NZ_DATA_TRAIN, j->graph);
 }

@@ -42,6 +42,25 @@ nz train --arch resnet8 --data synthetic:shapes,count=640,size=16 --classes 7 --
 has "and labels that the network has no output for" "$T/err" "the model knows 7 classes"
 good "nothing is written then" test ! -e "$T/x.onnx"
 
+# A detector.
+nz train --arch yolov5-tiny --data synthetic:shapes-det,count=24,size=64 --test synthetic:shapes-det,count=6,size=64,split=test \
+    --anchors fit --epochs 2 --batch 8 --threads 1 --out "$T/boxes.onnx"
+status_is "a detector is trained" 0
+has "an epoch tells the parts of its loss" "$T/err" ", class 0."
+has "and mAP" "$T/err" "test mAP50 "
+has "so does the end" "$T/out" "mAP50-95 "
+has "anchors are fitted when asked for" "$T/err" "anchors fitted to the data: "
+is "the history has its columns filled" "$(tail -n 1 "$T/boxes.history.csv" | tr ',' '\n' | grep -c .)" 10
+nz train --model "$T/boxes.onnx" --data synthetic:shapes-det,count=8,size=64,split=train --epochs 1 --batch 8 --threads 1 \
+    --out "$T/boxes2.onnx" --json
+status_is "and trained on" 0
+tr -d ' \n' <"$T/out" >"$T/flat"
+has "its options were chosen for a detector" "$T/flat" "optimizer=adamw"
+has "top-1 is none of its results" "$T/flat" '"test_top1":null'
+has "the parts of the loss are" "$T/flat" '"box_loss":0.'
+nz train --arch resnet8 --anchors fit --data synthetic:shapes,count=320,size=16 --out "$T/x.onnx"
+has "a classifier has no anchors" "$T/err" "resnet8 is no detector"
+
 # A run of ten epochs, twice.
 set -- train --arch resnet8 --data synthetic:shapes,count=320,size=16,split=train --batch 32 --epochs 10 --threads 1 --lr 0.05
 nz "$@" --out "$T/whole.onnx" --json
