@@ -111,11 +111,16 @@ static nz_status print_json(const nz_compress_report *report, const nz_graph *re
     NZ_AUTO_JSON json_t *epochs = json_array();
     for (size_t i = 0; i < report->training.epoch_count; i++) {
         const nz_train_epoch *e = &report->training.epochs[i];
-        json_array_append_new(epochs, json_pack("{so so so so so so so}", "epoch", nz_json_real(e->epoch), "lr",
-                                                nz_json_real(e->lr), "train_loss", nz_json_real(e->train_loss),
-                                                "train_top1", nz_json_real(e->train_top1_pct), "test_loss",
-                                                nz_json_real(e->test_loss), "test_top1", nz_json_real(e->test_top1_pct),
-                                                "seconds", nz_json_real(e->seconds)));
+        json_t *row = json_pack("{so so so so}", "epoch", nz_json_real(e->epoch), "lr", nz_json_real(e->lr),
+                                "train_loss", nz_json_real(e->train_loss), "seconds", nz_json_real(e->seconds));
+        const char *const names[2][3] = {{"train_top1", "test_loss", "test_top1"},
+                                         {"box_loss", "test_map50", "test_map50_95"}};
+        const double values[2][3] = {{e->train_top1_pct, e->test_loss, e->test_top1_pct},
+                                     {e->box_loss, e->test_map50_pct, e->test_map50_95_pct}};
+        for (int k = 0; row && k < 3; k++)
+            json_object_set_new(row, names[report->training.detector][k],
+                                nz_json_real(values[report->training.detector][k]));
+        json_array_append_new(epochs, row);
     }
     NZ_AUTO_JSON json_t *all = json_pack(
         "{so so so so sI sI sI sI sO sO}", "path", nz_json_string(path), "technique",

@@ -8,6 +8,7 @@
 #include "compress/qdq.h"
 #include "core/error.h"
 #include "core/text.h"
+#include "train/head.h"
 
 /* ---- where layers are compared ---- */
 
@@ -78,7 +79,8 @@ nz_status nz_distill_places_find(nz_distill_places *ret_places, const nz_graph *
 struct nz_distiller {
     nz_engine *teacher;
     const nz_finetune_options *options;
-    size_t tap_count, largest; /* elements of the largest tap */
+    size_t tap_count, head_count; /* of the teacher: layers, then a detector's raw outputs */
+    size_t largest;               /* elements of the largest of them */
     float *mine, *wanted, *gradient;
 };
 
@@ -95,8 +97,9 @@ static void distiller_free_ptr(nz_distiller **d) { nz_distiller_free(*d); }
 
 static nz_status check_taps(nz_distiller *d, nz_engine *student) {
     char a[112], b[112];
-    for (size_t i = 0; i < d->tap_count; i++) {
-        const nz_shape *wanted = nz_engine_tap_shape(d->teacher, i), *mine = nz_engine_tap_shape(student, i);
+    for (size_t i = 0; i < d->tap_count + d->head_count; i++) {
+        const nz_shape *wanted = nz_engine_tap_shape(d->teacher, i);
+        const nz_shape *mine = i < d->tap_count ? nz_engine_tap_shape(student, i) : wanted;
         if (!nz_shape_equal(wanted, mine))
             return nz_fail(NZ_E_SHAPE, "distillation: a layer of the teacher gives %s, of the student %s",
                            nz_shape_text(wanted, a), nz_shape_text(mine, b));
@@ -109,22 +112,31 @@ static nz_status check_taps(nz_distiller *d, nz_engine *student) {
 }
 
 nz_status nz_distiller_open(nz_distiller **ret_distiller, const nz_graph *graph, const nz_distill_places *places,
-                            const nz_finetune_options *options, nz_engine *student, int threads) {
+                            bool detects, const nz_finetune_options *options, nz_engine *student, int threads) {
     NZ_AUTO(distiller_free_ptr) nz_distiller *d = NULL;
+    NZ_AUTO(nz_head_places_done) nz_head_places heads = {0};
+    NZ_AUTO_FREE const char **taps = NULL;
     NZ_TRY(nz_alloc(&d, 1, sizeof *d));
     d->options = options;
     d->tap_count = places ? places->count : 0;
+    if (detects) NZ_TRY(nz_head_find(&heads, graph));
+    d->head_count = heads.count;
+    NZ_TRY(nz_alloc(&taps, d->tap_count + d->head_count, sizeof *taps));
+    for (size_t i = 0; i < d->tap_count; i++) taps[i] = places->names[i];
+    for (size_t i = 0; i < d->head_count; i++) taps[d->tap_count + i] = heads.names[i];
     const nz_shape *in = nz_engine_input_shape(student);
     nz_engine_options engine = {.batch = in->dim[0],
                                 .threads = threads,
                                 .forward_only = true,
-                                .taps = places ? (const char *const *)places->names : NULL,
-                                .tap_count = d->tap_count};
+                                .taps = taps,
+                                .tap_count = d->tap_count + d->head_count,
+                                .taps_alone = detects};
     for (int i = 0; in->rank == 4 && i < 3; i++) engine.chw[i] = in->dim[i + 1];
     nz_status status = nz_engine_open(&d->teacher, graph, &engine);
     if (status != NZ_OK) return nz_fail_context(status, "the teacher");
     /* The loss of mse keeps the student's Softmax, and its probabilities are no logits. */
-    if (options->distill == NZ_DISTILL_LOGITS && options->train.loss == NZ_LOSS_MSE && nz_engine_is_logits(d->teacher))
+    if (!detects && options->distill == NZ_DISTILL_LOGITS && options->train.loss == NZ_LOSS_MSE &&
+        nz_engine_is_logits(d->teacher))
         return nz_fail(NZ_E_ARG, "distill=logits does not go with loss=mse on a model that ends in Softmax; give "
                                  "loss=cross-entropy or distill=layers");
     NZ_TRY(check_taps(d, student));
@@ -132,26 +144,47 @@ nz_status nz_distiller_open(nz_distiller **ret_distiller, const nz_graph *graph,
     return NZ_OK;
 }
 
-static nz_status add_layer(nz_distiller *d, nz_engine *student, size_t i, double *loss) {
+/* Adds the difference from the teacher's tap `i`, one of `count`, to the loss and to the gradient by `mine`. A layer that says
+ * nothing adds nothing. */
+static double add_difference(nz_distiller *d, size_t i, size_t count, double scale, const float *mine,
+                             float *gradient) {
     size_t n = (size_t)nz_shape_elements(nz_engine_tap_shape(d->teacher, i));
-    nz_engine_tap(student, i, d->mine);
     nz_engine_tap(d->teacher, i, d->wanted);
     double power = nz_train_square_sum(d->wanted, n) / (double)n;
-    if (!(power > 0)) return NZ_OK; /* a layer that says nothing */
+    if (!(power > 0)) return 0;
+    return nz_loss_mse(mine, d->wanted, n, scale * d->options->distill_weight / ((double)count * power), gradient);
+}
+
+static nz_status add_layer(nz_distiller *d, const nz_train_state *state, size_t i, double *loss) {
+    size_t n = (size_t)nz_shape_elements(nz_engine_tap_shape(d->teacher, i));
+    nz_engine_tap(state->engine, i, d->mine);
     memset(d->gradient, 0, n * sizeof *d->gradient);
-    double weight = d->options->distill_weight / ((double)d->tap_count * power);
-    *loss += nz_loss_mse(d->mine, d->wanted, n, weight, d->gradient);
-    return nz_engine_tap_gradient(student, i, d->gradient);
+    *loss += add_difference(d, i, d->tap_count, state->loss_scale, d->mine, d->gradient);
+    return nz_engine_tap_gradient(state->engine, i, d->gradient);
+}
+
+/* Levels differ in resolution, so that their shapes tell which is which. */
+static nz_status add_heads(nz_distiller *d, const nz_train_state *state, double *loss) {
+    for (size_t o = 0; o < state->output_count; o++) {
+        const nz_train_output *output = &state->outputs[o];
+        size_t i = d->tap_count, end = d->tap_count + d->head_count;
+        while (i < end && !nz_shape_equal(nz_engine_tap_shape(d->teacher, i), &output->shape)) i++;
+        if (i == end) return nz_fail(NZ_E_SHAPE, "distillation: the teacher's head has no level like output %zu", o);
+        *loss += add_difference(d, i, state->output_count, state->loss_scale, output->value, output->gradient);
+    }
+    return NZ_OK;
 }
 
 nz_status nz_distiller_add(nz_distiller *d, const nz_train_state *state, double *loss, float *doutput) {
     NZ_TRY(nz_engine_forward(d->teacher, state->x, false, 0));
-    if (d->options->distill == NZ_DISTILL_LOGITS) {
+    if (d->head_count && d->options->distill == NZ_DISTILL_LOGITS) {
+        NZ_TRY(add_heads(d, state, loss));
+    } else if (d->options->distill == NZ_DISTILL_LOGITS) {
         const nz_shape *out = nz_engine_output_shape(state->engine);
         size_t rows = (size_t)out->dim[0], classes = (size_t)(nz_shape_elements(out) / out->dim[0]);
         *loss += nz_loss_kl(nz_engine_output(state->engine), nz_engine_output(d->teacher), rows, classes,
                             d->options->distill_temperature, d->options->distill_weight, doutput);
     }
-    for (size_t i = 0; i < d->tap_count; i++) NZ_TRY(add_layer(d, state->engine, i, loss));
+    for (size_t i = 0; i < d->tap_count; i++) NZ_TRY(add_layer(d, state, i, loss));
     return NZ_OK;
 }

@@ -170,8 +170,9 @@ static nz_status begin(void *user, nz_engine *engine, bool restored) {
     run *r = user;
     const nz_train_hooks *own = &r->job->hooks;
     if (r->job->options->distill != NZ_DISTILL_NONE)
-        NZ_TRY(nz_distiller_open(&r->distiller, r->job->teacher, r->places.count ? &r->places : NULL, r->job->options,
-                                 engine, r->job->input->threads));
+        NZ_TRY(nz_distiller_open(&r->distiller, r->job->teacher, r->places.count ? &r->places : NULL,
+                                 nz_data_has_objects(r->job->input->data), r->job->options, engine,
+                                 r->job->input->threads));
     return own->begin ? own->begin(own->user, engine, restored) : NZ_OK;
 }
 
@@ -223,6 +224,13 @@ nz_status nz_finetune(nz_graph **ret_graph, nz_compress_report *report, const nz
     return NZ_OK;
 }
 
+static nz_status describe_detector(char **ret_text, const nz_train_epoch *last, double epochs, const char *distilled) {
+    if (isnan(last->test_map50_pct))
+        return nz_format(ret_text, " Trained for %g epochs%s: loss %.4g.", epochs, distilled, last->train_loss);
+    return nz_format(ret_text, " Trained for %g epochs%s: mAP50 %.2f%%, mAP50-95 %.2f%% on the test samples.", epochs,
+                     distilled, last->test_map50_pct, last->test_map50_95_pct);
+}
+
 nz_status nz_finetune_describe(char **ret_text, const nz_compress_report *report, const nz_finetune_options *options) {
     static const char *const distilled[] = {"", ", taught by the outputs of the network before",
                                             ", taught layer by layer by the network before"};
@@ -230,6 +238,7 @@ nz_status nz_finetune_describe(char **ret_text, const nz_compress_report *report
     if (t->epoch_count == 0) return nz_strdup(ret_text, "");
     const nz_train_epoch *last = &t->epochs[t->epoch_count - 1];
     NZ_AUTO_FREE char *tested = NULL;
+    if (t->detector) return describe_detector(ret_text, last, options->train.epochs, distilled[options->distill]);
     if (isnan(last->test_top1_pct))
         NZ_TRY(nz_strdup(&tested, ""));
     else

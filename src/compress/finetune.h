@@ -42,7 +42,7 @@ typedef struct nz_finetune_job {
     nz_train_hooks hooks;
 } nz_finetune_job;
 
-/** " Trained for 2 epochs (...): top-1 91.20% of the test samples.", or "" where nothing was trained. Owned: free(). */
+/** " Trained for 2 epochs (...): top-1 91.20% of the test samples.", of a detector its mAP, or "" where nothing was trained. Owned: free(). */
 NZ_CHECKED nz_status nz_finetune_describe(char **ret_text, const nz_compress_report *report,
                                           const nz_finetune_options *options);
 

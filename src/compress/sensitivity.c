@@ -201,8 +201,9 @@ static int next_layer(const nz_sensitivity *s, const probe *p, const double *cos
         within++;
         if (costs[i] <= budget && (worst < 0 || p->noise[i] > p->noise[worst])) worst = (int)i;
     }
-    /* Three times what each would make if all made the same: below that the next one is like many others. */
-    return worst >= 0 && within > 1 && p->noise[worst] * (double)within > 3 * rest ? worst : -1;
+    /* Three times what each would make if all made the same, or half of it all: below that the next one is like many others. */
+    double least = fmin(3.0 / (double)within, 0.5);
+    return worst >= 0 && within > 1 && p->noise[worst] > least * rest ? worst : -1;
 }
 
 static nz_status take_out(nz_sensitivity *s, probe *p, double wanted) {

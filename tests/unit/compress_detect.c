@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What stays float by measurement, on a network spoilt here on purpose; and the methods on a small detector. */
+#include "compress/outputs.h"
+#include "compress/qat.h"
+#include "compress/sensitivity.h"
+#include "core/random.h"
+#include "netzip/arch.h"
+#include "netzip/compress.h"
+#include "test.h"
+#include "train/head.h"
+
+static void free_data(nz_dataset **data) { nz_data_free(*data); }
+
+static int add_weights(nz_graph *g, const char *name, nz_shape shape, uint64_t stream, int spoilt, float factor) {
+    NZ_AUTO_TENSOR nz_tensor t = {0};
+    int index = 0;
+    nz_random random;
+    nz_random_init(&random, 5, stream);
+    nz_assert_ok(nz_tensor_init(&t, NZ_F32, &shape));
+    int64_t count = nz_shape_elements(&shape), each = count / shape.dim[0];
+    for (int64_t i = 0; i < count; i++)
+        ((float *)t.data)[i] = ((float)nz_random_unit(&random) - 0.5f) * (i / each == spoilt ? factor : 1);
+    nz_assert_ok(nz_graph_add_constant(g, &index, name, &t));
+    return index;
+}
+
+static int add_node(nz_graph *g, const char *op, const char *name, const int *inputs, size_t count, int64_t groups) {
+    nz_shape unknown = {.rank = -1};
+    int value = 0, node = 0;
+    char output[64];
+    snprintf(output, sizeof output, "%s_out", name);
+    nz_assert_ok(nz_graph_add_value(g, &value, output, NZ_F32, &unknown));
+    nz_assert_ok(nz_graph_add_node(g, &node, op, name, inputs, count, &value, 1));
+    if (groups > 1) nz_assert_ok(nz_node_set_int(&g->nodes[node], "group", groups));
+    return value;
+}
+
+/* first - relu - depthwise - relu2 - last. With a factor the first gives one channel `factor` times the size of the others,
+ * which the second layer takes back: one scale for all channels leaves nothing of the others. */
+static nz_graph *network(float factor) {
+    nz_graph *g = NULL;
+    int x = 0;
+    nz_assert_ok(nz_graph_new(&g));
+    nz_assert_ok(nz_graph_add_value(g, &x, "input", NZ_F32, &(nz_shape){.rank = 4, .dim = {1, 3, 16, 16}}));
+    nz_assert_ok(nz_graph_add_input(g, x));
+    int w1 = add_weights(g, "w1", (nz_shape){.rank = 4, .dim = {8, 3, 3, 3}}, 1, 2, factor);
+    int w2 = add_weights(g, "w2", (nz_shape){.rank = 4, .dim = {8, 1, 3, 3}}, 2, 2, 1 / factor);
+    int w3 = add_weights(g, "w3", (nz_shape){.rank = 4, .dim = {16, 8, 1, 1}}, 3, -1, 1);
+    int y = add_node(g, "Conv", "first", (int[]){x, w1}, 2, 1);
+    y = add_node(g, "Relu", "relu", &y, 1, 1);
+    y = add_node(g, "Conv", "depthwise", (int[]){y, w2}, 2, 8);
+    y = add_node(g, "Relu", "relu2", &y, 1, 1);
+    y = add_node(g, "Conv", "last", (int[]){y, w3}, 2, 1);
+    nz_assert_ok(nz_graph_add_output(g, y));
+    nz_assert_ok(nz_graph_finish(g));
+    for (size_t n = 0; n < g->node_count; n++) g->nodes[n].opset = NZ_OPSET;
+    return g;
+}
+
+static nz_graph *compressed(nz_compress_report *report, const nz_graph *g, const char *method, const char *spec) {
+    NZ_AUTO(free_data) nz_dataset *data = NULL;
+    nz_graph *result = NULL;
+    nz_assert_ok(nz_data_open_for_model(&data, spec, NZ_DATA_TRAIN, g));
+    const nz_compress_inputs inputs = {.data = data, .test = data, .threads = 1};
+    nz_assert_ok(nz_compress_with(&result, report, g, method, &inputs, NULL));
+    return result;
+}
+
+static bool has_value(const nz_graph *g, const char *name) { return nz_graph_find_value(g, name) >= 0; }
+
+#define SMALL "synthetic:shapes,limit=24,size=16"
+
+static void test_the_layer_that_spoils_the_outputs_stays_float(void **state) {
+    (void)state;
+    NZ_AUTO_GRAPH nz_graph *g = network(500);
+    NZ_AUTO(nz_compress_report_done) nz_compress_report report = {0};
+    NZ_AUTO_GRAPH nz_graph *q = compressed(&report, g, "ptq,float_share=40", SMALL);
+    assert_true(has_value(q, "w1_quantized") && !has_value(q, "w2_quantized") && has_value(q, "w3_quantized"));
+    size_t floats = 0;
+    for (size_t i = 0; i < report.count; i++) {
+        if (!strstr(report.layers[i].what, "stays float")) continue;
+        assert_string_equal(report.layers[i].name, "depthwise");
+        floats++;
+    }
+    assert_int_equal(floats, 1);
+    assert_non_null(strstr(report.summary, "1 layer ("));
+}
+
+static void test_naming_that_layer_gives_the_same_network(void **state) {
+    (void)state;
+    NZ_AUTO_GRAPH nz_graph *g = network(500);
+    NZ_AUTO_GRAPH nz_graph *measured = compressed(NULL, g, "ptq,float_share=40", SMALL);
+    NZ_AUTO_GRAPH nz_graph *named = compressed(NULL, g, "ptq,sensitivity=0,exclude=depthwise", SMALL);
+    assert_int_equal(measured->node_count, named->node_count);
+    for (size_t v = 0; v < named->value_count; v++) {
+        if (!nz_value_is_constant(named, (int)v)) continue;
+        int other = nz_graph_find_value(measured, named->values[v].name);
+        assert_true(other >= 0);
+        const nz_tensor *a = &named->values[v].constant, *b = &measured->values[other].constant;
+        assert_int_equal(a->bytes, b->bytes);
+        assert_memory_equal(a->data, b->data, a->bytes);
+    }
+}
+
+static void test_nothing_stays_float_where_nothing_is_wrong_or_it_is_not_wanted(void **state) {
+    (void)state;
+    static const struct {
+        float factor;
+        const char *method;
+    } cases[] = {{1, "ptq,float_share=40"}, {500, "ptq,sensitivity=0"}, {500, "ptq,float_share=1"}};
+    for (size_t i = 0; i < NZ_COUNT(cases); i++) {
+        NZ_AUTO_GRAPH nz_graph *g = network(cases[i].factor);
+        NZ_AUTO_GRAPH nz_graph *q = compressed(NULL, g, cases[i].method, SMALL);
+        if (!has_value(q, "w2_quantized")) fail_msg("%g %s", (double)cases[i].factor, cases[i].method);
+    }
+}
+
+/* ---- detectors ---- */
+
+#define SCENES "synthetic:shapes-det,count=8,size=64"
+
+static nz_graph *detector(void) {
+    nz_graph *g = NULL;
+    nz_assert_ok(
+        nz_arch_build(&g, "yolov5-tiny", &(nz_arch_options){.classes = 10, .height = 64, .width = 64, .seed = 1}));
+    return g;
+}
+
+static void test_boxes_and_scores_are_measured_apart(void **state) {
+    (void)state;
+    NZ_AUTO_GRAPH nz_graph *g = detector();
+    NZ_AUTO(free_data) nz_dataset *data = NULL;
+    NZ_AUTO(nz_tap_free_ptr) nz_tap *tap = NULL;
+    NZ_AUTO(nz_meter_free_ptr) nz_meter *meter = NULL;
+    nz_assert_ok(nz_data_open_for_model(&data, SCENES, NZ_DATA_TRAIN, g));
+    const char *name = g->values[g->outputs[0]].name;
+    nz_assert_ok(nz_tap_open(&tap, g, &name, 1, data, 1));
+    nz_assert_ok(nz_meter_open(&meter, g, tap));
+    size_t elements = 0;
+    nz_tap_values(tap, 0, &elements);
+    float *exact = calloc(elements, sizeof *exact), *changed = calloc(elements, sizeof *changed);
+    for (int k = 0; k < 2; k++) { /* two boxes of 20 x 10 pixels, sure of the first class */
+        float row[15] = {30, 30, 20, 10, 1, 1};
+        memcpy(exact + k * 15, row, sizeof row);
+    }
+    memcpy(changed, exact, elements * sizeof *exact);
+    nz_meter_add(meter, (const float *const *)&exact, (const float *const *)&changed);
+    nz_assert_near(nz_meter_noise(meter), 0, 0, 0);
+    changed[0] += 2;     /* a tenth of the width: 0.01 of one of two boxes */
+    exact[15 * 7] = 400; /* a box of nothing may be anywhere */
+    nz_meter_reset(meter);
+    nz_meter_add(meter, (const float *const *)&exact, (const float *const *)&changed);
+    nz_assert_near(nz_meter_noise(meter), 0.005, 1e-5, 0);
+    changed[0] -= 2;
+    changed[5] = 0.5f; /* half of one of two scores: a quarter of a half */
+    nz_meter_reset(meter);
+    nz_meter_add(meter, (const float *const *)&exact, (const float *const *)&changed);
+    nz_assert_near(nz_meter_noise(meter), 0.125, 1e-5, 0);
+    free(exact);
+    free(changed);
+}
+
+/* Boxes in pixels and scores below 1 meet behind the last convolutions: nothing there is rounded. */
+static void test_what_decodes_boxes_stays_float(void **state) {
+    (void)state;
+    NZ_AUTO_GRAPH nz_graph *g = detector();
+    NZ_AUTO_GRAPH nz_graph *q = compressed(NULL, g, "ptq,samples=8,sqnr=0,calib=minmax", SCENES);
+    NZ_AUTO(nz_head_places_done) nz_head_places heads = {0};
+    NZ_AUTO_FREE bool *behind = calloc(q->value_count, sizeof *behind);
+    size_t rounded = 0, decoding = 0;
+    nz_assert_ok(nz_head_find(&heads, q));
+    for (size_t i = 0; i < heads.count; i++) behind[nz_graph_find_value(q, heads.names[i])] = true;
+    for (size_t n = 0; n < q->node_count; n++) { /* nodes stand in the order of execution */
+        bool follows = false;
+        const nz_node *node = &q->nodes[n];
+        for (size_t i = 0; i < node->input_count; i++) follows |= node->inputs[i] >= 0 && behind[node->inputs[i]];
+        for (size_t i = 0; follows && i < node->output_count; i++) behind[node->outputs[i]] = true;
+        rounded += strcmp(node->op_type, "QuantizeLinear") == 0;
+        decoding += follows;
+        if (follows && strcmp(node->op_type, "QuantizeLinear") == 0) fail_msg("%s rounds what decodes", node->name);
+    }
+    assert_true(rounded > 40 && decoding > 10);
+}
+
+static float *outputs_of(size_t *ret_count, const nz_graph *g, const char *spec, nz_compute compute) {
+    NZ_AUTO(free_data) nz_dataset *data = NULL;
+    nz_session *session = NULL;
+    const nz_runtime_options options = {.threads = 1, .batch = 1, .compute = compute};
+    nz_assert_ok(nz_data_open_for_model(&data, spec, NZ_DATA_TRAIN, g));
+    nz_assert_ok(nz_session_open(&session, "native", g, NULL, &options));
+    const nz_shape *in_shape = &nz_session_input(session, 0, NULL)->shape;
+    const nz_shape *out_shape = &nz_session_output(session, 0, NULL)->shape;
+    size_t samples = nz_data_count(data), each = (size_t)nz_shape_elements(out_shape);
+    float *x = malloc((size_t)nz_shape_elements(in_shape) * sizeof *x), *y = malloc(samples * each * sizeof *y);
+    for (size_t i = 0; i < samples; i++) {
+        int32_t label;
+        nz_assert_ok(nz_data_get(data, i, x, &label));
+        nz_tensor in = nz_tensor_borrow(NZ_F32, in_shape, x), out = nz_tensor_borrow(NZ_F32, out_shape, y + i * each);
+        nz_assert_ok(nz_session_run(session, &in, &out));
+    }
+    nz_session_free(session);
+    free(x);
+    *ret_count = samples * each;
+    return y;
+}
+
+static double closeness_db(const float *exact, const float *other, size_t count) {
+    double signal = 0, noise = 0;
+    for (size_t i = 0; i < count; i++) {
+        signal += (double)exact[i] * (double)exact[i];
+        noise += ((double)exact[i] - (double)other[i]) * ((double)exact[i] - (double)other[i]);
+    }
+    return 10 * log10(signal / fmax(noise, 1e-30));
+}
+
+/* Integers give what the file says in float, step of rounding apart; so do plain C kernels. */
+static void test_a_detector_in_integers_computes_what_its_file_says(void **state) {
+    (void)state;
+    const char *const methods[] = {"ptq,samples=8,sqnr=0", "qat,epochs=1,batch=4,samples=8,distill=logits",
+                                   "qat,epochs=1,batch=4,samples=8,wbits=4,distill=layers"};
+    NZ_AUTO_GRAPH nz_graph *g = detector();
+    for (size_t i = 0; i < NZ_COUNT(methods); i++) {
+        NZ_AUTO(nz_compress_report_done) nz_compress_report report = {0};
+        NZ_AUTO_GRAPH nz_graph *q = compressed(&report, g, methods[i], SCENES);
+        size_t count = 0;
+        float *file = outputs_of(&count, q, SCENES, NZ_COMPUTE_F32),
+              *run = outputs_of(&count, q, SCENES, NZ_COMPUTE_AUTO);
+        double db = closeness_db(file, run, count);
+        if (!(db > 35)) fail_msg("%s: %.1f dB", methods[i], db);
+        assert_true(report.training.detector == (i > 0));
+        assert_true(i == 0 || strstr(report.summary, "mAP50"));
+        free(file);
+        free(run);
+    }
+}
+
+static void test_a_detector_is_pruned_and_trained(void **state) {
+    (void)state;
+    NZ_AUTO_GRAPH nz_graph *g = detector();
+    NZ_AUTO(nz_compress_report_done) nz_compress_report report = {0};
+    NZ_AUTO_GRAPH nz_graph *pruned = compressed(&report, g, "gup-l1,sparsity=0.5,finetune=1,batch=4", SCENES);
+    uint64_t zeros = 0, all = 0, moved = 0;
+    for (size_t n = 0; n < g->node_count; n++) {
+        const nz_node *node = &g->nodes[n];
+        if (strcmp(node->op_type, "Conv") != 0) continue;
+        const nz_value *before = &g->values[node->inputs[1]];
+        const nz_tensor *after = &pruned->values[nz_graph_find_value(pruned, before->name)].constant;
+        for (int64_t k = 0; k < nz_shape_elements(&after->shape); k++, all++) {
+            double w = nz_tensor_real(after, k);
+            zeros += w == 0;
+            moved += w != 0 && w != nz_tensor_real(&before->constant, k);
+        }
+    }
+    assert_int_equal(zeros, llround((double)all / 2));
+    assert_true(moved > all / 4);
+    assert_true(report.training.detector && report.training.epoch_count == 1);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_layer_that_spoils_the_outputs_stays_float),
+        cmocka_unit_test(test_naming_that_layer_gives_the_same_network),
+        cmocka_unit_test(test_nothing_stays_float_where_nothing_is_wrong_or_it_is_not_wanted),
+        cmocka_unit_test(test_boxes_and_scores_are_measured_apart),
+        cmocka_unit_test(test_what_decodes_boxes_stays_float),
+        cmocka_unit_test(test_a_detector_in_integers_computes_what_its_file_says),
+        cmocka_unit_test(test_a_detector_is_pruned_and_trained),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
