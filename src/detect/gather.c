@@ -64,19 +64,30 @@ static nz_status put_images(nz_detections *d, int32_t **ret_place, const nz_gath
     return NZ_OK;
 }
 
+/* Of data with objects. */
 static nz_status put_classes(nz_detections *d, int32_t **ret_place, const nz_dataset *data, size_t classes) {
     NZ_AUTO_FREE ranked *list = NULL;
     NZ_AUTO_FREE int32_t *place = NULL;
     NZ_TRY(nz_alloc(&list, classes, sizeof *list));
-    bool own = !nz_data_has_objects(data);
-    for (size_t c = 0; c < classes; c++) list[c] = (ranked){own ? (int64_t)c : nz_data_class_id(data, c), c};
+    for (size_t c = 0; c < classes; c++) list[c] = (ranked){nz_data_class_id(data, c), c};
     NZ_TRY(sort_ids(&d->class_ids, &place, list, classes));
     NZ_TRY(nz_alloc(&d->class_names, classes, sizeof *d->class_names));
     d->class_count = classes;
+    for (size_t c = 0; c < classes; c++) NZ_TRY(nz_strdup(&d->class_names[place[c]], nz_data_class_name(data, c)));
+    *ret_place = NZ_STEAL(place);
+    return NZ_OK;
+}
+
+/* Of the model alone: ids are indices. */
+static nz_status put_own_classes(nz_detections *d, int32_t **ret_place, const nz_graph *graph, size_t classes) {
+    NZ_AUTO_FREE int32_t *place = NULL;
+    NZ_TRY(nz_alloc(&place, classes, sizeof *place));
+    NZ_TRY(nz_alloc(&d->class_ids, classes, sizeof *d->class_ids));
+    NZ_TRY(nz_class_names_read(&d->class_names, graph, classes));
+    d->class_count = classes;
     for (size_t c = 0; c < classes; c++) {
-        const char *name =
-            c < nz_data_classes(data) && classes == nz_data_classes(data) ? nz_data_class_name(data, c) : NULL;
-        NZ_TRY(nz_strdup(&d->class_names[place[c]], name));
+        place[c] = (int32_t)c;
+        d->class_ids[c] = (int64_t)c;
     }
     *ret_place = NZ_STEAL(place);
     return NZ_OK;
@@ -108,12 +119,17 @@ static nz_status put_truths(nz_detections *d, const nz_gathered *g, const nz_dat
     return NZ_OK;
 }
 
-nz_status nz_gathered_finish(nz_detections *ret_detections, nz_gathered *g, const nz_dataset *data, size_t classes) {
+nz_status nz_gathered_finish(nz_detections *ret_detections, nz_gathered *g, const nz_dataset *data,
+                             const nz_graph *graph, size_t classes) {
     NZ_AUTO(nz_detections_done) nz_detections d = {0};
     NZ_AUTO_FREE int32_t *image_place = NULL, *class_place = NULL;
     NZ_TRY(put_images(&d, &image_place, g, data));
-    NZ_TRY(put_classes(&d, &class_place, data, classes));
-    if (nz_data_has_objects(data)) NZ_TRY(put_truths(&d, g, data, image_place, class_place));
+    if (nz_data_has_objects(data)) {
+        NZ_TRY(put_classes(&d, &class_place, data, classes));
+        NZ_TRY(put_truths(&d, g, data, image_place, class_place));
+    } else {
+        NZ_TRY(put_own_classes(&d, &class_place, graph, classes));
+    }
     d.found_count = g->found_count;
     d.found = NZ_STEAL(g->found);
     g->found_count = g->found_capacity = 0;
@@ -138,5 +154,5 @@ nz_status nz_detect_truths(nz_detections *ret_detections, const nz_dataset *data
         nz_placement none = {.scale_x = 1, .scale_y = 1};
         if (status == NZ_OK) NZ_TRY(nz_gathered_add(&g, i, NULL, 0, &none));
     }
-    return nz_gathered_finish(ret_detections, &g, data, nz_data_classes(data));
+    return nz_gathered_finish(ret_detections, &g, data, NULL, nz_data_classes(data));
 }

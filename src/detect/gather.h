@@ -16,8 +16,13 @@ void nz_gathered_done(nz_gathered *gathered);
 /** Adds a sample with its boxes, mapped to the stored image. NZ_E_MEMORY. */
 NZ_CHECKED nz_status nz_gathered_add(nz_gathered *gathered, size_t sample, const nz_found_box *boxes, size_t count,
                                      const nz_placement *placement);
-/** Ids, names, ground truth and the boxes (which are moved). `classes`: of the model, where the data have no objects. */
+/** Ids, names, ground truth and the boxes (which are moved). Where the data have no objects, classes are the model's: as
+ * many, and named as `graph` does. */
 NZ_CHECKED nz_status nz_gathered_finish(nz_detections *ret_detections, nz_gathered *gathered, const nz_dataset *data,
-                                        size_t classes);
+                                        const nz_graph *graph, size_t classes);
+
+/** The names that a model carries, [count]; an entry is NULL where it has none. NZ_E_MEMORY. */
+NZ_CHECKED nz_status nz_class_names_read(char ***ret_names, const nz_graph *graph, size_t count);
+void nz_class_names_free(char **names, size_t count);
 
 #endif

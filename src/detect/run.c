@@ -159,7 +159,7 @@ nz_status nz_detect(nz_detections *ret_detections, size_t *ret_broken, const nz_
     NZ_AUTO(running_done) running r = {.data = data};
     NZ_TRY(open_all(&r, graph, run));
     NZ_TRY(run_all(&r, progress));
-    NZ_TRY(nz_gathered_finish(ret_detections, &r.gathered, data, nz_detector_classes(r.detector)));
+    NZ_TRY(nz_gathered_finish(ret_detections, &r.gathered, data, graph, nz_detector_classes(r.detector)));
     if (ret_broken) *ret_broken = nz_loader_broken(r.loader);
     if (run->times) *run->times = r.times;
     if (run->description) snprintf(run->description, NZ_DETECT_TEXT, "%s", nz_detector_describe(r.detector));

@@ -144,6 +144,41 @@ static void a_higher_confidence_finds_nothing(void **state) {
     nz_graph_free(graph);
 }
 
+/* Where images alone are known, classes are the model's. */
+static void plain_images_have_the_models_classes(void **state) {
+    (void)state;
+    static const struct {
+        const char *key, *text, *third, *last;
+    } names[] = {
+        {"netzip.classes", "[\"a\",\"b\",\"c\",\"d\",\"e\",\"f\",\"g\",\"h\",\"i\",\"j\"]", "d", "j"},
+        {"netzip.classes", "[\"too\",\"few\"]", NULL, NULL},
+        {"netzip.classes", "[", NULL, NULL},
+        {"names", "{0: 'a', 3: \"the dog\'s\", 9: 'it\\'s', 10: 'beyond'}", "the dog's", "it's"},
+        {"names", "{3: 'd', 9: 'no end", "d", NULL},
+        {"names", "['list']", NULL, NULL},
+    };
+    nz_dataset *data = NULL;
+    for (size_t i = 0; i < NZ_COUNT(names); i++) {
+        nz_graph *graph = fixed_detector(-1);
+        nz_assert_ok(nz_graph_set_meta(graph, names[i].key, names[i].text));
+        nz_assert_ok(nz_data_open_for_model(&data, "synthetic:shapes,size=32,limit=2", NZ_DATA_COMPARE, graph));
+        nz_detections d = detect(graph, data, "", 1, 1, NULL, NULL);
+        assert_int_equal(d.truth_count, 0);
+        assert_int_equal(d.found_count, 2);
+        assert_int_equal(d.class_count, CLASSES);
+        assert_int_equal(d.class_ids[d.found[0].class_index], 3);
+        const char *got[] = {d.class_names[3], d.class_names[9]}, *wanted[] = {names[i].third, names[i].last};
+        for (int k = 0; k < 2; k++)
+            if (wanted[k])
+                assert_string_equal(got[k], wanted[k]);
+            else
+                assert_null(got[k]);
+        nz_detections_done(&d);
+        nz_data_free(data);
+        nz_graph_free(graph);
+    }
+}
+
 static int stop(void *user, const char *what, unsigned long long done, unsigned long long total) {
     (void)what;
     (void)total;
@@ -235,9 +270,13 @@ static void a_flipped_placement_leads_back(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(boxes_come_back_to_the_stored_images),    cmocka_unit_test(batch_and_threads_change_nothing),
-        cmocka_unit_test(a_higher_confidence_finds_nothing),       cmocka_unit_test(failures_leave_nothing),
-        cmocka_unit_test(detections_are_written_as_coco_has_them), cmocka_unit_test(a_flipped_placement_leads_back),
+        cmocka_unit_test(boxes_come_back_to_the_stored_images),
+        cmocka_unit_test(batch_and_threads_change_nothing),
+        cmocka_unit_test(a_higher_confidence_finds_nothing),
+        cmocka_unit_test(plain_images_have_the_models_classes),
+        cmocka_unit_test(failures_leave_nothing),
+        cmocka_unit_test(detections_are_written_as_coco_has_them),
+        cmocka_unit_test(a_flipped_placement_leads_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
