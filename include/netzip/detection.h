@@ -36,6 +36,7 @@ typedef struct nz_detections {
     nz_found_box *found;
     size_t skipped_truths; /**< annotations of images or categories that the file does not list */
     size_t skipped_found;  /**< detections of categories that the ground truth does not list */
+    int64_t skipped_class; /**< the category of the first of them */
 } nz_detections;
 /** Releases everything and zeroes it; safe on a zeroed one. */
 NZ_API void nz_detections_done(nz_detections *detections);
@@ -50,6 +51,11 @@ NZ_API void nz_detections_done(nz_detections *detections);
  *         that the annotations do not list; NZ_E_MEMORY.
  */
 NZ_API NZ_CHECKED nz_status nz_detections_read(nz_detections *ret_detections, const char *truth, const char *found);
+
+/** Reads a list of detections in place of those that are there; as nz_detections_read. */
+NZ_API NZ_CHECKED nz_status nz_detections_read_found(nz_detections *detections, const char *found);
+/** A copy of the ground truth, nothing found. NZ_E_MEMORY. */
+NZ_API NZ_CHECKED nz_status nz_detections_copy_truths(nz_detections *ret_copy, const nz_detections *detections);
 
 /** The twelve statistics in COCO's order. */
 typedef enum nz_coco_stat {
@@ -189,9 +195,13 @@ typedef struct nz_detection_scores {
 } nz_detection_scores;
 /** Releases what is owned and zeroes the struct; safe on a zeroed one. */
 NZ_API void nz_detection_scores_done(nz_detection_scores *scores);
-/** Both evaluators, the intervals and the match with the baseline (NULL: none). NZ_E_ARG, NZ_E_MEMORY. */
+/** Both evaluators, the intervals from 1,000 resampled sets, and the match with the baseline (NULL: none). NZ_E_ARG, NZ_E_MEMORY. */
 NZ_API NZ_CHECKED nz_status nz_detection_scores_get(nz_detection_scores *ret_scores, const nz_detections *model,
                                                     const nz_detections *baseline, uint64_t seed);
+/** The same with `replicates` resampled sets; 0: no intervals. */
+NZ_API NZ_CHECKED nz_status nz_detection_scores_resampled(nz_detection_scores *ret_scores, const nz_detections *model,
+                                                          const nz_detections *baseline, size_t replicates,
+                                                          uint64_t seed);
 
 #ifdef __cplusplus
 }

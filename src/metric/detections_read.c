@@ -115,7 +115,7 @@ static nz_status add_found(void *user, const nz_json_value *values, size_t i) {
         return nz_fail(NZ_E_FORMAT, "%s: detection %zu is on image %lld, which the ground truth does not list", r->path,
                        i, (long long)values[FOUND_IMAGE].integer);
     if (found.class_index < 0) {
-        d->skipped_found++;
+        if (!d->skipped_found++) d->skipped_class = values[FOUND_CATEGORY].integer;
         return NZ_OK;
     }
     NZ_TRY(nz_grow(&d->found, &r->capacity, d->found_count + 1, sizeof found));
@@ -123,17 +123,52 @@ static nz_status add_found(void *user, const nz_json_value *values, size_t i) {
     return NZ_OK;
 }
 
-static nz_status read_found(nz_detections *d, const char *path) {
+nz_status nz_detections_read_found(nz_detections *detections, const char *path) {
     static const nz_json_list list = {NULL, found_fields, FOUND_FIELDS, add_found};
-    reader r = {.d = d, .path = path};
-    return nz_json_stream(path, &list, 1, &r, NULL);
+    nz_detections d = *detections;
+    reader r = {.d = &d, .path = path};
+    d.found = NULL;
+    d.found_count = d.skipped_found = 0;
+    nz_status status = nz_json_stream(path, &list, 1, &r, NULL);
+    if (status != NZ_OK) {
+        free(d.found);
+        return status;
+    }
+    free(detections->found);
+    *detections = d;
+    return NZ_OK;
 }
 
 nz_status nz_detections_read(nz_detections *ret_detections, const char *truth, const char *found) {
     NZ_AUTO(nz_detections_done) nz_detections d = {0};
     NZ_TRY(read_truths(&d, truth));
-    if (found) NZ_TRY(read_found(&d, found));
+    if (found) NZ_TRY(nz_detections_read_found(&d, found));
     *ret_detections = d;
+    d = (nz_detections){0};
+    return NZ_OK;
+}
+
+static nz_status copy(void *ret_copy, const void *from, size_t count, size_t size) {
+    void *to = NULL;
+    NZ_TRY(nz_alloc(&to, count, size));
+    if (from && count) memcpy(to, from, count * size);
+    *(void **)ret_copy = to;
+    return NZ_OK;
+}
+
+nz_status nz_detections_copy_truths(nz_detections *ret_copy, const nz_detections *in) {
+    NZ_AUTO(nz_detections_done)
+    nz_detections d = {.image_count = in->image_count,
+                       .class_count = in->class_count,
+                       .truth_count = in->truth_count,
+                       .skipped_truths = in->skipped_truths};
+    NZ_TRY(copy(&d.image_ids, in->image_ids, in->image_count, sizeof *in->image_ids));
+    NZ_TRY(copy(&d.class_ids, in->class_ids, in->class_count, sizeof *in->class_ids));
+    NZ_TRY(copy(&d.truths, in->truths, in->truth_count, sizeof *in->truths));
+    NZ_TRY(nz_alloc(&d.class_names, in->class_count, sizeof *d.class_names));
+    for (size_t c = 0; in->class_names && c < in->class_count; c++)
+        NZ_TRY(nz_strdup(&d.class_names[c], in->class_names[c]));
+    *ret_copy = d;
     d = (nz_detections){0};
     return NZ_OK;
 }
