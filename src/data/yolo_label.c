@@ -89,7 +89,9 @@ nz_status nz_yolo_label_parse(nz_object **ret_objects, size_t *ret_count, const 
     NZ_AUTO_FREE nz_object *objects = NULL;
     size_t count = 0, capacity = 0;
     reader r = {.name = name, .classes = classes};
-    for (const char *p = text; p; p = strchr(p, '\n'), p += p != NULL) {
+    for (const char *p = text, *next; p; p = next) {
+        const char *end = strchr(p, '\n');
+        next = end ? end + 1 : NULL;
         r.line++;
         p += strspn(p, blanks);
         if (!*p || *p == '\n') continue;
