@@ -137,7 +137,7 @@ static nz_status run_all(detection *p) {
 
 static nz_status finish(detection *p) {
     if (!p->gathered.count) return nz_fail(NZ_E_UNAVAILABLE, "no image of the data could be read");
-    NZ_TRY(nz_gathered_finish(&p->d, &p->gathered, p->data, nz_detector_classes(p->detector)));
+    NZ_TRY(nz_gathered_finish(&p->d, &p->gathered, p->data, NULL, nz_detector_classes(p->detector)));
     for (size_t i = 1; i < p->d.image_count; i++)
         if (p->d.image_ids[i] == p->d.image_ids[i - 1])
             return nz_fail(NZ_E_UNAVAILABLE, "two images of the data have the id %lld", (long long)p->d.image_ids[i]);
