@@ -9,6 +9,7 @@
 #include "compare/detections_file.h"
 #include "core/error.h"
 #include "core/memory.h"
+#include "core/progress.h"
 
 /* What one variant found, beside what it is compared with. */
 typedef struct pair {
@@ -169,6 +170,8 @@ nz_status nz_detection_row(nz_cell *row, nz_run *run, size_t v, const nz_metric_
                  b->error ? b->error : nz_text_at(json_object_get(b->raw, "predict"), "unavailable"));
         own.reason_baseline = reason;
     }
+    if (!nz_progress_step(run->progress, "evaluation of boxes", v, run->variant_count))
+        return nz_fail(NZ_E_CANCELLED, "stopped by the user");
     NZ_TRY(evaluate(&p, run));
     if (!pictures->items) NZ_TRY(nz_pictures_write(pictures, run, &p.own));
     return fill(row, run, v, &own, &p, pictures);
