@@ -17,7 +17,7 @@ void nz_gathered_done(nz_gathered *gathered);
 NZ_CHECKED nz_status nz_gathered_add(nz_gathered *gathered, size_t sample, const nz_found_box *boxes, size_t count,
                                      const nz_placement *placement);
 /** Ids, names, ground truth and the boxes (which are moved). Where the data have no objects, classes are the model's: as
- * many, and named as `graph` does. */
+ * many, and named as `graph` does (NULL: none has a name). */
 NZ_CHECKED nz_status nz_gathered_finish(nz_detections *ret_detections, nz_gathered *gathered, const nz_dataset *data,
                                         const nz_graph *graph, size_t classes);
 

@@ -57,7 +57,8 @@ static nz_status read_dictionary(char **names, size_t count, const char *text) {
 
 nz_status nz_class_names_read(char ***ret_names, const nz_graph *graph, size_t count) {
     char **names = NULL;
-    const char *list = nz_graph_meta(graph, "netzip.classes"), *dictionary = nz_graph_meta(graph, "names");
+    const char *list = graph ? nz_graph_meta(graph, "netzip.classes") : NULL;
+    const char *dictionary = graph ? nz_graph_meta(graph, "names") : NULL;
     NZ_TRY(nz_alloc(&names, count, sizeof *names));
     nz_status status = NZ_OK;
     if (list)

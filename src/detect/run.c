@@ -21,6 +21,8 @@ typedef struct running {
     nz_detector *detector;
     nz_tensor input, *outputs; /* input.data: the batch as the session takes it */
     size_t output_count, batch, elements;
+    size_t unlabelled; /* images whose ground truth cannot be read: left out too */
+    char *message;     /* what was wrong with the first of them */
     nz_detect_times times;
     nz_gathered gathered;
 } running;
@@ -33,6 +35,7 @@ static void running_done(running *r) {
     free(r->outputs);
     nz_tensor_done(&r->input);
     nz_gathered_done(&r->gathered);
+    free(r->message);
 }
 
 static uint64_t now_ns(void) {
@@ -111,10 +114,26 @@ static void feed(running *r, const nz_batch *batch) {
     for (size_t i = 0; i < count; i++) nz_tensor_set_real(&r->input, (int64_t)i, (double)batch->x[i]);
 }
 
+/* Whether the sample's objects can be read, where the data have any. */
+static nz_status has_labels(bool *ret_has, running *r, size_t sample) {
+    NZ_AUTO_FREE nz_object *objects = NULL;
+    size_t count = 0;
+    *ret_has = true;
+    if (!nz_data_has_objects(r->data)) return NZ_OK;
+    nz_status status = nz_data_objects(&objects, &count, r->data, sample);
+    if (status == NZ_E_MEMORY) return status;
+    *ret_has = status == NZ_OK;
+    if (status != NZ_OK && r->unlabelled++ == 0) NZ_TRY(nz_strdup(&r->message, nz_last_error()));
+    return NZ_OK;
+}
+
 static nz_status take_sample(running *r, const nz_batch *batch, size_t slot) {
     const nz_found_box *boxes = NULL;
     size_t count = 0;
     nz_placement placement;
+    bool labelled = false;
+    NZ_TRY(has_labels(&labelled, r, batch->indices[slot]));
+    if (!labelled) return NZ_OK;
     if (batch->placements)
         placement = batch->placements[slot];
     else
@@ -135,6 +154,8 @@ static nz_status take_batch(running *r, const nz_batch *batch) {
     return NZ_OK;
 }
 
+static size_t broken(const running *r) { return nz_loader_broken(r->loader) + r->unlabelled; }
+
 static nz_status run_all(running *r, const nz_progress *progress) {
     for (;;) {
         nz_batch batch;
@@ -148,9 +169,9 @@ static nz_status run_all(running *r, const nz_progress *progress) {
             return nz_fail(NZ_E_CANCELLED, "stopped");
     }
     const char *message = nz_loader_broken_message(r->loader, 0);
-    if (!r->times.images) return nz_fail(NZ_E_FORMAT, "%s", message ? message : "the data set has no image");
-    if (message)
-        nz_progress_note(progress, "%zu images could not be read, the first: %s", nz_loader_broken(r->loader), message);
+    if (!message) message = r->message;
+    if (!r->gathered.count) return nz_fail(NZ_E_FORMAT, "%s", message ? message : "the data set has no image");
+    if (message) nz_progress_note(progress, "%zu images could not be read, the first: %s", broken(r), message);
     return NZ_OK;
 }
 
@@ -160,7 +181,7 @@ nz_status nz_detect(nz_detections *ret_detections, size_t *ret_broken, const nz_
     NZ_TRY(open_all(&r, graph, run));
     NZ_TRY(run_all(&r, progress));
     NZ_TRY(nz_gathered_finish(ret_detections, &r.gathered, data, graph, nz_detector_classes(r.detector)));
-    if (ret_broken) *ret_broken = nz_loader_broken(r.loader);
+    if (ret_broken) *ret_broken = broken(&r);
     if (run->times) *run->times = r.times;
     if (run->description) snprintf(run->description, NZ_DETECT_TEXT, "%s", nz_detector_describe(r.detector));
     return NZ_OK;
