@@ -162,7 +162,9 @@ static nz_status apply(nz_graph **ret_graph, nz_compress_report *report, const n
 /* Weights are where they should be, but for the rounding: a small rate that falls to nothing. */
 static const char *const training_defaults[][3] = {
     {"epochs", "2", "epochs of training"},
-    {"lr", "0", "learning rate, from which the schedule falls; 0: 0.01 at batch 128, 0.002 where nothing normalises"},
+    {"lr", "0",
+     "learning rate, from which the schedule falls; 0: 0.01 at batch 128, 0.002 where nothing normalises, a "
+     "sixteenth of training's for detectors"},
     {"schedule", "cosine", NULL},
     {NULL, NULL, NULL}};
 

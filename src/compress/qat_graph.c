@@ -125,8 +125,7 @@ static bool is_on_grid(const nz_qat *qat, size_t i, const nz_qleft *left) {
     int producer = graph->values[qat->plan.activations[i]].producer;
     if (producer < 0) return false;
     const nz_node *node = &graph->nodes[producer];
-    const nz_op *op = nz_op_of(node);
-    if (!op || !(op->flags & NZ_OP_KEEPS_RANGE) || nz_qdq_leaves(left, graph, (size_t)producer)) return false;
+    if (!nz_qdq_keeps_range(node) || nz_qdq_leaves(left, graph, (size_t)producer)) return false;
     size_t before = nz_qplan_place(&qat->plan, node->inputs[0]);
     return before < qat->plan.activation_count && qat->plan.groups[before] == qat->plan.groups[i];
 }

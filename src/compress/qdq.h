@@ -45,6 +45,8 @@ size_t nz_qplan_place(const nz_qplan *plan, int value);
 /** NZ_E_UNSUPPORTED where the model holds a QuantizeLinear: it is quantised already. */
 NZ_CHECKED nz_status nz_qdq_refuse_quantised(const nz_graph *graph);
 
+/** true for the operators whose results are among the values of their input. */
+bool nz_qdq_keeps_range(const nz_node *node);
 /** true for the operators whose weights can be quantised, whether or not this one's can. */
 bool nz_qdq_is_layer(const nz_node *node);
 

@@ -361,6 +361,7 @@ const nz_op nz_ops_resize[] = {
      .plan_inputs = 1U << ROI | 1U << SCALES | 1U << SIZES,
      .attributes = RESIZE_ATTRIBUTES,
      .types = NZ_TYPES_BYTES,
+     .flags = NZ_OP_KEEPS_RANGE, /* where the mode is nearest: those who rely on it ask */
      .lift = lift_resize,
      .infer = infer_resize,
      .count = count_resize,

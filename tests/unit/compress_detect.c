@@ -182,6 +182,28 @@ static void test_what_decodes_boxes_stays_float(void **state) {
     assert_true(rounded > 40 && decoding > 10);
 }
 
+/* A pair's scale; NaN where the node is none. */
+static double scale_of(const nz_graph *g, int node) {
+    if (node < 0 || !strstr(g->nodes[node].op_type, "antizeLinear")) return NAN;
+    return nz_tensor_real(&g->values[g->nodes[node].inputs[1]].constant, 0);
+}
+
+static void test_maps_are_enlarged_as_integers(void **state) {
+    (void)state;
+    NZ_AUTO_GRAPH nz_graph *g = detector();
+    NZ_AUTO_GRAPH nz_graph *q = compressed(NULL, g, "ptq,samples=8,sqnr=0", SCENES);
+    size_t enlarged = 0;
+    for (size_t n = 0; n < q->node_count; n++) {
+        const nz_node *node = &q->nodes[n];
+        int reader = -1;
+        if (strcmp(node->op_type, "Resize") != 0) continue;
+        assert_int_equal(nz_graph_consumers(q, node->outputs[0], &reader), 1);
+        nz_assert_near(scale_of(q, reader), scale_of(q, q->values[node->inputs[0]].producer), 0, 0);
+        enlarged++;
+    }
+    assert_int_equal(enlarged, 2);
+}
+
 static float *outputs_of(size_t *ret_count, const nz_graph *g, const char *spec, nz_compute compute) {
     NZ_AUTO(free_data) nz_dataset *data = NULL;
     nz_session *session = NULL;
@@ -263,6 +285,7 @@ int main(void) {
         cmocka_unit_test(test_nothing_stays_float_where_nothing_is_wrong_or_it_is_not_wanted),
         cmocka_unit_test(test_boxes_and_scores_are_measured_apart),
         cmocka_unit_test(test_what_decodes_boxes_stays_float),
+        cmocka_unit_test(test_maps_are_enlarged_as_integers),
         cmocka_unit_test(test_a_detector_in_integers_computes_what_its_file_says),
         cmocka_unit_test(test_a_detector_is_pruned_and_trained),
     };
