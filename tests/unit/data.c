@@ -303,7 +303,7 @@ static void wrong_texts_are_explained(void **state) {
         {"cifar10:x,shuffle=maybe", "shuffle=maybe should be 0 or 1"},
         {"cifar10:x,limit=3,limit=4", "'limit' is given twice"},
         {"cifar10:x,limit", "'limit' should be key=value"},
-        {"synthetic:shape", "there is only synthetic:shapes"},
+        {"synthetic:shape", "there are synthetic:shapes and synthetic:shapes-det"},
         {"synthetic:shapes,size=8", "size=8 is outside 16 to 1024"},
     };
     for (size_t i = 0; i < NZ_COUNT(wrong); i++) {
