@@ -80,6 +80,10 @@ bool nz_coco_box(double ret_box[4], const nz_json_value *value, const char **ret
         *ret_wrong = "bbox has a negative width or height (it is x, y, width, height)";
         return false;
     }
+    if (!isfinite(value->numbers[2] * value->numbers[3])) {
+        *ret_wrong = "bbox is larger than numbers reach";
+        return false;
+    }
     for (int i = 0; i < 4; i++) ret_box[i] = value->numbers[i];
     return true;
 }
