@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Time of one training step of an architecture, as one JSON line: forward, loss, backward and SGD with momentum on a batch
- * that stays the same.
+ * that stays the same. Of a detector: up to the raw outputs of its head, whose squares are the loss.
  *
  *   bench_train ARCH [--side PIXELS] [--classes N] [--batch N] [--threads N] [--bf16] [--runs N] [--profile]
  *
@@ -18,6 +18,7 @@
 #include "core/random.h"
 #include "core/threads.h"
 #include "netzip/arch.h"
+#include "train/head.h"
 #include "train/loop.h"
 #include "train/plan.h"
 #include "train/update.h"
@@ -41,6 +42,8 @@ typedef struct bench {
     size_t batch, classes;
     double loss;
     double parts[3]; /* ms of forward with the loss, backward, update: sums */
+    nz_head_places places;
+    float *levels; /* room for the largest tap */
 } bench;
 
 static double now_ms(void) {
@@ -98,6 +101,13 @@ static nz_status prepare(bench *b, const arguments *a) {
     NZ_TRY(nz_updater_init(&b->updater, b->engine, &b->options));
     NZ_TRY(nz_alloc_aligned(&b->x, elements, sizeof *b->x));
     NZ_TRY(nz_alloc_aligned(&b->doutput, b->batch * b->classes, sizeof *b->doutput));
+    for (size_t i = 0, most = 0; i < b->places.count; i++) {
+        size_t level = (size_t)nz_shape_elements(nz_engine_tap_shape(b->engine, i));
+        if (level <= most) continue;
+        free(b->levels);
+        b->levels = NULL;
+        NZ_TRY(nz_alloc_aligned(&b->levels, most = level, sizeof *b->levels));
+    }
     NZ_TRY(nz_alloc(&b->labels, b->batch, sizeof *b->labels));
     for (size_t i = 0; i < elements; i++) b->x[i] = (float)nz_random_unit(&random);
     for (size_t i = 0; i < b->batch; i++) b->labels[i] = (int32_t)nz_random_below(&random, b->classes);
@@ -105,10 +115,25 @@ static nz_status prepare(bench *b, const arguments *a) {
     return NZ_OK;
 }
 
+static nz_status lose_levels(bench *b) {
+    b->loss = 0;
+    for (size_t i = 0; i < b->places.count; i++) {
+        size_t elements = (size_t)nz_shape_elements(nz_engine_tap_shape(b->engine, i));
+        nz_engine_tap(b->engine, i, b->levels);
+        b->loss += nz_train_square_sum(b->levels, elements) / (double)elements;
+        for (size_t k = 0; k < elements; k++) b->levels[k] *= 2 / (float)elements;
+        NZ_TRY(nz_engine_tap_gradient(b->engine, i, b->levels));
+    }
+    return NZ_OK;
+}
+
 static nz_status step(bench *b, uint64_t at) {
     double start = now_ms();
     NZ_TRY(nz_engine_forward(b->engine, b->x, true, at));
-    b->loss = nz_loss_cross_entropy(nz_engine_output(b->engine), b->labels, b->batch, b->classes, 0, b->doutput);
+    if (b->places.count)
+        NZ_TRY(lose_levels(b));
+    else
+        b->loss = nz_loss_cross_entropy(nz_engine_output(b->engine), b->labels, b->batch, b->classes, 0, b->doutput);
     double forward = now_ms();
     NZ_TRY(nz_engine_backward(b->engine, b->doutput));
     double backward = now_ms();
@@ -172,6 +197,18 @@ static nz_status measure(bench *b, const arguments *a, long long before) {
     return status;
 }
 
+static nz_status open_engine(bench *b, arguments *a, const nz_graph *graph) {
+    const nz_arch_info *info = NULL;
+    for (size_t i = 0; (info = nz_arch_at(i)) && strcmp(info->name, a->arch) != 0;) i++;
+    if (info && info->detector) {
+        NZ_TRY(nz_head_find(&b->places, graph));
+        a->engine.taps = (const char *const *)b->places.names;
+        a->engine.tap_count = b->places.count;
+        a->engine.taps_alone = true;
+    }
+    return nz_engine_open(&b->engine, graph, &a->engine);
+}
+
 int main(int argc, char **argv) {
     arguments a;
     bench b = {0};
@@ -179,13 +216,14 @@ int main(int argc, char **argv) {
     if (!read_arguments(&a, argc, argv)) return usage();
     long long before = peak_bytes();
     nz_status status = nz_arch_build(&graph, a.arch, &a.shape);
-    if (status == NZ_OK) status = nz_engine_open(&b.engine, graph, &a.engine);
+    if (status == NZ_OK) status = open_engine(&b, &a, graph);
     if (status == NZ_OK) status = measure(&b, &a, before);
     if (status != NZ_OK) fprintf(stderr, "bench_train: %s\n", nz_last_error());
     nz_updater_done(&b.updater);
     nz_train_options_done(&b.options);
     nz_engine_free(b.engine);
     nz_graph_free(graph);
-    free(b.x), free(b.doutput), free(b.labels);
+    nz_head_places_done(&b.places);
+    free(b.x), free(b.doutput), free(b.labels), free(b.levels);
     return nz_status_exit_code(status);
 }

@@ -22,7 +22,7 @@ static void choose_augment(nz_augment *a, const nz_dataset *data) {
     int64_t side = height < width ? height : width;
     *a = (nz_augment){.flip = channels == 3};
     if (nz_data_has_objects(data)) { /* boxes must stay whole: no crops */
-        a->zoom = 50, a->shift = 10;
+        a->zoom = 25, a->shift = 10;
         if (channels == 3) a->hue = 2, a->saturation = 70, a->brightness = 40;
         return;
     }

@@ -287,18 +287,10 @@ nz_status nz_lower_map(nz_lowering *l, const nz_node *node, bool *ret_done) {
     static const struct {
         const char *op_type;
         nz_lower_try *lower;
-    } table[] = {{"Relu", lower_relu},
-                 {"Clip", nz_lower_clip},
-                 {"Sigmoid", nz_lower_silu},
-                 {"Add", lower_add},
-                 {"MaxPool", lower_max},
-                 {"GlobalAveragePool", lower_global},
-                 {"ReduceMean", lower_global},
-                 {"AveragePool", lower_global},
-                 {"Flatten", lower_shape},
-                 {"Reshape", lower_shape},
-                 {"Squeeze", lower_shape},
-                 {"Unsqueeze", lower_shape},
+    } table[] = {{"Relu", lower_relu},         {"Clip", nz_lower_clip},       {"Sigmoid", nz_lower_silu},
+                 {"Add", lower_add},           {"MaxPool", lower_max},        {"GlobalAveragePool", lower_global},
+                 {"ReduceMean", lower_global}, {"AveragePool", lower_global}, {"Flatten", lower_shape},
+                 {"Reshape", lower_shape},     {"Squeeze", lower_shape},      {"Unsqueeze", lower_shape},
                  {"Concat", lower_join}};
     if (l->engine->options.reference) return NZ_OK;
     for (size_t i = 0; i < NZ_COUNT(table); i++)

@@ -15,7 +15,7 @@
 
 #define DETECTOR_EMA 0.9999
 #define DETECTOR_SGD_RATE 0.01
-#define DETECTOR_ADAMW_RATE 0.004
+#define DETECTOR_ADAMW_RATE 0.005
 
 enum { BATCH = 128, DETECTOR_BATCH = 16 };
 
@@ -27,7 +27,7 @@ static const nz_option table[] = {
     {"batch", NZ_OPTION_INT, AT(batch), "0", 0, 1 << 20, NULL, "samples of one step; 0: 128, detectors 16"},
     {"lr", NZ_OPTION_REAL, AT(lr), "0", 0, 1e3, NULL,
      "learning rate, its peak where a schedule moves it; 0: sgd 0.4 at batch 128 and in proportion up to 256, adamw "
-     "0.002, and an eighth of it for a network that nothing normalises; detectors: sgd 0.01, adamw 0.004"},
+     "0.002, and an eighth of it for a network that nothing normalises; detectors: sgd 0.01, adamw 0.005"},
     {"schedule", NZ_OPTION_CHOICE, AT(schedule), "onecycle", 0, 0, "constant|step|cosine|onecycle",
      "how the learning rate goes: constant, step, cosine or onecycle"},
     {"warmup", NZ_OPTION_REAL, AT(warmup), "-1", -1, 1e6, NULL,

@@ -202,7 +202,8 @@ const nz_tensor *nz_lower_constant(const nz_lowering *lowering, int value);
 
 /** A lowering of one node: *ret_done false where it is not for it (and nothing has been changed). */
 typedef nz_status nz_lower_try(nz_lowering *lowering, const nz_node *node, bool *ret_done);
-nz_lower_try nz_lower_quantizer, nz_lower_dropout, nz_lower_norm, nz_lower_layer, nz_lower_map, nz_lower_clip, nz_lower_silu;
+nz_lower_try nz_lower_quantizer, nz_lower_dropout, nz_lower_norm, nz_lower_layer, nz_lower_map, nz_lower_clip,
+    nz_lower_silu;
 NZ_CHECKED nz_status nz_lower_generic(nz_lowering *lowering, const nz_node *node);
 
 /** Puts a step behind a slot that lets gradients of tap `i` in. */
