@@ -280,13 +280,23 @@ const nz_found_sample *nz_found_sample_of(const nz_found *found, const char *id)
     return NULL;
 }
 
+/* Members that name files of their own differ between variants whose boxes are the same. */
+static bool same_boxes(const nz_view_row *a, const nz_view_row *b) {
+    static const char *const keys[] = {"boxes", "coco", "f1_confidence", "classes", "confusion", "samples"};
+    const json_t *x = json_object_get(a->json, "detection"), *y = json_object_get(b->json, "detection");
+    for (size_t i = 0; i < NZ_COUNT(keys); i++) {
+        const json_t *p = json_object_get(x, keys[i]), *q = json_object_get(y, keys[i]);
+        if ((p || q) && !json_equal(p, q)) return false;
+    }
+    return true;
+}
+
 bool nz_found_shown(const nz_view *view, size_t row) {
     const nz_view_row *own = &view->rows[row];
     if (!own->found || own->failed) return false;
     for (size_t r = 0; r < row; r++) {
         const nz_view_row *other = &view->rows[r];
-        if (!other->found || other->failed || strcmp(other->name, own->name) != 0) continue;
-        if (json_equal(json_object_get(other->json, "detection"), json_object_get(own->json, "detection")))
+        if (other->found && !other->failed && strcmp(other->name, own->name) == 0 && same_boxes(other, own))
             return false;
     }
     return true;

@@ -264,6 +264,8 @@ static void a_variant_with_the_same_boxes_is_drawn_once(void **state) {
     NZ_AUTO_VIEW nz_view view = {0};
     NZ_AUTO_PLOTS nz_plots plots = {0};
     assert_int_equal(json_array_append_new(models, json_deep_copy(json_array_get(models, 0))), 0);
+    json_t *second = json_object_get(json_array_get(models, 1), "detection"); /* whose boxes lie in another file */
+    assert_int_equal(json_object_set_new(second, "detections", json_string("detections/m0-2.json")), 0);
     nz_assert_ok(nz_view_init(&view, json, "test"));
     assert_true(nz_found_shown(&view, 0));
     assert_false(nz_found_shown(&view, 1));
