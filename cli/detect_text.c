@@ -75,8 +75,8 @@ static nz_status print_classes(const nz_detect_summary *s) {
 nz_status nz_detect_summary_print(const nz_detect_summary *s) {
     NZ_TRY(print_classes(s));
     printf("\n%s\n", s->description);
-    printf("%zu images (%zu could not be read), %zu boxes, %zu of them with a score of %g or more\n", s->times.images,
-           s->broken, s->detections.found_count, sure_boxes(s), s->sure);
+    printf("%zu images (%zu could not be read), %zu boxes, %zu of them with a score of %g or more\n",
+           s->detections.image_count, s->broken, s->detections.found_count, sure_boxes(s), s->sure);
     if (s->has_truths) {
         const double *stats = s->coco.stats;
         printf("COCO:   mAP50 %.2f%%, mAP50-95 %.2f%%, mAP75 %.2f%%, AR100 %.2f%%\n", 100 * stats[NZ_COCO_AP50],
@@ -123,8 +123,8 @@ nz_status nz_detect_summary_print_json(const nz_detect_summary *s) {
     NZ_TRY(nz_detect_options_text(&options, s->options));
     NZ_AUTO_JSON json_t *json = json_pack(
         "{so so so sI sI sI sf sI so s{sf sf sf}}", "head", nz_json_string(s->description), "options",
-        nz_json_string(options), "detections", nz_json_string(s->path), "images", (json_int_t)s->times.images, "broken",
-        (json_int_t)s->broken, "boxes", (json_int_t)s->detections.found_count, "sure", s->sure, "sure_boxes",
+        nz_json_string(options), "detections", nz_json_string(s->path), "images", (json_int_t)s->detections.image_count,
+        "broken", (json_int_t)s->broken, "boxes", (json_int_t)s->detections.found_count, "sure", s->sure, "sure_boxes",
         (json_int_t)sure_boxes(s), "classes", classes_json(s), "ms_per_image", "waiting", ms(s, s->times.read_ns),
         "inference", ms(s, s->times.inference_ns), "boxes", ms(s, s->times.boxes_ns));
     if (s->has_truths) {

@@ -3,14 +3,14 @@
 # netzip detect: a detector over made scenes, as a data set and as plain images.
 . "$(dirname "$0")/lib.sh"
 
-nz train --arch yolov5-tiny --data synthetic:shapes-det,count=16,size=64 --epochs 1 --batch 8 --threads 1 --out "$T/m.onnx"
+nz train --arch yolov5-tiny --data synthetic:shapes-det,count=16,size=64 --epochs 30 --batch 8 --evaluate-every 0 --threads 1 --out "$T/m.onnx"
 status_is "a detector is made" 0
-nz data make synthetic:shapes-det,count=6,size=64 "$T/scenes"
+nz data make synthetic:shapes-det,count=16,size=64 "$T/scenes"
 
-nz detect "$T/m.onnx" --data "coco:$T/scenes/test.json" --out "$T/found" --threads 1 --draw 2
+nz detect "$T/m.onnx" --data "coco:$T/scenes/train.json" --out "$T/found" --threads 1 --draw 2
 status_is "it runs over a data set" 0
 has "its head is named" "$T/out" "yolov5 (1x252x15), conf 0.001, NMS IoU 0.6, at most 300 boxes"
-has "images are counted" "$T/out" "6 images (0 could not be read)"
+has "images are counted" "$T/out" "16 images (0 could not be read)"
 has "classes have their names" "$T/out" "star"
 has "objects bring the mean average precision" "$T/out" "COCO:   mAP50 "
 has "by both evaluators" "$T/out" "YOLOv5: mAP50 "
@@ -20,7 +20,7 @@ is "as many images are drawn as asked for" "$(cd "$T/found/drawn" && echo *)" "0
 good "pictures are PNG" sh -c "head -c 4 '$T/found/drawn/000000000000.png' | grep -q PNG"
 cp "$T/found/detections.json" "$T/first"
 
-nz detect "$T/m.onnx" --data "coco:$T/scenes/test.json" --out "$T/found" --threads 2 --json
+nz detect "$T/m.onnx" --data "coco:$T/scenes/train.json" --out "$T/found" --threads 2 --json
 status_is "--json succeeds" 0
 is "nothing is said on standard error" "$(cat "$T/err")" ""
 tr -d ' \n' <"$T/out" >"$T/flat"
@@ -59,3 +59,18 @@ status_is "a head that the outputs are not is an input error" 3
 has "shapes are given" "$T/err" "1x252x15"
 nz detect "$T/m.onnx" --data "coco:$T/scenes/test.json" --out "$T/x" --draw-conf 2
 status_is "a score is at most 1" 2
+
+# What was found can be evaluated by itself, to the same figures.
+nz evaluate --ground-truth "$T/scenes/train.json" --detections "$T/first" --json
+status_is "the detections are read by evaluate" 0
+stats() { tr -d ' \n' <"$1" | sed 's/.*"coco":{\([^}]*\)}.*/\1/' | grep -o '"A[PR][a-z0-9]*":-*[0-9][0-9.e-]*' | sort -u; }
+evaluated() { tr -d ' \n' <"$1" | grep -o '"A[PR][a-z0-9]*":-*[0-9][0-9.e-]*' | sort -u; }
+lacks "something is found" "$T/flat" '"AP50":0.0,'
+is "both print the same twelve statistics" "$(stats "$T/flat")" "$(evaluated "$T/out")"
+
+# An image whose labels are broken is left out, like one that is broken itself.
+echo "3 0.5 0.5 0.1" >"$T/scenes/labels/test/000002.txt"
+echo rubbish >"$T/scenes/images/test/000004.png"
+nz detect "$T/m.onnx" --data "yolo:$T/scenes,split=test" --out "$T/found"
+status_is "broken labels end nothing" 0
+has "both are counted" "$T/out" "14 images (2 could not be read)"
