@@ -375,13 +375,24 @@ static void variants_of_a_model_share_their_boxes(void **state) {
     nz_compare_result_done(&result);
 }
 
+/* Runs the program and kills it once boxes of a model are kept in `out`. */
+static void kill_half_way(const char *out, const char *const *arguments) {
+    char work[4200];
+    int how;
+    snprintf(work, sizeof work, "%s/.work", out);
+    pid_t pid = start("/dev/null", arguments);
+    while (!has_predictions(work, ".boxes") && waitpid(pid, &how, WNOHANG) == 0) nap();
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    assert_int_equal(waitpid(pid, &how, 0), pid);
+    assert_true(WIFSIGNALED(how)); /* it had not ended by itself */
+}
+
 static void a_killed_comparison_of_detectors_resumes_to_the_same_results(void **state) {
     (void)state;
     const char *data = make_data("killed", 40, false);
     const char *first = save("k1.onnx", (recipe){.shift = 0}), *second = save("k2.onnx", (recipe){.shift = 1});
     const char *third = save("k3.onnx", (recipe){.swapped = true});
-    const char *whole = nz_test_file("whole run"), *out = nz_test_file("cut run"),
-               *work = nz_test_file("cut run/.work");
+    const char *whole = nz_test_file("whole run"), *out = nz_test_file("cut run");
     const char *const straight[] = {"netzip", "compare",  first,  second,  third, "--data",
                                     data,     "--budget", "0.05", "--out", whole, NULL};
     const char *const killed[] = {"netzip", "compare",  first,  second,  third, "--data",
@@ -389,17 +400,28 @@ static void a_killed_comparison_of_detectors_resumes_to_the_same_results(void **
     const char *const resumed[] = {"netzip",   "compare", first,   second, third,      "--data", data,
                                    "--budget", "0.05",    "--out", out,    "--resume", NULL};
     assert_int_equal(run_program(straight), 0);
-    int how;
-    pid_t pid = start("/dev/null", killed);
-    while (!has_predictions(work, ".boxes") && waitpid(pid, &how, WNOHANG) == 0) nap();
-    assert_int_equal(kill(pid, SIGKILL), 0);
-    assert_int_equal(waitpid(pid, &how, 0), pid);
-    assert_true(WIFSIGNALED(how)); /* it had not ended by itself */
+    kill_half_way(out, killed);
     assert_int_equal(run_program(resumed), 0);
     NZ_AUTO_JSON json_t *a = timeless(nz_test_file("whole run/results.json")),
                         *b = timeless(nz_test_file("cut run/results.json"));
     assert_same(a, b);
-    assert_false(nz_dir_exists(work));
+    assert_false(nz_dir_exists(nz_test_file("cut run/.work")));
+}
+
+static void boxes_of_other_options_are_not_taken_over(void **state) {
+    (void)state;
+    const char *data = make_data("options", 20, false), *out = nz_test_file("other options");
+    const char *first = save("o1.onnx", (recipe){.shift = 0}), *second = save("o2.onnx", (recipe){.shift = 1});
+    const char *const killed[] = {"netzip",    "compare", first,   second, "--data", data,
+                                  "--metrics", "map50",   "--out", out,    NULL};
+    const char *const resumed[] = {"netzip", "compare", first, second,     "--data",   data,    "--metrics",
+                                   "map50",  "--out",   out,   "--resume", "--detect", "max=1", NULL};
+    kill_half_way(out, killed);
+    assert_int_equal(run_program(resumed), 0);
+    NZ_AUTO_JSON json_t *document = NULL;
+    nz_assert_ok(nz_json_read(&document, nz_test_file("other options/results.json")));
+    assert_int_equal(number(section(document, 0), "boxes"), 19); /* one image shows nothing */
+    assert_int_equal(number(section(document, 1), "boxes"), 19);
 }
 
 static void the_shared_detector_scores_what_is_expected(void **state) {
@@ -430,6 +452,7 @@ int main(void) {
         cmocka_unit_test(images_that_one_model_cannot_read_are_left_out_of_the_difference),
         cmocka_unit_test(variants_of_a_model_share_their_boxes),
         cmocka_unit_test(a_killed_comparison_of_detectors_resumes_to_the_same_results),
+        cmocka_unit_test(boxes_of_other_options_are_not_taken_over),
         cmocka_unit_test(the_shared_detector_scores_what_is_expected),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
