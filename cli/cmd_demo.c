@@ -37,14 +37,15 @@ static const nz_cli_usage usage = {
 
 /* What differs between a demonstration and its quick form. */
 typedef struct scale {
-    int train, test, epochs, finetune, batch, side;
+    int train, test, epochs, qat, finetune, batch, side;
     double budget_s;
 } scale;
 
 /* A demonstration: what is learnt by which network, and what is done to it. */
 typedef struct task {
     const char *name, *experiment, *out;
-    const char *data, *preprocess, *arch, *training, *tuning;
+    const char *data, *preprocess, *arch;
+    const char *training, *qat, *pruning; /* further options of each */
     double sparsity;
     scale whole, quick;
 } task;
@@ -56,21 +57,23 @@ static const task tasks[] = {
      .preprocess = "preset=cifar10",
      .arch = "resnet8",
      .training = "",
-     .tuning = "",
+     .qat = "",
+     .pruning = "",
      .sparsity = 0.75,
-     .whole = {12000, 2000, 10, 2, 64, 32, 1.5},
-     .quick = {320, 100, 1, 1, 32, 32, 0.05}},
+     .whole = {12000, 2000, 10, 2, 2, 64, 32, 1.5},
+     .quick = {320, 100, 1, 1, 1, 32, 32, 0.05}},
     {.name = "detection",
      .experiment = "demo-detection",
      .out = "netzip-demo-detection",
      .data = "synthetic:shapes-det",
      .preprocess = "scale=1/255",
      .arch = "yolov5-tiny",
-     .training = "  optimizer: adamw\n  lr: 0.008\n  weight_decay: 0.02\n  augment: none\n",
-     .tuning = ", augment: none",
+     .training = "  lr: 0.008\n  weight_decay: 0.02\n  augment: none\n",
+     .qat = ", augment: none",
+     .pruning = ", lr: 0.002, weight_decay: 0.02, augment: none",
      .sparsity = 0.5,
-     .whole = {6000, 500, 8, 1, 16, 160, 1.5},
-     .quick = {64, 24, 1, 1, 16, 64, 0.05}},
+     .whole = {6000, 500, 8, 1, 2, 16, 160, 1.5},
+     .quick = {64, 24, 1, 1, 1, 16, 64, 0.05}},
 };
 
 static nz_status find_task(const task **ret_task, const char *name) {
@@ -104,8 +107,8 @@ static nz_status experiment_text(char **ret_text, const task *t, const scale *s,
                      "compare:\n"
                      "  budget: %g            # seconds for the latency of each model\n",
                      t->experiment, seed, t->data, s->train, s->side, t->data, s->test, s->side, t->preprocess, t->arch,
-                     s->epochs, s->batch, t->training, s->finetune, s->batch, t->tuning, t->sparsity, s->finetune,
-                     s->batch, t->tuning, t->sparsity, s->finetune, s->batch, t->tuning, s->budget_s);
+                     s->epochs, s->batch, t->training, s->qat, s->batch, t->qat, t->sparsity, s->finetune, s->batch,
+                     t->pruning, t->sparsity, s->finetune, s->batch, t->pruning, s->budget_s);
 }
 
 static nz_status demo(const nz_cli_args *args, int argc, char **argv, int *ret_exit) {
