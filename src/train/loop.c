@@ -444,6 +444,7 @@ static nz_status finish(run *r) {
     if (!r->result) NZ_TRY(present_graph(r, &r->result)); /* resumed behind the last epoch */
     NZ_TRY(nz_train_options_text(&text, r->options));
     NZ_TRY(nz_graph_set_meta(r->result, "netzip.train", text));
+    if (r->task.kind->describe) NZ_TRY(r->task.kind->describe(&r->task, r->result));
     NZ_TRY(nz_graph_set_meta(r->result, "netzip.preprocess", nz_data_preprocess(r->train)));
     if (r->feed.broken_count)
         nz_progress_note(r->progress, "%zu training samples could not be read and were left out", r->feed.broken_count);

@@ -28,6 +28,8 @@ typedef struct nz_task_kind {
     nz_status (*push)(nz_task *task, const float **ret_doutput);
     /** The network as it stands on the test samples: fills the test_ columns. *ret_broken: samples that could not be read. */
     nz_status (*evaluate)(nz_task *task, const nz_graph *graph, nz_train_epoch *epoch, size_t *ret_broken);
+    /** Metadata of the trained network; NULL: none. */
+    nz_status (*describe)(nz_task *task, nz_graph *graph);
     void (*done)(nz_task *task);
 } nz_task_kind;
 

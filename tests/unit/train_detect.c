@@ -162,6 +162,19 @@ static void test_resumed_runs_end_alike(void **unused) {
     check_resume("epochs=3,batch=8,threads=1,evaluate_every=0,checkpoint_minutes=0,optimizer=sgd,ema=0", 5);
 }
 
+static void test_anchors_are_told(void **unused) {
+    (void)unused;
+    bench b = bench_of(SCENES, 64, "epochs=1,batch=8,threads=1,evaluate_every=0");
+    NZ_AUTO_GRAPH nz_graph *graph = NULL;
+    nz_assert_ok(nz_graph_set_meta(b.graph, "netzip.detect", NULL));
+    nz_data_free(b.test);
+    b.test = NULL;
+    nz_assert_ok(go(&graph, NULL, &b, NULL, NULL, NULL));
+    assert_string_equal(nz_graph_meta(graph, "netzip.detect"),
+                        "anchors=10x13+16x30+33x23/30x61+62x45+59x119/116x90+156x198+373x326,strides=8+16+32");
+    bench_done(&b);
+}
+
 /* ---- averages ---- */
 
 static void test_averages_follow_their_equation(void **unused) {
@@ -240,6 +253,9 @@ static void test_hooks_see_levels(void **unused) {
     nz_assert_ok(go(&one, NULL, &b, NULL, &hooks, NULL));
     assert_int_equal(m.adds, 2);
     assert_int_equal(m.levels, 4 * 8 * 32 * 32);
+    NZ_AUTO_FREE char *said = NULL;
+    nz_assert_ok(nz_strdup(&said, nz_graph_meta(b.graph, "netzip.detect")));
+    assert_string_equal(nz_graph_meta(one, "netzip.detect"), said);
     m.pushed = 0.1;
     nz_assert_ok(go(&two, NULL, &b, NULL, &hooks, NULL));
     bool moved = false;
@@ -281,6 +297,7 @@ int main(void) {
         cmocka_unit_test(test_scenes_are_learnt_by_heart),
         cmocka_unit_test(test_resumed_runs_end_alike),
         cmocka_unit_test(test_averages_follow_their_equation),
+        cmocka_unit_test(test_anchors_are_told),
         cmocka_unit_test(test_hooks_see_levels),
         cmocka_unit_test(test_fitted_anchors_fit),
     };
