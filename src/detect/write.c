@@ -11,6 +11,8 @@
 #include "core/text.h"
 #include "netzip/detect.h"
 
+enum { PIECE_BYTES = 1 << 16 };
+
 static void put_number(nz_text *text, double value) {
     char digits[NZ_REAL_DIGITS];
     nz_snprintf(digits, sizeof digits, "%.9g", value);
@@ -41,15 +43,28 @@ static void put_box(nz_text *text, const nz_detections *d, const nz_found_box *f
     nz_text_append(text, "}");
 }
 
+/* Hands what has gathered to the file. */
+static nz_status flush(nz_file_writer *writer, nz_text *text) {
+    NZ_TRY(text->status);
+    NZ_TRY(nz_file_writer_append(writer, text->data, text->length));
+    text->length = 0;
+    return NZ_OK;
+}
+
+static void abort_writer(nz_file_writer **writer) { nz_file_writer_abort(*writer); }
+
 nz_status nz_detect_write_json(const char *path, const nz_detections *detections) {
     NZ_AUTO(nz_text_done) nz_text text = {0};
+    NZ_AUTO(abort_writer) nz_file_writer *writer = NULL;
+    for (size_t i = 0; i < detections->found_count; i++) NZ_TRY(check(detections, &detections->found[i], i));
+    NZ_TRY(nz_file_writer_open(&writer, path));
     nz_text_append(&text, "[");
     for (size_t i = 0; i < detections->found_count; i++) {
-        NZ_TRY(check(detections, &detections->found[i], i));
         nz_text_append(&text, i ? ",\n" : "\n");
         put_box(&text, detections, &detections->found[i]);
+        if (text.length >= PIECE_BYTES) NZ_TRY(flush(writer, &text));
     }
     nz_text_append(&text, "\n]\n");
-    NZ_TRY(text.status);
-    return nz_file_write(path, text.data, text.length);
+    NZ_TRY(flush(writer, &text));
+    return nz_file_writer_commit(NZ_STEAL(writer));
 }
