@@ -36,9 +36,9 @@ static nz_status jpeg_size(uint64_t *ret_width, uint64_t *ret_height, FILE *file
         if (marker == SCAN || marker == END) break;
         if (fread(head, 1, 2, file) != 2) return fail_short(name);
         unsigned length = big16(head);
-        if (length < 2) break;
-        if (!is_frame(marker)) {
-            if (fseeko(file, (off_t)length - 2, SEEK_CUR) != 0) return nz_fail_errno(name, "cannot be read");
+        if (!is_frame(marker)) { /* a length below its own two bytes is let pass, as decoders do */
+            if (length > 2 && fseeko(file, (off_t)length - 2, SEEK_CUR) != 0)
+                return nz_fail_errno(name, "cannot be read");
             continue;
         }
         if (length < 7 || fread(head + 2, 1, 5, file) != 5) return fail_short(name);
