@@ -247,8 +247,8 @@ static void mistakes_are_told_with_their_place(void **state) {
     assert_refused(DATA MODEL, "a.yaml: train is needed: nothing else gives the network its weights");
     assert_refused(DATA MODEL "train: {epocs: 1}\n",
                    "a.yaml:3:16: training: unknown key 'epocs'; did you mean 'epochs'?");
-    assert_refused(DATA MODEL "train:\n  epochs: 1\n  batch: 0\n",
-                   "a.yaml:5:10: training: batch=0 is outside 1 to 1.04858e+06");
+    assert_refused(DATA MODEL "train:\n  epochs: 1\n  batch: -1\n",
+                   "a.yaml:5:10: training: batch=-1 is outside 0 to 1.04858e+06");
     assert_refused("seeds: [1, 1]\n" HEAD, "a.yaml:1:8: seeds should be different whole numbers from 0 up");
     assert_refused(HEAD "compare: {metrics: [top1, latncy_ms]}\n",
                    "a.yaml:4:20: compare: no metric is called 'latncy_ms'; did you mean 'latency_ms'?");
