@@ -207,3 +207,33 @@ is "its techniques become steps" "$(grep -cE '^(None|PTQ|QAT|GUP_R|GUP_L1) ' "$T
 nz run "$T/first.yml" --data synthetic:shapes,count=256 --set model.arch=resnet8 --set 'methods=[ptq]' \
     --set train.epochs=1 --set compare.budget=0.01 --set 'compare.metrics=[top1]' --out "$T/v1"
 status_is "and can be run with other data" 0
+
+# Detectors: anchors fitted to the data, several seeds, pruning with fine-tuning, boxes of every model.
+cat >"$T/boxes.yaml" <<'T'
+name: boxes
+seeds: [0, 1]
+data:
+  train: synthetic:shapes-det,split=train,count=24,size=64
+  test: synthetic:shapes-det,split=test,count=8,size=64
+model: {arch: yolov5-tiny, anchors: auto}
+train: {epochs: 1, batch: 8, seed: 0}
+methods:
+  - gup-l1: {finetune: 1, batch: 8}
+  - continue: {epochs: 1, batch: 8}
+compare: {detect: {conf: 0.01}, pictures: 2, budget: 0.02, metrics: [map50, map50_95, disk_bytes, latency_ms]}
+T
+nz run "$T/boxes.yaml" --out "$T/boxes" --threads 1
+status_is "an experiment of detection runs" 0
+has "its anchors are fitted" "$T/err" "note: anchors: "
+has "means over seeds are those of mAP" "$T/out" "mean ± standard deviation  seeds  map50"
+has "boxes are told as asked for" "$T/boxes/results.json" "conf 0.01, NMS IoU 0.6"
+has "groups hold mAP" "$T/boxes/results.json" '"map50_95"'
+good "as many images as asked for are kept" test "$(ls "$T"/boxes/samples/*.png | wc -l)" -eq 2
+cp "$T/boxes/models/GUP_L1-s1.onnx" "$T/before.onnx"
+rm "$T/boxes/models/GUP_L1-s1.onnx"
+nz run "$T/boxes.yaml" --out "$T/boxes" --threads 1 --resume
+status_is "it is gone on with" 0
+is "what was there is not done again" "$(grep -c "steps\{0,1\} done, 5 found done" "$T/out")" 1
+same "and what was lost comes out the same" "$T/boxes/models/GUP_L1-s1.onnx" "$T/before.onnx"
+nz run "$T/boxes.yaml" --out "$T/boxes" --threads 1 --resume --dry-run --set compare.detect.conf=0.02
+is "with other boxes it is compared again" "$(grep -c ' to do ' "$T/out")" 2
