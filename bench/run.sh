@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # Measures netzip beside ONNX Runtime and PyTorch, run in turns in the same call: on a machine whose speed drifts, times
 # say little and ratios hold. A ratio below 1 means that netzip is faster.
-# usage: bench/run.sh [--rounds N] [--runs N] [--peers FOLDER] [--train]   (--train: training steps alone)
+# usage: bench/run.sh [--rounds N] [--runs N] [--peers FOLDER] [--train | --detections]   (training steps, or evaluating detections, alone)
 set -eu
 cd "$(dirname "$0")/.."
 
-train_only=
+train_only='' detections_only=''
 rounds=5 runs=40 peers=${NETZIP_DATA:-$HOME/.cache/netzip-data}/peers
 while [ $# -gt 0 ]; do
     case $1 in
@@ -14,6 +14,7 @@ while [ $# -gt 0 ]; do
     --runs) runs=$2; shift 2 ;;
     --peers) peers=$2; shift 2 ;;
     --train) train_only=1; shift ;;
+    --detections) detections_only=1; shift ;;
     *) sed -n '5s/^# //p' "$0" >&2; exit 2 ;;
     esac
 done
@@ -31,6 +32,29 @@ fi
 [ -d "$ort" ] || { note "ONNX Runtime is unavailable: npm could not install onnxruntime-node"; ort=; }
 python=/usr/bin/python3
 $python -c 'import torch, torchvision' 2>/dev/null || { note "PyTorch is unavailable: apt-get install python3-torch python3-torchvision python3-onnx"; python=; }
+
+# What bench_child says of a command: wall seconds and peak memory.
+seconds() { sed -n 's/.*"seconds": *\([0-9.]*\).*/\1/p'; }
+bytes() { sed -n 's/.*"bytes": *\([0-9]*\).*/\1/p'; }
+cost() { printf '%s s, %s MB at most' "$(printf %s "$1" | seconds)" "$(printf %s "$1" | bytes | awk '{ printf "%.1f", $1 / 1e6 }')"; }
+
+# ---- evaluating detections: 5,000 images, 80 classes, 85,000 boxes, annotations of 23 MB ----
+detections() {
+    found=$peers/detections
+    [ -f "$found/found.json" ] || build/make_coco "$found"
+    printf '\n%s\n' "evaluating 85,000 detections on 5,000 images, one thread"
+    for replicates in 0 400 1000; do
+        printf 'netzip, %s resamples for the intervals: %s\n' $replicates "$(cost "$(build/bench_child \
+            $netzip evaluate --ground-truth "$found/truth.json" --detections "$found/found.json" --replicates $replicates)")"
+    done
+    if /usr/bin/python3 -c 'import pycocotools' 2>/dev/null; then
+        printf 'the reference evaluator: %s\n' "$(cost "$(build/bench_child /usr/bin/python3 bench/coco_peer.py "$found")")"
+    else
+        note "the reference evaluator is unavailable: python3 has no pycocotools"
+    fi
+}
+
+if [ -n "$detections_only" ]; then detections; exit; fi
 
 # ---- a training step, in turns ----
 training() {
@@ -129,9 +153,6 @@ training
 
 # ---- start-up and inspect, beside importing PyTorch ----
 if [ -f "$fp32" ]; then
-    seconds() { sed -n 's/.*"seconds": *\([0-9.]*\).*/\1/p'; }
-    bytes() { sed -n 's/.*"bytes": *\([0-9]*\).*/\1/p'; }
-    cost() { printf '%s s, %s MB at most' "$(printf %s "$1" | seconds)" "$(printf %s "$1" | bytes | awk '{ printf "%.1f", $1 / 1e6 }')"; }
     size=$(awk -v b="$(wc -c <"$fp32")" 'BEGIN { printf "%.1f", b / 1e6 }')
     build/bench_child $netzip inspect "$fp32" >/dev/null # the file is read from the page cache in what follows
     printf '\nstart-up and inspect of ResNet-18 (a file of %s MB): %s\n' "$size" "$(cost "$(build/bench_child $netzip inspect "$fp32")")"
@@ -145,3 +166,5 @@ if [ -f "$resnet20" ] && [ -d "$data/cifar10-jpeg" ]; then
     end=$(date +%s%N)
     awk -v ns=$((end - start)) 'BEGIN { printf "accuracy of ResNet-20 on the 10,000 test images of CIFAR-10: %.2f s, %.0f images/s\n", ns / 1e9, 1e13 / ns }'
 fi
+
+detections
