@@ -58,11 +58,17 @@ static void move(float *average, const float *value, size_t count, float keep) {
     for (size_t i = 0; i < count; i++) average[i] = keep * average[i] + take * value[i];
 }
 
+static void hold_mask(float *average, const nz_param *p) {
+    for (size_t k = 0; p->mask && k < p->elements; k++)
+        if (p->mask[k] == 0) average[k] = 0;
+}
+
 void nz_average_step(nz_average *a, uint64_t step) {
     float keep = (float)(a->keep * (1 - exp(-(double)step / RAMP_STEPS)));
     for (size_t i = 0; i < a->param_count; i++) {
         const nz_param *p = nz_engine_param(a->engine, i);
         move(a->params[i], p->value, p->elements, keep);
+        hold_mask(a->params[i], p);
     }
     for (size_t i = 0; i < a->running_count; i++) {
         const nz_running *r = nz_engine_running(a->engine, i);
@@ -85,8 +91,7 @@ static void exchange(float *a, float *b, size_t count) {
 void nz_average_exchange(nz_average *a) {
     for (size_t i = 0; i < a->param_count; i++) {
         nz_param *p = nz_engine_param(a->engine, i);
-        for (size_t k = 0; p->mask && k < p->elements; k++)
-            if (p->mask[k] == 0) a->params[i][k] = 0;
+        hold_mask(a->params[i], p); /* one that came behind the last step */
         exchange(a->params[i], p->value, p->elements);
     }
     for (size_t i = 0; i < a->running_count; i++) {
