@@ -34,6 +34,8 @@ static const nz_cli_usage usage = {
         "netzip compress resnet20.onnx --method ptq --data cifar10:cifar-10-batches-bin --out resnet20-int8.onnx\n"
         "netzip compress resnet20.onnx --method ptq,calib=mse,samples=256 --data imagefolder:calibration --out "
         "small.onnx\n"
+        "netzip compress yolov5n.onnx --method ptq --data coco:instances.json,images=train2017,limit=300 --out "
+        "int8.onnx\n"
         "netzip compress resnet20.onnx --method gup-l1,sparsity=0.5 --out pruned.onnx\n"
         "netzip compress resnet20.onnx --method gup-l1,sparsity=0.75,finetune=5 --data cifar10:cifar-10-batches-bin "
         "--out pruned.onnx\n"
