@@ -9,7 +9,7 @@
 #include "report/escape.h"
 #include "report/plots.h"
 
-enum { LINES_MOST = 24, TOP = 66, SIDE = 290, UNDER = 46, LEGEND_ROW = 18, FOOT = 10, LEFT = 56, COLOURS = 8 };
+enum { LINES_MOST = 24, TOP = 66, SIDE = 290, UNDER = 46, LEGEND_ROW = 18, FOOT = 10, LEFT = 64, COLOURS = 8 };
 
 typedef struct line {
     size_t row;

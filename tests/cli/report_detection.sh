@@ -44,6 +44,7 @@ has "a missing picture is said" "$P/detections-285.svg" 'the picture is missing'
 
 has "the page has a part on detection" "$D/report.html" '<h2 id=detection>Detection</h2>'
 has "and a table of classes to sort" "$D/report.html" '<table class="sort full">'
+has "it is told how many images were looked at" "$D/report.html" 'on ⁨coco (instances.json)⁩, 4 images'
 has "by words it is told what is within noise" "$D/report.html" 'it is indistinguishable from'
 has "with the interval" "$D/report.html" 'the difference of −0.35 points has the 95% interval [−0.90, +0.20], which contains 0.'
 has "and what is not" "$D/report.html" 'the difference of −3.50 points has the 95% interval [−6.00, −1.00], which does not contain 0.'
