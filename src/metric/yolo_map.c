@@ -2,15 +2,15 @@
 /* Mean average precision, precision, recall and F1 as YOLOv5's validation counts them. */
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "core/error.h"
 #include "core/memory.h"
+#include "metric/box_order.h"
 #include "metric/boxes.h"
-#include "netzip/detection.h"
+#include "metric/pairs.h"
 
 enum { THRESHOLDS = NZ_BOX_THRESHOLDS, FOUND_MOST = 300, RECALLS = 101 };
-static const double score_least = 0.001;
+static const double score_most_of_none = 0.001; /* detections score above it */
 
 /* A detection that counts; bit t: right at threshold t. */
 typedef struct verdict {
@@ -20,60 +20,26 @@ typedef struct verdict {
     uint16_t right;
 } verdict;
 
-/* A truth and a detection of one class that overlap. */
-typedef struct pair {
-    double iou;
-    uint32_t truth, found;
-} pair;
-
 typedef struct evaluation {
     const nz_detections *in;
-    uint32_t *truths, *found; /* sorted by image, and found by score */
-    size_t truth_count;       /* without crowds */
+    nz_by_image truths, found; /* without crowds, and without those of too low a score */
     verdict *verdicts;
     size_t verdict_count;
-    pair *pairs;
-    size_t pair_capacity;
-    bool *truth_taken, *found_taken;          /* of the image in hand */
+    nz_pairs pairs;                           /* truths and detections of one class in the image in hand */
     double *precision, *recall;               /* of a class at a threshold, with a place before and one behind */
     double *precision_at, *recall_at, *f1_at; /* [classes][NZ_CONFIDENCES] */
 } evaluation;
 
 static void evaluation_done(evaluation *e) {
-    free(e->truths);
-    free(e->found);
+    nz_by_image_done(&e->truths);
+    nz_by_image_done(&e->found);
+    nz_pairs_done(&e->pairs);
     free(e->verdicts);
-    free(e->pairs);
-    free(e->truth_taken);
-    free(e->found_taken);
     free(e->precision);
     free(e->recall);
     free(e->precision_at);
     free(e->recall_at);
     free(e->f1_at);
-}
-
-static int compare_truths(const void *a, const void *b, void *argument) {
-    const nz_detections *in = argument;
-    uint32_t i = *(const uint32_t *)a, j = *(const uint32_t *)b;
-    int32_t p = in->truths[i].image, q = in->truths[j].image;
-    return p != q ? (p < q ? -1 : 1) : i < j ? -1 : i > j;
-}
-
-static int compare_found(const void *a, const void *b, void *argument) {
-    const nz_detections *in = argument;
-    uint32_t i = *(const uint32_t *)a, j = *(const uint32_t *)b;
-    const nz_found_box *p = &in->found[i], *q = &in->found[j];
-    if (p->image != q->image) return p->image < q->image ? -1 : 1;
-    if (p->score != q->score) return p->score > q->score ? -1 : 1;
-    return i < j ? -1 : i > j;
-}
-
-static int compare_pairs(const void *a, const void *b) {
-    const pair *p = a, *q = b;
-    if (p->iou != q->iou) return p->iou > q->iou ? -1 : 1;
-    if (p->found != q->found) return p->found < q->found ? -1 : 1;
-    return p->truth < q->truth ? -1 : p->truth > q->truth;
 }
 
 static int compare_verdicts(const void *a, const void *b) {
@@ -89,54 +55,47 @@ typedef struct picture {
     size_t truth_count, found_count;
 } picture;
 
-static nz_status list_pairs(evaluation *e, const picture *p, size_t *ret_count) {
-    size_t count = 0;
+static nz_status list_pairs(evaluation *e, const picture *p) {
+    NZ_TRY(nz_pairs_begin(&e->pairs, p->truth_count, p->found_count));
     for (size_t g = 0; g < p->truth_count; g++)
         for (size_t d = 0; d < p->found_count; d++) {
             const nz_truth_box *truth = &e->in->truths[p->truths[g]];
             const nz_found_box *found = &e->in->found[p->found[d]];
             if (truth->class_index != found->class_index) continue;
-            double iou = nz_box_iou(found, truth, false);
-            if (iou < nz_box_threshold(0)) continue;
-            NZ_TRY(nz_grow(&e->pairs, &e->pair_capacity, count + 1, sizeof *e->pairs));
-            e->pairs[count++] = (pair){.iou = iou, .truth = (uint32_t)g, .found = (uint32_t)d};
+            nz_pair pair = {.iou = nz_box_iou(found, truth, false),
+                            .rank = (uint32_t)d, /* of equal overlaps that of the higher score */
+                            .first = (uint32_t)g,
+                            .second = (uint32_t)d};
+            if (pair.iou >= nz_box_threshold(0)) NZ_TRY(nz_pairs_add(&e->pairs, pair));
         }
-    if (count) qsort(e->pairs, count, sizeof *e->pairs, compare_pairs);
-    *ret_count = count;
+    nz_pairs_sort(&e->pairs);
     return NZ_OK;
 }
 
 static nz_status match_picture(evaluation *e, const picture *p) {
-    size_t pairs = 0;
     verdict *verdicts = e->verdicts + e->verdict_count;
-    NZ_TRY(list_pairs(e, p, &pairs));
+    NZ_TRY(list_pairs(e, p));
     for (size_t d = 0; d < p->found_count; d++) {
         const nz_found_box *box = &e->in->found[p->found[d]];
         verdicts[d] =
             (verdict){.score = box->score, .place = (uint32_t)(e->verdict_count + d), .class_index = box->class_index};
     }
-    for (int t = 0; t < THRESHOLDS; t++) {
-        memset(e->truth_taken, 0, p->truth_count * sizeof *e->truth_taken);
-        memset(e->found_taken, 0, p->found_count * sizeof *e->found_taken);
-        for (size_t i = 0; i < pairs && e->pairs[i].iou >= nz_box_threshold(t); i++) {
-            const pair *q = &e->pairs[i];
-            if (e->truth_taken[q->truth] || e->found_taken[q->found]) continue;
-            e->truth_taken[q->truth] = e->found_taken[q->found] = true;
-            verdicts[q->found].right |= (uint16_t)(1u << t);
-        }
+    for (int t = 0; t < THRESHOLDS && e->pairs.count; t++) {
+        nz_pairs_take(&e->pairs, nz_box_threshold(t));
+        for (size_t i = 0; i < e->pairs.count; i++)
+            if (e->pairs.list[i].taken) verdicts[e->pairs.list[i].second].right |= (uint16_t)(1u << t);
     }
     e->verdict_count += p->found_count;
     return NZ_OK;
 }
 
 static nz_status match_all(evaluation *e) {
-    const nz_detections *in = e->in;
-    size_t g = 0, d = 0;
-    for (int32_t image = 0; (size_t)image < in->image_count; image++) {
-        picture p = {.truths = e->truths + g, .found = e->found + d};
-        for (; g < e->truth_count && in->truths[e->truths[g]].image == image; g++) p.truth_count++;
-        for (; d < in->found_count && in->found[e->found[d]].image == image; d++)
-            if (p.found_count < FOUND_MOST && in->found[e->found[d]].score > score_least) p.found_count++;
+    for (size_t i = 0; i < e->in->image_count; i++) {
+        picture p = {.truths = e->truths.list + e->truths.start[i],
+                     .found = e->found.list + e->found.start[i],
+                     .truth_count = e->truths.start[i + 1] - e->truths.start[i],
+                     .found_count = e->found.start[i + 1] - e->found.start[i]};
+        if (p.found_count > FOUND_MOST) p.found_count = FOUND_MOST;
         NZ_TRY(match_picture(e, &p));
     }
     return NZ_OK;
@@ -210,7 +169,8 @@ static void score_class(evaluation *e, nz_yolo_class *row, const verdict *v, siz
 static void score_all(evaluation *e, nz_yolo_result *r) {
     size_t at = 0, classes = 0, best = 0;
     qsort(e->verdicts, e->verdict_count, sizeof *e->verdicts, compare_verdicts);
-    for (size_t i = 0; i < e->truth_count; i++) r->classes[e->in->truths[e->truths[i]].class_index].truths++;
+    for (size_t i = 0; i < e->in->truth_count; i++)
+        r->classes[e->in->truths[i].class_index].truths += !e->in->truths[i].crowd;
     for (size_t c = 0; c < r->class_count; c++) {
         size_t first = at;
         while (at < e->verdict_count && e->verdicts[at].class_index == (int32_t)c) at++;
@@ -245,21 +205,14 @@ static void score_all(evaluation *e, nz_yolo_result *r) {
 
 static nz_status open_evaluation(evaluation *e, const nz_detections *in) {
     e->in = in;
-    NZ_TRY(nz_alloc(&e->truths, in->truth_count, sizeof *e->truths));
-    NZ_TRY(nz_alloc(&e->found, in->found_count, sizeof *e->found));
+    NZ_TRY(nz_truths_by_image(&e->truths, in));
+    NZ_TRY(nz_found_by_image(&e->found, in, nextafter(score_most_of_none, 1)));
     NZ_TRY(nz_alloc(&e->verdicts, in->found_count, sizeof *e->verdicts));
-    NZ_TRY(nz_alloc(&e->truth_taken, in->truth_count, sizeof *e->truth_taken));
-    NZ_TRY(nz_alloc(&e->found_taken, in->found_count, sizeof *e->found_taken));
     NZ_TRY(nz_alloc(&e->precision, in->found_count + 2, sizeof *e->precision));
     NZ_TRY(nz_alloc(&e->recall, in->found_count + 2, sizeof *e->recall));
     NZ_TRY(nz_alloc(&e->precision_at, in->class_count, NZ_CONFIDENCES * sizeof *e->precision_at));
     NZ_TRY(nz_alloc(&e->recall_at, in->class_count, NZ_CONFIDENCES * sizeof *e->recall_at));
     NZ_TRY(nz_alloc(&e->f1_at, in->class_count, NZ_CONFIDENCES * sizeof *e->f1_at));
-    for (size_t i = 0; i < in->truth_count; i++)
-        if (!in->truths[i].crowd) e->truths[e->truth_count++] = (uint32_t)i;
-    for (size_t i = 0; i < in->found_count; i++) e->found[i] = (uint32_t)i;
-    qsort_r(e->truths, e->truth_count, sizeof *e->truths, compare_truths, (void *)(uintptr_t)in);
-    qsort_r(e->found, in->found_count, sizeof *e->found, compare_found, (void *)(uintptr_t)in);
     return NZ_OK;
 }
 
