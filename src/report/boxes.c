@@ -175,7 +175,8 @@ void nz_boxes_draw(nz_canvas *canvas, const nz_box_panel *panel, const nz_pictur
         place_box(p, panel, &frame);
         if (!p->shown) continue;
         nz_box_put_label(&text, p->mark, frame.class_names, frame.class_count);
-        nz_canvas_fit(canvas, &p->text, text.data ? text.data : "", frame.letters, false, frame.width * 0.9);
+        nz_canvas_fit(canvas, &p->text, text.data ? text.data : "", frame.letters, false,
+                      fmin(frame.width * 0.9, fmax(frame.width * 0.38, frame.letters * 9)));
         status = text.status != NZ_OK ? text.status : p->text.status;
         nz_text_done(&text);
         double width = p->text.length ? nz_canvas_text_width(canvas, p->text.data, frame.letters, false) : 0;

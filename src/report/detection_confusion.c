@@ -278,6 +278,6 @@ void nz_confusion_draw(nz_canvas *canvas, const nz_plot *plot) {
     nz_lettering letters = {.size = NZ_SIZE_SMALL, .anchor = NZ_MIDDLE, .colour = NZ_INK_SOFT};
     nz_canvas_text(canvas, f.left + end / 2, f.top + end + m.names + 18, "Found", letters);
     letters.upwards = true;
-    nz_canvas_text(canvas, f.left - m.names - 8, f.top + end / 2, "There", letters);
+    nz_canvas_text(canvas, f.left - m.names - 13, f.top + end / 2, "There", letters);
     draw_scale(canvas, plot, plot->height - 30);
 }
