@@ -26,7 +26,7 @@ static const nz_cli_usage usage = {
     .summary =
         "The whole job without any file: trains a small network on drawn shapes, compresses it by PTQ, QAT, GUP_R and\n"
         "GUP_L1, compares, and writes the report. Classification: a residual network, about two minutes on two cores.\n"
-        "Detection: a tiny YOLOv5 on scenes of several shapes, about four. The experiment that was run lies in the\n"
+        "Detection: a tiny YOLOv5 on scenes of several shapes, about three. The experiment that was run lies in the\n"
         "results folder as experiment.yaml: change it, and run it by 'netzip run'.",
     .examples = "netzip demo\nnetzip demo --task detection\nnetzip demo --out shapes --seed 1",
     .least = 0,
