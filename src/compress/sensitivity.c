@@ -209,6 +209,7 @@ static int next_layer(const nz_sensitivity *s, const probe *p, const double *cos
 static nz_status take_out(nz_sensitivity *s, probe *p, double wanted) {
     NZ_AUTO_FREE double *costs = NULL;
     double all = 0, spent = 0, noise = pow(10, -s->before_db / 10);
+    unsigned long long left = 0;
     NZ_TRY(nz_alloc(&costs, s->count, sizeof *costs));
     for (size_t i = 0; i < s->count; i++) all += costs[i] = cost(p->graph, &p->plan->layers[i]);
     while (noise > wanted) {
@@ -217,7 +218,7 @@ static nz_status take_out(nz_sensitivity *s, probe *p, double wanted) {
         s->layers[i].left = s->nodes[s->layers[i].node] = true;
         spent += costs[i];
         NZ_TRY(measure(&noise, p, s->nodes));
-        if (!nz_progress_step(p->input->progress, "layers left float", (unsigned long long)i, s->count))
+        if (!nz_progress_step(p->input->progress, "layers left float", ++left, s->count))
             return nz_fail(NZ_E_CANCELLED, "compression was interrupted");
     }
     s->after_db = decibels(noise);
