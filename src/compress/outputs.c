@@ -134,5 +134,5 @@ double nz_meter_noise(const nz_meter *meter) {
     double noise = 0;
     for (size_t i = 0; i < meter->quantity_count; i++)
         if (meter->quantities[i].signal > 0) noise += meter->quantities[i].noise / meter->quantities[i].signal;
-    return noise;
+    return noise < NZ_NOISE_MOST ? noise : NZ_NOISE_MOST; /* NaN too */
 }

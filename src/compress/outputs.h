@@ -23,7 +23,9 @@ static inline void nz_meter_free_ptr(nz_meter **meter) { nz_meter_free(*meter); 
 void nz_meter_reset(nz_meter *meter);
 /** One sample: exact[i] and changed[i] are output i. */
 void nz_meter_add(nz_meter *meter, const float *const *exact, const float *const *changed);
-/** Noise over signal, summed over the quantities; 0: no difference. */
+/** Noise over signal, summed over the quantities; 0: no difference. NZ_NOISE_MOST at most, which outputs that are no numbers
+ * have too. */
+#define NZ_NOISE_MOST 1e12
 double nz_meter_noise(const nz_meter *meter);
 
 #endif

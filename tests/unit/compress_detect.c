@@ -156,6 +156,10 @@ static void test_boxes_and_scores_are_measured_apart(void **state) {
     nz_meter_reset(meter);
     nz_meter_add(meter, (const float *const *)&exact, (const float *const *)&changed);
     nz_assert_near(nz_meter_noise(meter), 0.125, 1e-5, 0);
+    changed[5] = NAN;
+    nz_meter_reset(meter);
+    nz_meter_add(meter, (const float *const *)&exact, (const float *const *)&changed);
+    nz_assert_near(nz_meter_noise(meter), NZ_NOISE_MOST, 0, 0);
     free(exact);
     free(changed);
 }
