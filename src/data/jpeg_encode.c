@@ -56,8 +56,9 @@ static nz_status encode(encoder *e, const nz_image *image, int quality) {
 
 nz_status nz_jpeg_encode(uint8_t **ret_bytes, size_t *ret_count, const nz_image *image, int quality) {
     encoder *e = NULL;
-    if ((image->channels != 1 && image->channels != 3) || image->planar || image->width > NZ_IMAGE_SIDE_MAX ||
-        image->height > NZ_IMAGE_SIDE_MAX)
+    bool fits = image->width > 0 && image->height > 0 && image->width <= JPEG_MAX_DIMENSION &&
+                image->height <= JPEG_MAX_DIMENSION;
+    if ((image->channels != 1 && image->channels != 3) || image->planar || !fits)
         return nz_fail(NZ_E_ARG, "an image of %d x %d with %d channels cannot be written as JPEG", image->width,
                        image->height, image->channels);
     NZ_TRY(nz_alloc(&e, 1, sizeof *e));

@@ -141,6 +141,33 @@ static void planes_interleave(void **state) {
     assert_memory_equal(to.pixels, wanted, sizeof wanted);
 }
 
+static void jpeg_written_is_much_the_same(void **state) {
+    (void)state;
+    enum { W = 61, H = 43 };
+    uint8_t pixels[W * H * 3];
+    for (int y = 0; y < H; y++)
+        for (int x = 0; x < W; x++)
+            for (int c = 0; c < 3; c++) pixels[(y * W + x) * 3 + c] = (uint8_t)(c == 0 ? 4 * x : c == 1 ? 5 * y : 128);
+    NZ_AUTO(nz_image_done) nz_image back = {0};
+    NZ_AUTO_FREE uint8_t *bytes = NULL;
+    size_t count = 0;
+    nz_image from = {.width = W, .height = H, .channels = 3, .pixels = pixels};
+    nz_assert_ok(nz_jpeg_encode(&bytes, &count, &from, 90));
+    assert_true(count < sizeof pixels / 2);
+    nz_assert_ok(nz_image_decode(&back, bytes, count, "again"));
+    assert_int_equal(back.width, W);
+    assert_int_equal(back.height, H);
+    double sum = 0;
+    for (size_t i = 0; i < sizeof pixels; i++) sum += abs((int)back.pixels[i] - (int)pixels[i]);
+    assert_true(sum / sizeof pixels < 4);
+    uint8_t *untouched = NULL;
+    from.planar = true;
+    nz_assert_fails(nz_jpeg_encode(&untouched, &count, &from, 90), NZ_E_ARG, "61 x 43");
+    from = (nz_image){.width = 0, .height = 1, .channels = 3, .pixels = pixels};
+    nz_assert_fails(nz_jpeg_encode(&untouched, &count, &from, 90), NZ_E_ARG, "0 x 1");
+    assert_null(untouched);
+}
+
 static void png_written_is_read_again(void **state) {
     (void)state;
     NZ_AUTO(nz_image_done) nz_image from = pattern(53, 37, 3), back = {0};
@@ -260,9 +287,10 @@ int main(void) {
         cmocka_unit_test(decodes_as_pillow_does),        cmocka_unit_test(resizes_as_pillow_does),
         cmocka_unit_test(resizes_to_known_values),       cmocka_unit_test(a_resized_part_equals_the_whole_cut),
         cmocka_unit_test(gray_as_pillow_does),           cmocka_unit_test(planes_interleave),
-        cmocka_unit_test(png_written_is_read_again),     cmocka_unit_test(cut_files_are_broken),
-        cmocka_unit_test(headers_that_lie_are_refused),  cmocka_unit_test(endless_scans_are_refused),
-        cmocka_unit_test(other_files_are_named_as_such), cmocka_unit_test(impossible_sizes_are_refused),
+        cmocka_unit_test(jpeg_written_is_much_the_same), cmocka_unit_test(png_written_is_read_again),
+        cmocka_unit_test(cut_files_are_broken),          cmocka_unit_test(headers_that_lie_are_refused),
+        cmocka_unit_test(endless_scans_are_refused),     cmocka_unit_test(other_files_are_named_as_such),
+        cmocka_unit_test(impossible_sizes_are_refused),
     };
     return cmocka_run_group_tests_name("image", tests, NULL, NULL);
 }
