@@ -125,7 +125,8 @@ NZ_API void nz_yolo_result_done(nz_yolo_result *result);
 /**
  * Evaluates as YOLOv5's own validation does, which gives other numbers than COCO's protocol on the same boxes: crowds are left
  * out; of each image the 300 detections of highest score above 0.001 count; at each IoU threshold 0.50:0.05:0.95 pairs
- * of one class are taken by descending IoU, each side once; the curve begins at (0, 1), ends at (1, 0), is made monotone,
+ * of one class are taken by descending IoU, each side once: a detection stands for the object that it overlaps most, an
+ * object goes to the best scored of its detections; the curve begins at (0, 1), ends at (1, 0), is made monotone,
  * interpolated linearly at 101 recalls and integrated by trapezoids.
  *
  * @return NZ_E_ARG as nz_coco_evaluate; NZ_E_MEMORY.

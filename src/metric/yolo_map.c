@@ -2,12 +2,13 @@
 /* Mean average precision, precision, recall and F1 as YOLOv5's validation counts them. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/error.h"
 #include "core/memory.h"
 #include "metric/box_order.h"
 #include "metric/boxes.h"
-#include "metric/pairs.h"
+#include "netzip/detection.h"
 
 enum { THRESHOLDS = NZ_BOX_THRESHOLDS, FOUND_MOST = 300, RECALLS = 101 };
 static const double score_most_of_none = 0.001; /* detections score above it */
@@ -25,7 +26,7 @@ typedef struct evaluation {
     nz_by_image truths, found; /* without crowds, and without those of too low a score */
     verdict *verdicts;
     size_t verdict_count;
-    nz_pairs pairs;                           /* truths and detections of one class in the image in hand */
+    uint16_t *taken;                          /* by truth of the image in hand; bit t: at threshold t */
     double *precision, *recall;               /* of a class at a threshold, with a place before and one behind */
     double *precision_at, *recall_at, *f1_at; /* [classes][NZ_CONFIDENCES] */
 } evaluation;
@@ -33,7 +34,7 @@ typedef struct evaluation {
 static void evaluation_done(evaluation *e) {
     nz_by_image_done(&e->truths);
     nz_by_image_done(&e->found);
-    nz_pairs_done(&e->pairs);
+    free(e->taken);
     free(e->verdicts);
     free(e->precision);
     free(e->recall);
@@ -55,50 +56,50 @@ typedef struct picture {
     size_t truth_count, found_count;
 } picture;
 
-static nz_status list_pairs(evaluation *e, const picture *p) {
-    NZ_TRY(nz_pairs_begin(&e->pairs, p->truth_count, p->found_count));
-    for (size_t g = 0; g < p->truth_count; g++)
-        for (size_t d = 0; d < p->found_count; d++) {
-            const nz_truth_box *truth = &e->in->truths[p->truths[g]];
-            const nz_found_box *found = &e->in->found[p->found[d]];
-            if (truth->class_index != found->class_index) continue;
-            nz_pair pair = {.iou = nz_box_iou(found, truth, false),
-                            .rank = (uint32_t)d, /* of equal overlaps that of the higher score */
-                            .first = (uint32_t)g,
-                            .second = (uint32_t)d};
-            if (pair.iou >= nz_box_threshold(0)) NZ_TRY(nz_pairs_add(&e->pairs, pair));
-        }
-    nz_pairs_sort(&e->pairs);
-    return NZ_OK;
+typedef struct best_truth {
+    double iou;
+    size_t truth; /* within the picture */
+} best_truth;
+
+/* The object of its class that a detection overlaps most, the first of equals; its overlap is 0 where there is none. */
+static best_truth find_best(const evaluation *e, const picture *p, const nz_found_box *found) {
+    best_truth best = {0};
+    for (size_t g = 0; g < p->truth_count; g++) {
+        const nz_truth_box *truth = &e->in->truths[p->truths[g]];
+        double iou = truth->class_index == found->class_index ? nz_box_iou(found, truth, false) : 0;
+        if (iou > best.iou) best = (best_truth){.iou = iou, .truth = g};
+    }
+    return best;
 }
 
-static nz_status match_picture(evaluation *e, const picture *p) {
+/* A detection is matched with the object that it overlaps most or with none, and of several detections of one object that of
+ * the highest score is right: sorting pairs by overlap and keeping each side's first, as YOLOv5 does it, comes to that. */
+static void match_picture(evaluation *e, const picture *p) {
     verdict *verdicts = e->verdicts + e->verdict_count;
-    NZ_TRY(list_pairs(e, p));
+    memset(e->taken, 0, p->truth_count * sizeof *e->taken);
     for (size_t d = 0; d < p->found_count; d++) {
         const nz_found_box *box = &e->in->found[p->found[d]];
+        best_truth best = find_best(e, p, box);
         verdicts[d] =
             (verdict){.score = box->score, .place = (uint32_t)(e->verdict_count + d), .class_index = box->class_index};
-    }
-    for (int t = 0; t < THRESHOLDS && e->pairs.count; t++) {
-        nz_pairs_take(&e->pairs, nz_box_threshold(t));
-        for (size_t i = 0; i < e->pairs.count; i++)
-            if (e->pairs.list[i].taken) verdicts[e->pairs.list[i].second].right |= (uint16_t)(1u << t);
+        for (int t = 0; t < THRESHOLDS && best.iou >= nz_box_threshold(t); t++) {
+            uint16_t bit = (uint16_t)(1u << t);
+            if (!(e->taken[best.truth] & bit)) verdicts[d].right |= bit;
+            e->taken[best.truth] |= bit;
+        }
     }
     e->verdict_count += p->found_count;
-    return NZ_OK;
 }
 
-static nz_status match_all(evaluation *e) {
+static void match_all(evaluation *e) {
     for (size_t i = 0; i < e->in->image_count; i++) {
         picture p = {.truths = e->truths.list + e->truths.start[i],
                      .found = e->found.list + e->found.start[i],
                      .truth_count = e->truths.start[i + 1] - e->truths.start[i],
                      .found_count = e->found.start[i + 1] - e->found.start[i]};
         if (p.found_count > FOUND_MOST) p.found_count = FOUND_MOST;
-        NZ_TRY(match_picture(e, &p));
+        match_picture(e, &p);
     }
-    return NZ_OK;
 }
 
 /* Linear interpolation of (x, y)[n], x ascending, at `at` within it; of equal x the last one counts. */
@@ -207,6 +208,7 @@ static nz_status open_evaluation(evaluation *e, const nz_detections *in) {
     e->in = in;
     NZ_TRY(nz_truths_by_image(&e->truths, in));
     NZ_TRY(nz_found_by_image(&e->found, in, nextafter(score_most_of_none, 1)));
+    NZ_TRY(nz_alloc(&e->taken, in->truth_count, sizeof *e->taken));
     NZ_TRY(nz_alloc(&e->verdicts, in->found_count, sizeof *e->verdicts));
     NZ_TRY(nz_alloc(&e->precision, in->found_count + 2, sizeof *e->precision));
     NZ_TRY(nz_alloc(&e->recall, in->found_count + 2, sizeof *e->recall));
@@ -222,7 +224,7 @@ nz_status nz_yolo_evaluate(nz_yolo_result *ret_result, const nz_detections *in) 
     NZ_TRY(nz_boxes_check(in));
     NZ_TRY(open_evaluation(&e, in));
     NZ_TRY(nz_alloc(&result.classes, in->class_count, sizeof *result.classes));
-    NZ_TRY(match_all(&e));
+    match_all(&e);
     score_all(&e, &result);
     *ret_result = result;
     result = (nz_yolo_result){0};
