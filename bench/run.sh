@@ -99,6 +99,13 @@ squeeze=$shared/models/squeezenet1.0_deepcompressed.onnx resnet20=$shared/models
 cifar=mean=0.485:0.456:0.406,std=0.229:0.224:0.225
 [ ! -f "$resnet20" ] || [ ! -d "$data/cifar10-jpeg" ] || quantise "$resnet20" "cifar10:$data/cifar10-jpeg,split=train,limit=512,$cifar" "$work/resnet20-int8.onnx"
 
+yolox=$shared/models/yolox_nano.onnx yolov5n=$shared/models/yolov5n_640.onnx
+scenes() { # PREPROCESSING: real images where they are, made scenes elsewhere
+    if [ -d "$shared/coco-val128" ]; then echo "yolo:$shared/coco-val128,limit=64,$1"; else echo "synthetic:shapes-det,size=320,limit=64,$1"; fi
+}
+[ ! -f "$yolox" ] || quantise "$yolox" "$(scenes preset=yolox)" "$work/yolox-int8.onnx"
+[ ! -f "$yolov5n" ] || quantise "$yolov5n" "$(scenes preset=yolov5)" "$work/yolov5n-int8.onnx"
+
 # ---- latency, in turns ----
 median_of() { sed -n 's/.*"median_ms": *\([0-9.eE+-]*\).*/\1/p'; }
 # Threads that wait longer than about a fifth of a millisecond sleep, so that other work on the machine costs them less.
@@ -134,8 +141,9 @@ printf '%s\n' "$(sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo | head -n 1), $
 printf '%-26s %7s  %-18s %10s %10s %8s   %s\n' model threads peer 'netzip ms' 'peer ms' ratio 'least to largest'
 torch_latency() { $python bench/torch_peer.py latency "$1" "$runs" | median_of; }
 for threads in 1 2; do
-    for model in resnet18:"$fp32" resnet20:"$resnet20" squeezenet:"$squeeze" \
-        resnet18-int8:"$work/resnet18-int8.onnx" resnet20-int8:"$work/resnet20-int8.onnx" squeezenet-int8:"$work/squeezenet-int8.onnx"; do
+    for model in resnet18:"$fp32" resnet20:"$resnet20" squeezenet:"$squeeze" yolox:"$yolox" yolov5n:"$yolov5n" \
+        resnet18-int8:"$work/resnet18-int8.onnx" resnet20-int8:"$work/resnet20-int8.onnx" squeezenet-int8:"$work/squeezenet-int8.onnx" \
+        yolox-int8:"$work/yolox-int8.onnx" yolov5n-int8:"$work/yolov5n-int8.onnx"; do
         name=${model%%:*} path=${model#*:}
         if [ ! -f "$path" ]; then note "$name: $path is absent"; continue; fi
         [ -z "$ort" ] || row "$name" $threads "ONNX Runtime" ours "$path" $threads -- theirs "$path" $threads
