@@ -211,7 +211,7 @@ static int on_object_end(void *user) {
 }
 
 static bool equals(const char *name, const unsigned char *bytes, size_t length) {
-    return strncmp(name, (const char *)bytes, length) == 0 && name[length] == 0;
+    return strlen(name) == length && memcmp(name, bytes, length) == 0;
 }
 
 static int on_key(void *user, const unsigned char *bytes, size_t length) {

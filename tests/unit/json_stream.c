@@ -143,6 +143,17 @@ static void depth_and_texts_are_bounded(void **state) {
     nz_assert_fails(read_text(&s, &the_document, text, 10 + LONG), NZ_E_FORMAT, "more than 16 MB");
 }
 
+/* A key may hold a 0, behind which another one's name ends: it is another key. */
+static void keys_with_a_0_are_other_keys(void **state) {
+    (void)state;
+    static const char text[] = "{\"things\\u0000xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\":[{}],"
+                               "\"things\":[{\"id\\u0000xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\":5}]}";
+    seen s = {0};
+    nz_assert_ok(read_text(&s, &a_list, text, strlen(text)));
+    assert_int_equal(s.count, 1);
+    assert_int_equal(s.values[0][0].kind, NZ_JSON_MISSING);
+}
+
 /* Pieces are 64 KiB: whatever lies across their border is put together. */
 static void borders_between_pieces_do_not_show(void **state) {
     (void)state;
@@ -166,7 +177,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fields_that_are_wanted_are_handed_over), cmocka_unit_test(numbers_are_the_nearest_doubles),
         cmocka_unit_test(what_is_no_such_document_gets_one_line), cmocka_unit_test(depth_and_texts_are_bounded),
-        cmocka_unit_test(borders_between_pieces_do_not_show),
+        cmocka_unit_test(borders_between_pieces_do_not_show),     cmocka_unit_test(keys_with_a_0_are_other_keys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
