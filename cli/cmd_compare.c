@@ -26,6 +26,8 @@ static const nz_cli_option options[] = {
     {"detect", "LIST",
      "how detectors' outputs become boxes, for all of them: key=value by commas (netzip detect --list); default what "
      "the models say"},
+    {"preprocess", "[NAME=]KEYS",
+     "preprocessing in place of what DATA states, for all models or for NAME alone (Y=preset=yolox); may be repeated"},
     {"pictures", "N", "images that the report shows with detectors' boxes; default 6"},
     {"performance", "ID", "metric of the performance ratio; default top1, of detectors map50_95"},
     {"speedup", "ID", "metric of the speedup ratio; default chats"},
@@ -55,7 +57,9 @@ static const nz_cli_usage usage = {
         "netzip compare net.onnx net-int8.onnx --data imagefolder:images --out comparison\n"
         "netzip compare FP32=net.onnx INT8=net-int8.onnx --data cifar10:cifar --fail-if 'top1.drop > 1 || "
         "latency_ms.ratio < 1'\n"
-        "netzip compare net.onnx pruned.onnx --data npz:test.npz --threads 1,4 --metrics accuracy,latency_ms --json",
+        "netzip compare net.onnx pruned.onnx --data npz:test.npz --threads 1,4 --metrics accuracy,latency_ms --json\n"
+        "netzip compare V5=yolov5n.onnx X=yolox.onnx --data coco:instances.json,images=val2017 "
+        "--preprocess V5=preset=yolov5 --preprocess X=preset=yolox",
     .least = 1,
     .most = 200,
     .options = options,
@@ -152,6 +156,11 @@ static nz_status compare(const nz_cli_args *args, int argc, char **argv, int *re
     NZ_TRY(split(&runtimes, args, "runtime"));
     NZ_TRY(read_numbers(threads, &o.thread_count, args, "threads"));
     NZ_TRY(read_numbers(batches, &o.batch_count, args, "batch"));
+    NZ_AUTO_FREE const char **preprocess = NULL;
+    o.preprocess_count = nz_cli_count(args, "preprocess");
+    NZ_TRY(nz_alloc(&preprocess, o.preprocess_count, sizeof *preprocess));
+    for (size_t i = 0; i < o.preprocess_count; i++) preprocess[i] = nz_cli_get_at(args, "preprocess", i);
+    o.preprocess = preprocess;
     o.runtimes = runtimes.words;
     o.runtime_count = runtimes.count;
     o.threads = threads;

@@ -20,7 +20,7 @@ static const nz_cli_option options[] = {
     {"detect", "OPTIONS",
      "how outputs become boxes: key=value,... as --list tells; default: the model's own, else COCO's"},
     {"preprocess", "KEYS",
-     "preprocessing of DATA (preset=yolov5, letterbox=640:centre:114:round, ...); default: the model's own"},
+     "preprocessing (preset=yolov5, letterbox=640:centre:114:round, ...) in place of DATA's; default: the model's own"},
     {"limit", "N", "the first N images; default all"},
     {"draw", "N", "draw the first N images with the boxes of --draw-conf or more"},
     {"draw-conf", "X", "least score of a box that is drawn and counted as sure; default 0.25"},
@@ -95,7 +95,10 @@ static nz_status open_data(work *w) {
     bool images = w->args->operand_count > 1;
     if (images == (data != NULL)) return nz_fail(NZ_E_ARG, "detect: give either --data DATA or image files");
     if (images) NZ_TRY(list_images(&listed, w));
-    NZ_TRY(nz_format(&spec, "%s%s%s", images ? listed : data, keys ? "," : "", keys ? keys : ""));
+    if (keys)
+        NZ_TRY(nz_data_respec(&spec, images ? listed : data, keys));
+    else
+        NZ_TRY(nz_strdup(&spec, images ? listed : data));
     if (w->limit) {
         NZ_AUTO_FREE char *whole = NZ_STEAL(spec);
         NZ_TRY(nz_format(&spec, "%s,limit=%lld", whole, w->limit));

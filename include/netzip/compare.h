@@ -31,8 +31,10 @@ typedef struct nz_compare_options {
     size_t model_count;
     const nz_compare_model *details; /**< [model_count], or NULL */
     const char *data;                /**< DATA text; NULL: accuracy is unavailable, timing uses random input */
-    const char *metrics;             /**< ids, categories or "all", by commas; NULL: the default ones */
-    const char *const *runtimes;     /**< NULL: native */
+    const char *const *preprocess;   /**< "KEYS" for all models, "NAME=KEYS" for one: in place of what `data` states */
+    size_t preprocess_count;
+    const char *metrics;         /**< ids, categories or "all", by commas; NULL: the default ones */
+    const char *const *runtimes; /**< NULL: native */
     size_t runtime_count;
     const int *threads; /**< NULL: 1 */
     size_t thread_count;

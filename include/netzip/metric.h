@@ -22,7 +22,7 @@ typedef enum nz_task { NZ_TASK_ANY, NZ_TASK_CLASSIFICATION, NZ_TASK_DETECTION } 
 typedef struct nz_value_report {
     double value;
     nz_source source;
-    char reason[192];
+    char reason[448]; /**< whole sentences with what mends it: paths and shapes included */
     bool has_n;
     uint64_t n; /**< samples behind it */
     bool has_ci;

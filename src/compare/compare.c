@@ -36,6 +36,7 @@ static void run_done(nz_run *run) {
         json_decref(e->describe);
         free(e->name);
         free(e->path);
+        free(e->data);
         free(e->error);
         free(e->samples);
     }
@@ -134,13 +135,15 @@ static nz_status check_condition(nz_compare_result *result, const nz_run *run, c
 
 static nz_status write_documents(nz_run *run, const json_t *results) {
     NZ_AUTO_FREE char *results_path = NULL, *manifest_path = NULL;
-    NZ_AUTO_JSON json_t *manifest = NULL;
+    NZ_AUTO_JSON json_t *manifest = NULL, *before = NULL;
     if (!run->options->out) return NZ_OK;
+    NZ_TRY(nz_stale_find(&before, run->options->out));
     NZ_TRY(nz_manifest_json(&manifest, run));
     NZ_TRY(nz_path_join(&results_path, run->options->out, "results.json"));
     NZ_TRY(nz_path_join(&manifest_path, run->options->out, "manifest.json"));
     NZ_TRY(nz_json_write(manifest, manifest_path));
-    return nz_json_write(results, results_path);
+    NZ_TRY(nz_json_write(results, results_path));
+    return nz_stale_remove(before, run->options->out, results);
 }
 
 static nz_status finish(nz_compare_result *result, nz_run *run) {

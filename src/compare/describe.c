@@ -42,7 +42,7 @@ static nz_status describe_entry(nz_run *run, size_t index) {
     NZ_TRY(nz_format(&label, "%s: read", entry->name));
     NZ_AUTO_JSON json_t *request =
         json_pack("{s:s,s:o,s:o,s:o}", "do", "describe", "path", nz_json_string(entry->path), "data",
-                  nz_json_string(run->load ? run->options->data : NULL), "samples", nz_json_string(samples));
+                  nz_json_string(run->load ? entry->data : NULL), "samples", nz_json_string(samples));
     if (!request) return nz_fail(NZ_E_MEMORY, "out of memory: a request");
     nz_process process = {.channel = {.fd = -1}};
     NZ_TRY(nz_process_start(&process, nz_worker_program(run), true));

@@ -261,6 +261,7 @@ static nz_status check_detect(const nz_compare_options *o) {
 
 nz_status nz_run_plan(nz_run *run) {
     NZ_TRY(plan_entries(run));
+    NZ_TRY(nz_plan_preprocess(run));
     NZ_TRY(plan_variants(run));
     NZ_TRY(check_detect(run->options));
     NZ_TRY(nz_run_open_data(run)); /* which metrics are the usual ones depends on it */

@@ -244,11 +244,12 @@ static json_t *options_json(const nz_run *run) {
     const nz_compare_options *o = run->options;
     json_t *metrics = json_array();
     for (size_t m = 0; m < run->metric_count; m++) json_array_append_new(metrics, json_string(run->metrics[m]->id));
-    return json_pack("{s:o,s:s,s:s,s:s,s:s,s:f,s:[f,f,f,f],s:f,s:f,s:o,s:o?,s:o}", "metrics", metrics, "performance",
-                     run->combine.performance, "speedup", run->combine.speedup, "compression", run->combine.compression,
-                     "efficiency", run->combine.efficiency, "zeta", o->zeta, "lambda", o->lambda[0], o->lambda[1],
-                     o->lambda[2], o->lambda[3], "budget_s", o->budget_s, "timeout_s", o->timeout_s, "fail_if",
-                     nz_json_string(o->fail_if), "detect", nz_json_string(o->detect), "baseline",
+    return json_pack("{s:o,s:s,s:s,s:s,s:s,s:f,s:[f,f,f,f],s:f,s:f,s:o,s:o?,s:o,s:o}", "metrics", metrics,
+                     "performance", run->combine.performance, "speedup", run->combine.speedup, "compression",
+                     run->combine.compression, "efficiency", run->combine.efficiency, "zeta", o->zeta, "lambda",
+                     o->lambda[0], o->lambda[1], o->lambda[2], o->lambda[3], "budget_s", o->budget_s, "timeout_s",
+                     o->timeout_s, "fail_if", nz_json_string(o->fail_if), "detect", nz_json_string(o->detect),
+                     "preprocess", list_of(o->preprocess, o->preprocess_count), "baseline",
                      nz_json_string(run->entries[run->baseline].name));
 }
 

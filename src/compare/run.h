@@ -12,6 +12,7 @@
 /** A file on the command line. */
 typedef struct nz_entry {
     char *name, *path;
+    char *data; /**< DATA text with the preprocessing that this model gets; NULL: no data */
     char sha256[65];
     json_t *describe;   /**< the worker's answer; NULL where the model could not be read */
     char *error;        /**< why not */
@@ -71,6 +72,8 @@ typedef struct nz_run {
 
 /* plan.c */
 NZ_CHECKED nz_status nz_run_plan(nz_run *run); /**< entries, variants, metrics, condition from the options */
+/* preprocess.c */
+NZ_CHECKED nz_status nz_plan_preprocess(nz_run *run); /**< each entry's data */
 /* store.c: parts of a variant, kept between an interruption and --resume */
 NZ_CHECKED nz_status nz_store_open(nz_run *run);
 NZ_CHECKED nz_status nz_store_load(nz_run *run, nz_variant *variant);
@@ -99,6 +102,11 @@ NZ_CHECKED nz_status nz_phase_scoring(nz_run *run);  /**< scoring.c: predictions
 /* values.c */
 NZ_CHECKED nz_status nz_values_get(nz_cell **ret_cells,
                                    nz_run *run); /**< [variant_count][metric_count], owned: free() */
+/* stale.c: boxes and images for the report that an earlier run left in OUT */
+/** Those that OUT/results.json names, as keys of an object; an empty one where there are no such results. */
+NZ_CHECKED nz_status nz_stale_find(json_t **ret_files, const char *out);
+/** Removes those of `before` that the new results do not name. */
+NZ_CHECKED nz_status nz_stale_remove(json_t *before, const char *out, const json_t *results);
 /* results.c */
 NZ_CHECKED nz_status nz_results_json(json_t **ret_json, const nz_run *run, const nz_cell *cells);
 NZ_CHECKED nz_status nz_manifest_json(json_t **ret_json, const nz_run *run);

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "compare/detections_file.h"
 #include "compare/run.h"
 #include "core/error.h"
 #include "core/file.h"
@@ -44,9 +45,9 @@ void nz_store_close(nz_run *run, bool finished) {
 static nz_status identity(char **ret_text, const nz_run *run, const nz_variant *v) {
     const nz_compare_options *o = run->options;
     const nz_entry *entry = &run->entries[v->entry];
-    return nz_format(ret_text, "4\n%s\n%s\n%s\n%s\n%s %s\n%s\n%s\n%s", NZ_VERSION, entry->sha256,
-                     nz_text_at(entry->describe, "weights_sha256"), o->data ? o->data : "", run->fingerprint,
-                     run->stamp, v->runtime, v->runtime_version, o->detect ? o->detect : "");
+    return nz_format(ret_text, "5\n%llu\n%s\n%s\n%s\n%s\n%s %s\n%s\n%s\n%s", (unsigned long long)o->seed, NZ_VERSION,
+                     entry->sha256, nz_text_at(entry->describe, "weights_sha256"), entry->data ? entry->data : "",
+                     run->fingerprint, run->stamp, v->runtime, v->runtime_version, o->detect ? o->detect : "");
 }
 
 nz_status nz_store_scores(char **ret_path, const nz_run *run, const nz_variant *variant) {
@@ -70,6 +71,14 @@ static nz_status part_path(char **ret_path, const nz_run *run, const nz_variant 
     return nz_format(ret_path, "%s/%.32s.json", run->work, variant->key);
 }
 
+/* Boxes that cannot be read back are looked for again. */
+static nz_status check_boxes(bool *ret_whole, const char *path) {
+    NZ_AUTO(nz_detections_done) nz_detections d = {0};
+    nz_status status = nz_detections_load(&d, path);
+    *ret_whole = status == NZ_OK;
+    return status == NZ_E_MEMORY ? status : NZ_OK;
+}
+
 /* Predictions without their file, or with one of another size, are none. */
 static nz_status check_scores(nz_run *run, nz_variant *v) {
     const json_t *predict = json_object_get(v->raw, "predict");
@@ -83,6 +92,7 @@ static nz_status check_scores(nz_run *run, nz_variant *v) {
     bool sane = count > 0 && classes > 0 && count < 1 << 30 && classes < 1 << 24;
     if (sane && run->task != NZ_TASK_DETECTION) bytes = count * (classes * 4 + 8 + 4);
     bool whole = sane && stat(path, &info) == 0 && info.st_size == bytes;
+    if (whole && run->task == NZ_TASK_DETECTION) NZ_TRY(check_boxes(&whole, path));
     if (!whole) json_object_del(v->raw, "predict");
     return NZ_OK;
 }

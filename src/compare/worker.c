@@ -138,6 +138,7 @@ static nz_status write_samples(size_t *ret_count, nz_dataset *data, const nz_sha
     int64_t elements = nz_shape_elements(shape);
     if (elements < 1) return nz_fail(NZ_E_SHAPE, "the samples' size varies; give resize= and crop=");
     NZ_AUTO_FREE float *x = NULL;
+    NZ_AUTO_FREE char *first = NULL; /* why the first of those that cannot be read cannot */
     NZ_TRY(nz_alloc(&x, (size_t)elements, sizeof *x));
     size_t bytes = (size_t)elements * sizeof *x, written = 0;
     nz_file_writer *writer = NULL;
@@ -145,11 +146,14 @@ static nz_status write_samples(size_t *ret_count, nz_dataset *data, const nz_sha
     for (size_t i = 0; status == NZ_OK && i < nz_data_count(data) && written < MOST_SAMPLES; i++) {
         int32_t label;
         if (written && (written + 1) * bytes > MOST_BYTES) break;
-        if (nz_data_get(data, i, x, &label) != NZ_OK) continue;
+        if (nz_data_get(data, i, x, &label) != NZ_OK) {
+            if (!first) status = nz_strdup(&first, nz_last_error());
+            continue;
+        }
         status = nz_file_writer_append(writer, x, bytes);
         written++;
     }
-    if (status == NZ_OK && !written) status = nz_fail(NZ_E_FORMAT, "no sample of the data can be read");
+    if (status == NZ_OK && !written) status = nz_fail(NZ_E_FORMAT, "no sample of the data can be read: %s", first ? first : "there is none");
     if (status != NZ_OK) {
         nz_file_writer_abort(writer);
         return status;

@@ -220,14 +220,25 @@ static nz_status apply_preset(nz_preprocess *p, const char *name) {
     return nz_fail(NZ_E_ARG, "preset=%s should be one of imagenet, cifar10, mnist, yolov5, yolox, none", name);
 }
 
+static bool is_key(const char *text, size_t length) {
+    for (size_t i = 0; i < NZ_COUNT(keys); i++)
+        if (strlen(keys[i].name) == length && memcmp(keys[i].name, text, length) == 0) return true;
+    return false;
+}
+
+static nz_status fail_key(const char *key) {
+    NZ_AUTO(nz_text_done) nz_text names = {0};
+    for (size_t i = 0; i < NZ_COUNT(keys); i++) nz_text_appendf(&names, "%s%s", i ? ", " : "", keys[i].name);
+    NZ_TRY(names.status);
+    return nz_fail(NZ_E_ARG, "unknown key '%s' (there is %s)", key, names.data);
+}
+
+/* Keys about preprocessing and nothing else. */
 static nz_status apply_model(nz_preprocess *p, const char *text) {
     NZ_AUTO(nz_spec_done) nz_spec spec = {0};
     NZ_TRY(parse_bare(&spec, text));
-    for (size_t k = 0; k < spec.count; k++) {
-        size_t i = 0;
-        while (i < NZ_COUNT(keys) && strcmp(keys[i].name, spec.pairs[k].key) != 0) i++;
-        if (i == NZ_COUNT(keys)) return nz_fail(NZ_E_ARG, "unknown key '%s'", spec.pairs[k].key);
-    }
+    for (size_t k = 0; k < spec.count; k++)
+        if (!is_key(spec.pairs[k].key, strlen(spec.pairs[k].key))) return fail_key(spec.pairs[k].key);
     const char *preset = nz_spec_get(&spec, "preset");
     if (preset) NZ_TRY(apply_preset(p, preset));
     return apply(p, &spec);
@@ -248,6 +259,21 @@ nz_status nz_preprocess_read(nz_preprocess *ret_preprocess, const nz_spec *spec,
     if (status != NZ_OK) return nz_fail_context(status, "%s", what);
     *ret_preprocess = p;
     return NZ_OK;
+}
+
+/* Pieces stay as they were typed, so that a path keeps its backslashes. */
+nz_status nz_data_respec(char **ret_spec, const char *spec, const char *with) {
+    NZ_AUTO(nz_text_done) nz_text out = {0};
+    nz_preprocess p = {.scale = 1};
+    nz_status status = apply_model(&p, with);
+    if (status != NZ_OK) return nz_fail_context(status, "preprocessing '%s'", with);
+    const char *at = spec, *end = spec;
+    for (bool head = true; head || *at; head = false, at = end) {
+        for (end += !head; *end && *end != ','; end++) end += *end == '\\' && end[1];
+        if (head || !is_key(at + 1, strcspn(at + 1, "=,"))) nz_text_append_bytes(&out, at, (size_t)(end - at));
+    }
+    nz_text_appendf(&out, "%s%s", *with ? "," : "", with);
+    return nz_text_take(&out, ret_spec);
 }
 
 /* The fewest digits that read back as the same number. */

@@ -41,6 +41,9 @@ has "and the notes say why" "$T/out" "failed: /nonexistent.onnx"
 nz compare nothing.onnx --detect conf=0.1,speed=1
 status_is "an unknown option of the heads is wrong usage" 2
 has "it names the option and the key" "$T/err" "speed"
+nz compare X=nothing.onnx --data synthetic:shapes-det --preprocess Y=preset=yolox
+status_is "preprocessing for no model is wrong usage" 2
+has "it names those there are" "$T/err" "none of the models (there is X)"
 nz compare nothing.onnx --pictures many
 status_is "--pictures takes a number" 2
 

@@ -60,6 +60,13 @@ has "shapes are given" "$T/err" "1x252x15"
 nz detect "$T/m.onnx" --data "coco:$T/scenes/test.json" --out "$T/x" --draw-conf 2
 status_is "a score is at most 1" 2
 
+nz detect "$T/m.onnx" --data "coco:$T/scenes/test.json,preset=yolox" --preprocess limit=2 --out "$T/x"
+status_is "--preprocess is about preprocessing alone" 2
+has "it names the keys there are" "$T/err" "unknown key 'limit' (there is preset, resize,"
+nz detect "$T/m.onnx" --data "coco:$T/scenes/train.json,scale=0" --preprocess scale=1/255 --out "$T/again"
+status_is "--preprocess is taken in place of the data's" 0
+same "with the same boxes" "$T/again/detections.json" "$T/first"
+
 # What was found can be evaluated by itself, to the same figures.
 nz evaluate --ground-truth "$T/scenes/train.json" --detections "$T/first" --json
 status_is "the detections are read by evaluate" 0

@@ -262,6 +262,57 @@ static void detectors_are_compared_by_their_boxes(void **state) {
     nz_compare_result_done(&result);
 }
 
+static size_t count_files(const char *folder) {
+    size_t count = 0;
+    DIR *dir = opendir(folder);
+    if (!dir) return 0;
+    for (const struct dirent *entry; (entry = readdir(dir));) count += entry->d_name[0] != '.';
+    closedir(dir);
+    return count;
+}
+
+/* Adds to what the results say a file that lies elsewhere, as somebody might. */
+static void name_another_file(const char *results, const char *file) {
+    NZ_AUTO_JSON json_t *document = NULL;
+    nz_assert_ok(nz_json_read(&document, results));
+    json_object_set_new(section(document, 0), "detections", json_string(file));
+    nz_assert_ok(nz_json_write(document, results));
+}
+
+static void a_run_into_the_same_folder_leaves_nothing_of_the_one_before(void **state) {
+    (void)state;
+    const char *data = make_data("again", 8, false);
+    const char *const models[] = {save("first.onnx", (recipe){.shift = 0}), save("second.onnx", (recipe){.shift = 1})};
+    nz_compare_options o = options(models, 2, data);
+    nz_compare_result result;
+    char out[4096];
+    snprintf(out, sizeof out, "%s", nz_test_file("again out"));
+    o.out = out;
+    o.metrics = "map50";
+    json_decref(run(&o, &result));
+    nz_compare_result_done(&result);
+    assert_int_equal(count_files(nz_test_file("again out/detections")), 2);
+    assert_int_equal(count_files(nz_test_file("again out/samples")), 6);
+    nz_assert_ok(nz_file_write(nz_test_file("again out/detections/mine.json"), "[]", 2));
+    nz_assert_ok(nz_file_write(nz_test_file("again out/kept.json"), "[]", 2));
+    o.models = (const char *const[]){nz_test_file("first.onnx")};
+    o.model_count = 1;
+    o.pictures = 1;
+    json_decref(run(&o, &result));
+    nz_compare_result_done(&result);
+    assert_true(nz_file_exists(nz_test_file("again out/detections/first.json")));
+    assert_false(nz_file_exists(nz_test_file("again out/detections/second.json")));
+    assert_int_equal(count_files(nz_test_file("again out/samples")), 1);
+    name_another_file(nz_test_file("again out/results.json"), "detections/../kept.json");
+    o.metrics = "disk_bytes"; /* no boxes at all */
+    o.models = (const char *const[]){nz_test_file("first.onnx")};
+    json_decref(run(&o, &result));
+    nz_compare_result_done(&result);
+    assert_false(nz_dir_exists(nz_test_file("again out/samples")));
+    assert_true(nz_file_exists(nz_test_file("again out/detections/mine.json"))); /* somebody else's */
+    assert_true(nz_file_exists(nz_test_file("again out/kept.json")));
+}
+
 static void what_is_no_detector_says_so_and_ends_nothing(void **state) {
     (void)state;
     const char *data = make_data("some", 4, false), *broken = nz_test_file("broken.onnx");
@@ -275,7 +326,7 @@ static void what_is_no_detector_says_so_and_ends_nothing(void **state) {
     json_t *document = run(&o, &result);
     check_document(document);
     assert_int_equal(result.failed, 1);
-    assert_non_null(strstr(text(metric(document, 0, "map50"), "reason"), "head"));
+    assert_non_null(strstr(text(metric(document, 0, "map50"), "reason"), "head= and strides= may tell one"));
     assert_non_null(strstr(text(metric(document, 2, "map50"), "reason"), "class"));
     assert_string_equal(text(model(document, 1), "status"), "failed");
     assert_true(value(document, 3, "map50") == 100);
@@ -300,6 +351,44 @@ static void a_detector_on_images_of_one_class_each_is_unavailable(void **state) 
     assert_true(*text(metric(document, 0, "map50"), "reason"));
     json_decref(document);
     nz_compare_result_done(&result);
+}
+
+static void data_that_no_sample_can_be_read_of_says_why(void **state) {
+    (void)state;
+    const char *const models[] = {save("small.onnx", (recipe){.shift = 0})};
+    nz_compare_options o = options(models, 1, "synthetic:shapes-det,limit=4,size=48");
+    nz_compare_result result;
+    o.metrics = "map50";
+    json_t *document = run(&o, &result);
+    assert_non_null(strstr(text(metric(document, 0, "map50"), "reason"), "48x48"));
+    json_decref(document);
+    nz_compare_result_done(&result);
+    const char *data = make_data("gone", 2, false), *colon = strchr(data, ':');
+    char spec[9000];
+    snprintf(spec, sizeof spec, "coco:%.*s,images=%s", (int)strcspn(colon + 1, ","), colon + 1, nz_test_dir());
+    o.data = spec;
+    document = run(&o, &result);
+    assert_non_null(strstr(text(metric(document, 0, "map50"), "reason"), "image-1000.png: "));
+    json_decref(document);
+    nz_compare_result_done(&result);
+}
+
+/* Overwrites the end of every file of boxes in `folder`: of the same size, but not to be read. */
+static void break_boxes(const char *folder) {
+    DIR *dir = opendir(folder);
+    assert_non_null(dir);
+    for (const struct dirent *entry; (entry = readdir(dir));) {
+        char path[9000];
+        size_t length = strlen(entry->d_name);
+        if (length < 6 || strcmp(entry->d_name + length - 6, ".boxes") != 0) continue;
+        snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+        FILE *file = fopen(path, "r+b");
+        assert_non_null(file);
+        assert_int_equal(fseek(file, -3, SEEK_END), 0);
+        assert_int_equal(fwrite("xxx", 1, 3, file), 3);
+        assert_int_equal(fclose(file), 0);
+    }
+    closedir(dir);
 }
 
 static void options_of_the_heads_hold_for_all_models(void **state) {
@@ -329,6 +418,40 @@ static void options_of_the_heads_hold_for_all_models(void **state) {
     nz_compare_result_done(&result);
     o.detect = "confidence=2";
     nz_assert_fails(nz_compare(&result, &o, NULL), NZ_E_ARG, "--detect");
+}
+
+static void each_model_may_get_preprocessing_of_its_own(void **state) {
+    (void)state;
+    const char *data = make_data("own", 6, false);
+    const char *const models[] = {save("blue.onnx", (recipe){.preprocess = "color=bgr,scale=1/255"}),
+                                  save("kept.onnx", (recipe){.shift = 0}), save("other.onnx", (recipe){.shift = 0})};
+    const char *const preprocess[] = {"other=color=bgr,scale=1/255", "color=rgb"};
+    nz_compare_options o = options(models, 3, data);
+    nz_compare_result result;
+    NZ_AUTO_JSON json_t *manifest = NULL;
+    o.out = nz_test_file("own out");
+    o.metrics = "map50";
+    o.preprocess = preprocess;
+    o.preprocess_count = 2;
+    json_t *document = run(&o, &result);
+    const double expected[] = {100, 100, 50}; /* who looks for red among blue finds the green squares alone */
+    for (size_t i = 0; i < 3; i++) nz_assert_near(value(document, i, "map50"), expected[i], 0, 1e-9);
+    assert_string_equal(text(model(document, 1), "preprocess"), "color=rgb,scale=1/255");
+    assert_string_equal(text(model(document, 2), "preprocess"), "color=bgr,scale=1/255");
+    nz_assert_ok(nz_json_read(&manifest, nz_test_file("own out/manifest.json")));
+    assert_int_equal(json_array_size(json_object_get(json_object_get(manifest, "options"), "preprocess")), 2);
+    json_decref(document);
+    nz_compare_result_done(&result);
+    static const char *const wrong[][2] = {{"othr=color=bgr", "none of the models (there is blue, kept, other)"},
+                                           {"limit=3", "unknown key 'limit'"},
+                                           {"other=preset=x", "preset=x should be"}};
+    o.preprocess_count = 1;
+    for (size_t i = 0; i < NZ_COUNT(wrong); i++) {
+        o.preprocess = &wrong[i][0];
+        nz_assert_fails(nz_compare(&result, &o, NULL), NZ_E_ARG, wrong[i][1]);
+    }
+    o.data = NULL;
+    nz_assert_fails(nz_compare(&result, &o, NULL), NZ_E_ARG, "--preprocess needs --data");
 }
 
 static void images_that_one_model_cannot_read_are_left_out_of_the_difference(void **state) {
@@ -408,20 +531,39 @@ static void a_killed_comparison_of_detectors_resumes_to_the_same_results(void **
     assert_false(nz_dir_exists(nz_test_file("cut run/.work")));
 }
 
+static void boxes_that_cannot_be_read_back_are_looked_for_again(void **state) {
+    (void)state;
+    const char *data = make_data("spoilt", 20, false), *out = nz_test_file("spoilt run");
+    const char *first = save("b1.onnx", (recipe){.shift = 0}), *second = save("b2.onnx", (recipe){.shift = 1});
+    const char *const killed[] = {"netzip",    "compare", first,   second, "--data", data,
+                                  "--metrics", "map50",   "--out", out,    NULL};
+    const char *const resumed[] = {"netzip",    "compare", first,   second, "--data",   data,
+                                   "--metrics", "map50",   "--out", out,    "--resume", NULL};
+    NZ_AUTO_JSON json_t *document = NULL;
+    kill_half_way(out, killed);
+    break_boxes(nz_test_file("spoilt run/.work"));
+    assert_int_equal(run_program(resumed), 0);
+    nz_assert_ok(nz_json_read(&document, nz_test_file("spoilt run/results.json")));
+    for (size_t i = 0; i < 2; i++) nz_assert_near(value(document, i, "map50"), 100, 0, 1e-9);
+}
+
 static void boxes_of_other_options_are_not_taken_over(void **state) {
     (void)state;
+    static const char *const other[][2] = {{"--detect", "max=1"}, {"--preprocess", "o1=color=bgr,scale=1/255"}};
     const char *data = make_data("options", 20, false), *out = nz_test_file("other options");
     const char *first = save("o1.onnx", (recipe){.shift = 0}), *second = save("o2.onnx", (recipe){.shift = 1});
     const char *const killed[] = {"netzip",    "compare", first,   second, "--data", data,
                                   "--metrics", "map50",   "--out", out,    NULL};
-    const char *const resumed[] = {"netzip", "compare", first, second,     "--data",   data,    "--metrics",
-                                   "map50",  "--out",   out,   "--resume", "--detect", "max=1", NULL};
-    kill_half_way(out, killed);
-    assert_int_equal(run_program(resumed), 0);
-    NZ_AUTO_JSON json_t *document = NULL;
-    nz_assert_ok(nz_json_read(&document, nz_test_file("other options/results.json")));
-    assert_int_equal(number(section(document, 0), "boxes"), 19); /* one image shows nothing */
-    assert_int_equal(number(section(document, 1), "boxes"), 19);
+    for (size_t i = 0; i < NZ_COUNT(other); i++) {
+        const char *const resumed[] = {"netzip", "compare", first, second,     "--data",    data,        "--metrics",
+                                       "map50",  "--out",   out,   "--resume", other[i][0], other[i][1], NULL};
+        NZ_AUTO_JSON json_t *document = NULL;
+        kill_half_way(out, killed);
+        assert_int_equal(run_program(resumed), 0);
+        nz_assert_ok(nz_json_read(&document, nz_test_file("other options/results.json")));
+        /* Of the twenty images one shows nothing, the others two squares: one box each, or the green ones alone. */
+        assert_int_equal(number(section(document, 0), "boxes"), 19);
+    }
 }
 
 static void the_shared_detector_scores_what_is_expected(void **state) {
@@ -446,12 +588,16 @@ static void the_shared_detector_scores_what_is_expected(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(detectors_are_compared_by_their_boxes),
+        cmocka_unit_test(a_run_into_the_same_folder_leaves_nothing_of_the_one_before),
         cmocka_unit_test(what_is_no_detector_says_so_and_ends_nothing),
         cmocka_unit_test(a_detector_on_images_of_one_class_each_is_unavailable),
+        cmocka_unit_test(data_that_no_sample_can_be_read_of_says_why),
         cmocka_unit_test(options_of_the_heads_hold_for_all_models),
+        cmocka_unit_test(each_model_may_get_preprocessing_of_its_own),
         cmocka_unit_test(images_that_one_model_cannot_read_are_left_out_of_the_difference),
         cmocka_unit_test(variants_of_a_model_share_their_boxes),
         cmocka_unit_test(a_killed_comparison_of_detectors_resumes_to_the_same_results),
+        cmocka_unit_test(boxes_that_cannot_be_read_back_are_looked_for_again),
         cmocka_unit_test(boxes_of_other_options_are_not_taken_over),
         cmocka_unit_test(the_shared_detector_scores_what_is_expected),
     };

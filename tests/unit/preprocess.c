@@ -287,6 +287,32 @@ static void every_key_has_help(void **state) {
     assert_null(nz_preprocess_key(NZ_COUNT(expected), NULL));
 }
 
+static void data_is_stated_again_with_other_preprocessing(void **state) {
+    (void)state;
+    static const struct {
+        const char *spec, *keys, *expected;
+    } good[] = {
+        {"coco:a.json", "preset=yolox", "coco:a.json,preset=yolox"},
+        {"coco:a.json,limit=3,preset=yolov5,images=b", "letterbox=32", "coco:a.json,limit=3,images=b,letterbox=32"},
+        {"idx:a\\,scale=1\\:b,crop=3,labels=x\\,mean=2\\\\,std=4,seed=1", "scale=1,color=gray",
+         "idx:a\\,scale=1\\:b,labels=x\\,mean=2\\\\,seed=1,scale=1,color=gray"},
+        {"coco:a.json,scale=2", "", "coco:a.json"},
+        {",scale=2,limit=1", "mean=1", ",limit=1,mean=1"},
+        {"", "mean=1", ",mean=1"},
+    };
+    for (size_t i = 0; i < NZ_COUNT(good); i++) {
+        NZ_AUTO_FREE char *spec = NULL;
+        nz_assert_ok(nz_data_respec(&spec, good[i].spec, good[i].keys));
+        assert_string_equal(spec, good[i].expected);
+    }
+    char *spec = NULL;
+    nz_assert_fails(nz_data_respec(&spec, "coco:a", "limit=3"), NZ_E_ARG,
+                    "preprocessing 'limit=3': unknown key 'limit' (there is preset, resize, crop,");
+    nz_assert_fails(nz_data_respec(&spec, "coco:a", "preset=yolo"), NZ_E_ARG, "preset=yolo should be one of imagenet");
+    nz_assert_fails(nz_data_respec(&spec, "coco:a", "scale=1,scale=2"), NZ_E_ARG, "given twice");
+    assert_null(spec);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(texts_read_back),
@@ -299,6 +325,7 @@ int main(void) {
         cmocka_unit_test(the_crop_is_in_the_middle_rounded_down),
         cmocka_unit_test(letterboxes_as_the_networks_own_programs_do),
         cmocka_unit_test(every_key_has_help),
+        cmocka_unit_test(data_is_stated_again_with_other_preprocessing),
     };
     return cmocka_run_group_tests_name("preprocess", tests, NULL, NULL);
 }
