@@ -35,14 +35,13 @@ static span span_of(double c1, double e1, double c2, double e2) {
     return s;
 }
 
-double nz_complete_iou(const double b[4], const double t[4], double gradient[4], double *ret_iou) {
+double nz_complete_iou(const double b[4], const double t[4], double gradient[4]) {
     span x = span_of(b[0], b[2], t[0], t[2]), y = span_of(b[1], b[3], t[1], t[3]);
     double inter = x.inner * y.inner, join = b[2] * b[3] + t[2] * t[3] - inter + TINY, iou = inter / join;
     double diagonal = x.outer * x.outer + y.outer * y.outer + TINY;
     double dx = b[0] - t[0], dy = b[1] - t[1], distance = dx * dx + dy * dy;
     double slope = atan(t[2] / t[3]) - atan(b[2] / b[3]), shape = 4 / (PI * PI) * slope * slope;
     double weight = shape / (shape - iou + (1 + TINY));
-    if (ret_iou) *ret_iou = iou;
     if (!gradient) return iou - (distance / diagonal + shape * weight);
     double square = b[2] * b[2] + b[3] * b[3], turn = 8 / (PI * PI) * slope * weight;
     const double dinter[4] = {x.dinner[0] * y.inner, y.dinner[0] * x.inner, x.dinner[1] * y.inner,
@@ -92,18 +91,18 @@ static size_t place_of(const nz_level *l, const nz_assigned *a, size_t *ret_over
 static double lose_box(const loss *p, const nz_assigned *a, double scale) {
     const nz_level *l = p->level;
     size_t over, at = place_of(l, a, &over), step = plane(l);
-    double s[4], box[4], by_box[4], iou;
+    double s[4], box[4], by_box[4];
     const double wanted[4] = {a->x, a->y, a->width, a->height};
     for (int i = 0; i < 4; i++) s[i] = sigmoid((double)p->raw[at + (size_t)i * step]);
     for (int i = X; i <= Y; i++) box[i] = 2 * s[i] - 0.5;
     for (int i = WIDTH; i <= HEIGHT; i++)
         box[i] = 4 * s[i] * s[i] * l->anchor[a->anchor][i - WIDTH] / (double)l->stride;
-    double ciou = nz_complete_iou(box, wanted, by_box, &iou);
+    double ciou = nz_complete_iou(box, wanted, by_box);
     for (int i = X; i <= HEIGHT; i++) {
         double by_raw = i <= Y ? 2 * s[i] * (1 - s[i]) : 2 * box[i] * (1 - s[i]);
         p->gradient[at + (size_t)i * step] -= (float)(scale * by_box[i] * by_raw);
     }
-    if (iou > (double)p->overlap[over]) p->overlap[over] = (float)iou;
+    if (ciou > (double)p->overlap[over]) p->overlap[over] = (float)ciou;
     return 1 - ciou;
 }
 
@@ -147,7 +146,7 @@ nz_status nz_detect_loss(double parts[3], const nz_level *level, const nz_assign
     NZ_TRY(nz_alloc(&sums, maps, sizeof *sums));
     loss p = {.level = level, .gains = gains, .raw = raw, .gradient = gradient, .overlap = scratch, .sums = sums};
     double box = 0, object = 0, classes = 0, each = count ? 1 / (double)count : 0,
-           score = level->classes ? each / (double)level->classes : 0;
+           score = level->classes > 1 ? each / (double)level->classes : 0; /* one class: objectness says it all */
     memset(gradient, 0, maps * (size_t)(CLASSES + level->classes) * cells * sizeof *gradient);
     memset(scratch, 0, maps * cells * sizeof *scratch);
     for (size_t i = 0; i < count; i++) {

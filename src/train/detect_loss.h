@@ -43,8 +43,8 @@ NZ_CHECKED nz_status nz_assign(nz_assignment *assignment, const nz_level *level,
                                double ratio);
 
 /** Complete IoU of two boxes (centre and extent) and its gradient by `box` (NULL: not wanted), in which the weight of the shapes'
- * difference counts as a constant, as published. *ret_iou: the plain overlap. */
-double nz_complete_iou(const double box[4], const double wanted[4], double gradient[4], double *ret_iou);
+ * difference counts as a constant, as published. */
+double nz_complete_iou(const double box[4], const double wanted[4], double gradient[4]);
 
 /** What the parts of one level's loss are multiplied by. */
 typedef struct nz_detect_gains {
@@ -54,8 +54,9 @@ typedef struct nz_detect_gains {
 } nz_detect_gains;
 
 /**
- * box: mean of 1 - CIoU over what is assigned; object: mean of the cross-entropy over all anchors and cells, with the overlap of the
- * predicted box (the largest, where several objects share a place) for target; class: mean over what is assigned and classes.
+ * box: mean of 1 - CIoU over what is assigned; object: mean of the cross-entropy over all anchors and cells, with the CIoU of the
+ * predicted box for target, at least 0 (the largest, where several objects share a place); class: mean over what is assigned and
+ * classes, 0 of a single class.
  * @param raw        Before the sigmoid.
  * @param gradient   As raw; written in full.
  * @param scratch    [batch, anchors, rows, columns] floats.
