@@ -46,7 +46,7 @@ static nz_status fraction(double *ret, const json_t *parent, const char *key) {
 /* Two arrays of one length; pairs that are not within 0 and 1 are left out (recalls without ground truth are -1). */
 static nz_status read_curve(nz_found_curve *curve, const json_t *parent, const char *key, const char *x_key,
                             const char *y_key) {
-    const json_t *json, *xs, *ys;
+    const json_t *json = NULL, *xs = NULL, *ys = NULL;
     NZ_TRY(object(&json, parent, key));
     if (!json) return NZ_OK;
     NZ_TRY(array(&xs, json, x_key, NZ_DETECTION_POINTS_MOST));
@@ -89,7 +89,7 @@ static nz_status read_class(nz_view *view, nz_found_class *c, const json_t *json
 }
 
 static nz_status read_classes(nz_found *found, nz_view *view, const json_t *parent) {
-    const json_t *json;
+    const json_t *json = NULL;
     NZ_TRY(array(&json, parent, "classes", NZ_DETECTION_CLASSES_MOST));
     NZ_TRY(nz_alloc(&found->classes, json_array_size(json), sizeof *found->classes));
     for (; found->class_count < json_array_size(json); found->class_count++) {
@@ -101,7 +101,7 @@ static nz_status read_classes(nz_found *found, nz_view *view, const json_t *pare
 }
 
 static nz_status read_confusion(nz_found *found, const json_t *parent) {
-    const json_t *json, *rows;
+    const json_t *json = NULL, *rows = NULL;
     NZ_TRY(object(&json, parent, "confusion"));
     NZ_TRY(number(&found->confusion_confidence, json, "confidence"));
     NZ_TRY(number(&found->confusion_iou, json, "iou"));
@@ -126,7 +126,7 @@ static nz_status read_confusion(nz_found *found, const json_t *parent) {
 }
 
 static nz_status read_match(nz_found_match *match, const json_t *parent) {
-    const json_t *json;
+    const json_t *json = NULL;
     NZ_TRY(object(&json, parent, "match"));
     const struct {
         double *to;
@@ -151,7 +151,7 @@ static nz_status read_match(nz_found_match *match, const json_t *parent) {
 /* [class, x, y, width, height] and, of what was found, the score. */
 static nz_status read_boxes(nz_box_mark **ret_boxes, size_t *ret_count, const json_t *parent, const char *key,
                             size_t fields) {
-    const json_t *json;
+    const json_t *json = NULL;
     NZ_TRY(array(&json, parent, key, NZ_DETECTION_BOXES_MOST));
     NZ_TRY(nz_alloc(ret_boxes, json_array_size(json), sizeof **ret_boxes));
     for (size_t i = 0; i < json_array_size(json); i++) {
@@ -197,7 +197,7 @@ static nz_status read_sample(nz_view *view, nz_found_sample *sample, const json_
 }
 
 static nz_status read_samples(nz_found *found, nz_view *view, const json_t *parent) {
-    const json_t *json;
+    const json_t *json = NULL;
     NZ_TRY(array(&json, parent, "samples", SIZE_MAX));
     size_t count = json_array_size(json);
     if (count > NZ_DETECTION_SAMPLES_MOST) count = NZ_DETECTION_SAMPLES_MOST;
@@ -213,7 +213,7 @@ static nz_status read_samples(nz_found *found, nz_view *view, const json_t *pare
 /* ---- the whole ---- */
 
 static nz_status read_all(nz_found *found, nz_view *view, const json_t *json) {
-    const json_t *coco, *yolo;
+    const json_t *coco = NULL, *yolo = NULL;
     NZ_TRY(nz_view_text(view, &found->head, json_object_get(json, "head")));
     NZ_TRY(number(&found->images, json, "images"));
     NZ_TRY(number(&found->boxes, json, "boxes"));
@@ -278,28 +278,6 @@ const nz_found_sample *nz_found_sample_of(const nz_found *found, const char *id)
     for (size_t i = 0; i < found->sample_count; i++)
         if (strcmp(found->samples[i].id, id) == 0) return &found->samples[i];
     return NULL;
-}
-
-/* Members that name files of their own differ between variants whose boxes are the same. */
-static bool same_boxes(const nz_view_row *a, const nz_view_row *b) {
-    static const char *const keys[] = {"boxes", "coco", "f1_confidence", "classes", "confusion", "samples"};
-    const json_t *x = json_object_get(a->json, "detection"), *y = json_object_get(b->json, "detection");
-    for (size_t i = 0; i < NZ_COUNT(keys); i++) {
-        const json_t *p = json_object_get(x, keys[i]), *q = json_object_get(y, keys[i]);
-        if ((p || q) && !json_equal(p, q)) return false;
-    }
-    return true;
-}
-
-bool nz_found_shown(const nz_view *view, size_t row) {
-    const nz_view_row *own = &view->rows[row];
-    if (!own->found || own->failed) return false;
-    for (size_t r = 0; r < row; r++) {
-        const nz_view_row *other = &view->rows[r];
-        if (other->found && !other->failed && strcmp(other->name, own->name) == 0 && same_boxes(other, own))
-            return false;
-    }
-    return true;
 }
 
 size_t nz_found_reference(const nz_view *view) {

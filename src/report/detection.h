@@ -69,6 +69,8 @@ void nz_found_free(nz_found *found);
 const nz_found_class *nz_found_class_like(const nz_found *found, const nz_found *like, size_t index);
 const nz_found_sample *nz_found_sample_of(const nz_found *found, const char *id);
 
+/** detection_variants.c: sets shown_by and found_label of every row; labels are there already. */
+NZ_CHECKED nz_status nz_found_variants(struct nz_view *view);
 /** Whether the row is a detector whose results are shown: no failed one, no variant that repeats another one's results. */
 bool nz_found_shown(const struct nz_view *view, size_t row);
 /** The detector that others are read against: the first baseline that is one, else the first detector; row_count: none. */

@@ -19,11 +19,11 @@ static nz_status plan_row(nz_plots *plots, const nz_view *view, size_t row, size
     NZ_TRY(nz_class_changes_get(&changes, view, row, base, base == SIZE_MAX ? ROWS_ALONE : NZ_CLASS_CHANGES_SHOWN));
     if (!changes.count) return NZ_OK;
     nz_text_append(&title, "Average precision by class: ");
-    nz_text_append(&title, view->rows[row].label);
+    nz_text_append(&title, view->rows[row].found_label);
     nz_class_changes_put(&description, &changes, changes.count);
     nz_plot plot = {.kind = NZ_PLOT_CLASSES, .view = view, .row = row, .against = base, .width = NZ_PLOT_WIDTH};
     plot.height = HEAD + (double)changes.count * ROW_HEIGHT + FOOT;
-    return nz_plots_add(plots, &plot, view->rows[row].label, &title, &description);
+    return nz_plots_add(plots, &plot, view->rows[row].found_label, &title, &description);
 }
 
 nz_status nz_classes_plan(nz_plots *plots, const nz_view *view) {
@@ -104,9 +104,9 @@ static void draw_legend(nz_canvas *canvas, const frame *f) {
                    (nz_lettering){.size = NZ_SIZE_SMALL, .anchor = NZ_MIDDLE, .colour = NZ_INK_SOFT});
     if (f->plot->against == SIZE_MAX) return;
     nz_canvas_circle(canvas, x + 4, y - 4, 4.2, (nz_paint){.fill = NZ_PAPER, .stroke = NZ_INK, .width = 1.4});
-    nz_canvas_text_fit(canvas, x + 13, y, view->rows[f->plot->against].label, letters, room - 20);
+    nz_canvas_text_fit(canvas, x + 13, y, view->rows[f->plot->against].found_label, letters, room - 20);
     nz_plot_mark(canvas, x + room + 4, y - 4, 4.6, row->colour);
-    nz_canvas_text_fit(canvas, x + room + 13, y, row->label, letters, room - 20);
+    nz_canvas_text_fit(canvas, x + room + 13, y, row->found_label, letters, room - 20);
 }
 
 void nz_classes_draw(nz_canvas *canvas, const nz_plot *plot) {

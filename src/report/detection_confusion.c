@@ -118,12 +118,12 @@ nz_status nz_confusion_plan(nz_plots *plots, const nz_view *view) {
         nz_text title = {0}, description = {0};
         NZ_TRY(matrix_init(&m, view->rows[r].found));
         nz_text_append(&title, "Confusion: ");
-        nz_text_append(&title, view->rows[r].label);
+        nz_text_append(&title, view->rows[r].found_label);
         describe(&description, view->rows[r].found);
         nz_plot plot = {.kind = NZ_PLOT_CONFUSION, .view = view, .row = r};
         plot.width = fmax(NZ_PLOT_WIDTH, 2 * NZ_PLOT_MARGIN + SIDE_TITLE + m.names + m.cell * (double)m.side);
         plot.height = HEAD + m.cell * (double)m.side + m.names + FOOT;
-        NZ_TRY(nz_plots_add(plots, &plot, view->rows[r].label, &title, &description));
+        NZ_TRY(nz_plots_add(plots, &plot, view->rows[r].found_label, &title, &description));
     }
     return NZ_OK;
 }

@@ -39,6 +39,14 @@ static size_t best_point(const nz_found_curve *curve) {
     return best;
 }
 
+/* Where the mean F1 is best: as the document says it, since its curve may be a thinned one; else on the curve. */
+static nz_point best_of(const nz_found *found) {
+    const nz_found_curve *curve = &found->f1_confidence;
+    if (!isnan(found->confidence) && !isnan(found->f1)) return (nz_point){found->confidence, found->f1};
+    size_t best = best_point(curve);
+    return (nz_point){curve->x[best], curve->y[best]};
+}
+
 /* "56.6", "0.61 at 0.486". */
 static void put_value(nz_text *out, const nz_view *view, const line *l, nz_plot_kind kind) {
     const nz_found *found = view->rows[l->row].found;
@@ -53,17 +61,17 @@ static void put_value(nz_text *out, const nz_view *view, const line *l, nz_plot_
         nz_text_append(out, "\xe2\x80\x93");
         return;
     }
-    size_t best = best_point(l->curve);
-    nz_put_fixed(out, l->curve->y[best], 3);
+    nz_point best = best_of(found);
+    nz_put_fixed(out, best.y, 3);
     nz_text_append(out, " at ");
-    nz_put_fixed(out, l->curve->x[best], 3);
+    nz_put_fixed(out, best.x, 3);
 }
 
 static void describe(nz_text *out, const nz_view *view, const line *lines, size_t count, nz_plot_kind kind) {
     nz_text_append(out, kind == NZ_PLOT_PRECISION ? "AP50 in percent: " : "Best mean F1 and its confidence: ");
     for (size_t i = 0; i < count && i < LINES_MOST; i++) {
         nz_text_append(out, i ? "; " : "");
-        nz_text_append(out, view->rows[lines[i].row].label);
+        nz_text_append(out, view->rows[lines[i].row].found_label);
         nz_text_append(out, ": ");
         put_value(out, view, &lines[i], kind);
     }
@@ -149,14 +157,14 @@ static void draw_line(nz_canvas *canvas, const frame *f, const nz_view *view, co
     const nz_view_row *row = &view->rows[l->row];
     nz_text told = {0};
     if (l->curve->count < 2) return;
-    nz_text_append(&told, row->label);
+    nz_text_append(&told, row->found_label);
     nz_text_append(&told, kind == NZ_PLOT_PRECISION ? ": AP50 " : ": best mean F1 ");
     put_value(&told, view, l, kind);
     nz_canvas_begin(canvas, told.data ? told.data : "");
     draw_curve(canvas, f, l->curve, paint_of(row));
     if (kind == NZ_PLOT_F1) {
-        size_t best = best_point(l->curve);
-        nz_canvas_circle(canvas, x_of(f, l->curve->x[best]), y_of(f, l->curve->y[best]), 4.2,
+        nz_point best = best_of(row->found);
+        nz_canvas_circle(canvas, x_of(f, best.x), y_of(f, best.y), 4.2,
                          (nz_paint){.fill = NZ_PAPER, .stroke = nz_palette_dark(row->colour), .width = 1.6});
     }
     nz_canvas_end(canvas);
@@ -179,7 +187,7 @@ static void draw_legend(nz_canvas *canvas, const nz_plot *plot, const line *line
                            (nz_lettering){.size = NZ_SIZE_TEXT, .anchor = NZ_RIGHT, .colour = NZ_INK});
             room -= nz_canvas_text_width(canvas, value.data, NZ_SIZE_TEXT, false);
         }
-        nz_canvas_text_fit(canvas, LEFT + 32, y, row->label,
+        nz_canvas_text_fit(canvas, LEFT + 32, y, row->found_label,
                            (nz_lettering){.size = NZ_SIZE_TEXT, .colour = NZ_INK, .bold = row->is_baseline}, room);
         nz_text_done(&value);
     }

@@ -83,7 +83,7 @@ static void plan(table *t, const nz_view *view) {
 
 static void put_head_cell(nz_text *out, const char *unit, const nz_view_row *row) {
     nz_text_append(out, "<th scope=col class=n data-better=higher>");
-    nz_page_put_name(out, row->label);
+    nz_page_put_name(out, row->found_label);
     nz_text_appendf(out, " <span class=unit>%s</span></th>", unit);
 }
 
@@ -115,7 +115,7 @@ static void put_fraction(nz_text *out, const char *what, double value) {
 static void put_model_cells(nz_text *out, const table *t, size_t row, const nz_found_class *c) {
     nz_text told = {0};
     if (c) {
-        nz_put_short(&told, t->view->rows[row].label, 60);
+        nz_put_short(&told, t->view->rows[row].found_label, 60);
         nz_text_append(&told, ", ");
         nz_put_short(&told, c->name, 60);
         put_fraction(&told, ": AP50-95 ", c->ap);

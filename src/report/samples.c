@@ -223,7 +223,7 @@ static nz_status add_panels(nz_sample_sheet *sheet, const nz_view *view, size_t 
     NZ_TRY(nz_strdup(&truth->heading, "Ground truth"));
     NZ_TRY(fill(truth, sample->truths, sample->truth_count, 0));
     NZ_TRY(count_note(truth, "object", "objects"));
-    NZ_TRY(nz_strdup(&base->heading, view->rows[reference].label));
+    NZ_TRY(nz_strdup(&base->heading, view->rows[reference].found_label));
     NZ_TRY(fill(base, sample->found, sample->found_count, sheet->confidence));
     NZ_TRY(count_note(base, "box", "boxes"));
     for (size_t r = 0; r < view->row_count; r++) {
@@ -235,7 +235,7 @@ static nz_status add_panels(nz_sample_sheet *sheet, const nz_view *view, size_t 
             continue;
         }
         nz_sample_panel *panel = &sheet->panels[sheet->count++];
-        NZ_TRY(nz_strdup(&panel->heading, view->rows[r].label));
+        NZ_TRY(nz_strdup(&panel->heading, view->rows[r].found_label));
         NZ_TRY(fill(panel, own->found, own->found_count, sheet->confidence));
         NZ_TRY(compare(panel, sheet, base));
     }

@@ -252,17 +252,39 @@ static void put_part(nz_text *out, bool differs, const char *format, const char 
     nz_text_appendf(out, format, text);
 }
 
-/* A name alone where it occurs once; otherwise with those fields of the variant that differ somewhere in the document. */
-static nz_status label_rows(nz_view *view) {
-    bool runtime = false, threads = false, batch = false, host = false, seed = false;
-    const nz_view_row *rows = view->rows, *first = view->rows;
-    for (size_t r = 1; r < view->row_count; r++) {
-        runtime = runtime || strcmp(rows[r].runtime, first->runtime) != 0;
-        host = host || strcmp(rows[r].host, first->host) != 0;
-        threads = threads || !same_number(rows[r].threads, first->threads);
-        batch = batch || !same_number(rows[r].batch, first->batch);
-        seed = seed || !same_number(rows[r].seed, first->seed);
+bool nz_view_same_part(const nz_view_row *a, const nz_view_row *b, nz_variant_part part) {
+    switch (part) {
+    case NZ_VARIANT_RUNTIME: return strcmp(a->runtime, b->runtime) == 0;
+    case NZ_VARIANT_THREADS: return same_number(a->threads, b->threads);
+    case NZ_VARIANT_BATCH: return same_number(a->batch, b->batch);
+    case NZ_VARIANT_HOST: return strcmp(a->host, b->host) == 0;
+    case NZ_VARIANT_SEED: return same_number(a->seed, b->seed);
+    default: return true;
     }
+}
+
+nz_status nz_view_label(nz_view *view, const char **ret_label, const nz_view_row *row, unsigned parts) {
+    nz_text text = {0};
+    char number[3][32];
+    nz_snprintf(number[0], sizeof number[0], "%g", row->threads);
+    nz_snprintf(number[1], sizeof number[1], "%g", row->batch);
+    nz_snprintf(number[2], sizeof number[2], "%g", row->seed);
+    nz_text_append(&text, row->name);
+    put_part(&text, parts & 1u << NZ_VARIANT_RUNTIME, "%s", row->runtime);
+    put_part(&text, parts & 1u << NZ_VARIANT_THREADS, "t%s", isnan(row->threads) ? "" : number[0]);
+    put_part(&text, parts & 1u << NZ_VARIANT_BATCH, "b%s", isnan(row->batch) ? "" : number[1]);
+    put_part(&text, parts & 1u << NZ_VARIANT_HOST, "%s", row->host);
+    put_part(&text, parts & 1u << NZ_VARIANT_SEED, "seed %s", isnan(row->seed) ? "" : number[2]);
+    return keep(view, ret_label, &text);
+}
+
+/* A name alone where it occurs once; otherwise with those parts of the variant that differ somewhere in the document. */
+static nz_status label_rows(nz_view *view) {
+    const nz_view_row *rows = view->rows;
+    unsigned parts = 0;
+    for (size_t r = 1; r < view->row_count; r++)
+        for (nz_variant_part part = 0; part < NZ_VARIANT_PARTS; part++)
+            if (!nz_view_same_part(&rows[r], &rows[0], part)) parts |= 1u << part;
     size_t colours = 0;
     for (size_t r = 0; r < view->row_count; r++) {
         nz_view_row *row = &view->rows[r];
@@ -275,19 +297,7 @@ static nz_status label_rows(nz_view *view) {
         row->colour = first_of_name < r ? rows[first_of_name].colour : colours++;
         view->names = colours;
         row->label = row->name;
-        if (same < 2) continue;
-        nz_text text = {0};
-        char number[3][32];
-        nz_snprintf(number[0], sizeof number[0], "%g", row->threads);
-        nz_snprintf(number[1], sizeof number[1], "%g", row->batch);
-        nz_snprintf(number[2], sizeof number[2], "%g", row->seed);
-        nz_text_append(&text, row->name);
-        put_part(&text, runtime, "%s", row->runtime);
-        put_part(&text, threads, "t%s", isnan(row->threads) ? "" : number[0]);
-        put_part(&text, batch, "b%s", isnan(row->batch) ? "" : number[1]);
-        put_part(&text, host, "%s", row->host);
-        put_part(&text, seed, "seed %s", isnan(row->seed) ? "" : number[2]);
-        NZ_TRY(keep(view, &row->label, &text));
+        if (same > 1) NZ_TRY(nz_view_label(view, &row->label, row, parts));
     }
     return NZ_OK;
 }
@@ -338,6 +348,7 @@ static nz_status read_document(nz_view *view) {
     view->has_technique = !named && !alike;
     link_baselines(view);
     NZ_TRY(label_rows(view));
+    NZ_TRY(nz_found_variants(view));
     NZ_TRY(read_cells(view));
     count_values(view);
     for (size_t c = 0; c < view->column_count; c++) nz_number_plan(view, c);

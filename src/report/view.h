@@ -58,7 +58,19 @@ typedef struct nz_view_row {
     bool without[NZ_VIEW_RATIOS]; /**< terms that `partial` leaves out */
     const json_t *layers;         /**< an array, or NULL */
     nz_found *found;              /**< of a detector; else NULL. Owned */
+    size_t shown_by;         /**< the row that shows this detector's boxes: itself, or one with the same; SIZE_MAX */
+    const char *found_label; /**< the name of all that row stands for */
 } nz_view_row;
+
+/** What tells variants of one name apart, in the order in which labels say it. */
+typedef enum nz_variant_part {
+    NZ_VARIANT_RUNTIME,
+    NZ_VARIANT_THREADS,
+    NZ_VARIANT_BATCH,
+    NZ_VARIANT_HOST,
+    NZ_VARIANT_SEED,
+    NZ_VARIANT_PARTS
+} nz_variant_part;
 
 typedef struct nz_view {
     json_t *document;
@@ -101,6 +113,10 @@ size_t nz_view_best(const nz_view *view);
 double nz_view_ocs(const nz_view_row *row, bool *ret_partial);
 /** The value of the row's baseline in a column; NaN where there is none. */
 double nz_view_base_value(const nz_view *view, size_t row, size_t column);
+
+bool nz_view_same_part(const nz_view_row *a, const nz_view_row *b, nz_variant_part part);
+/** The row's name with these parts of its variant: bits 1 << nz_variant_part. Owned by the view. */
+NZ_CHECKED nz_status nz_view_label(nz_view *view, const char **ret_label, const nz_view_row *row, unsigned parts);
 
 /** A string within the document's `run`, cleaned: "host.cpu_model"; "" where absent or no string. Owned by the view. */
 NZ_CHECKED nz_status nz_view_text(nz_view *view, const char **ret_text, const json_t *string);

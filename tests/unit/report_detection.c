@@ -273,6 +273,60 @@ static void a_variant_with_the_same_boxes_is_drawn_once(void **state) {
     assert_int_equal(plots.count, 3);
 }
 
+/* Where variants have the same boxes, no plot is called by what tells only one of them. */
+static void names_say_what_is_drawn(void **state) {
+    (void)state;
+    static const struct {
+        const char *runtime;
+        int threads, boxes;
+        const char *label, *found_label;
+    } rows[] = {{"native", 1, 7, "m0 \xc2\xb7 native \xc2\xb7 t1", "m0 \xc2\xb7 native"},
+                {"native", 2, 7, "m0 \xc2\xb7 native \xc2\xb7 t2", "m0 \xc2\xb7 native"},
+                {"other", 1, 8, "m0 \xc2\xb7 other \xc2\xb7 t1", "m0 \xc2\xb7 other \xc2\xb7 t1"},
+                {"other", 2, 9, "m0 \xc2\xb7 other \xc2\xb7 t2", "m0 \xc2\xb7 other \xc2\xb7 t2"}};
+    for (size_t count = 2; count <= NZ_COUNT(rows); count += 2) {
+        NZ_AUTO_FREE char *text = document_of(1, 2, "c");
+        NZ_AUTO_JSON json_t *json = json_loads(text, 0, NULL);
+        json_t *models = json_object_get(json, "models");
+        NZ_AUTO_VIEW nz_view view = {0};
+        NZ_AUTO_PLOTS nz_plots plots = {0};
+        for (size_t r = 0; r < count; r++) {
+            if (r) assert_int_equal(json_array_append_new(models, json_deep_copy(json_array_get(models, 0))), 0);
+            json_t *model = json_array_get(models, r);
+            json_object_set_new(model, "variant",
+                                json_pack("{s:s,s:i}", "runtime", rows[r].runtime, "threads", rows[r].threads));
+            json_object_set_new(json_object_get(model, "detection"), "boxes", json_integer(rows[r].boxes));
+        }
+        nz_assert_ok(nz_view_init(&view, json, "test"));
+        for (size_t r = 0; r < count && count > 2; r++) {
+            assert_string_equal(view.rows[r].label, rows[r].label);
+            assert_string_equal(view.rows[r].found_label, rows[r].found_label);
+            assert_int_equal(nz_found_shown(&view, r), r != 1);
+        }
+        if (count > 2) continue;
+        assert_string_equal(view.rows[1].label, "m0 \xc2\xb7 t2");
+        assert_string_equal(view.rows[1].found_label, "m0");
+        nz_assert_ok(nz_plots_draw_detection(&plots, &view));
+        assert_non_null(strstr(plot_of(&plots, "confusion-m0")->title, "Confusion: m0"));
+        for (size_t i = 0; i < plots.count; i++) assert_null(strstr(plots.items[i].svg, "t1<"));
+    }
+}
+
+/* The curve may be a thinned one, the best point is not. */
+static void the_best_point_is_the_one_that_is_told(void **state) {
+    (void)state;
+    static const char curve[] = "\"f1_confidence\":{\"confidence\":[0,0.3,0.6,1],\"f1\":[0.1,0.5,0.4,0]}}";
+    static const char *const told[][2] = {{"{\"confidence\":0.31,\"yolov5\":{\"f1\":0.512},", ">0.512 at 0.310</text>"},
+                                          {"{\"confidence\":0.31,", ">0.500 at 0.300</text>"}};
+    for (size_t i = 0; i < NZ_COUNT(told); i++) {
+        NZ_AUTO_VIEW nz_view view = {0};
+        NZ_AUTO_PLOTS nz_plots plots = {0};
+        nz_assert_ok(try_many(&view, told[i][0], "", 0, curve));
+        nz_assert_ok(nz_plots_draw_detection(&plots, &view));
+        assert_non_null(strstr(plot_of(&plots, "f1-confidence")->svg, told[i][1]));
+    }
+}
+
 /* ---- boxes on images ---- */
 
 static void classes_have_colours_that_can_be_read_on(void **state) {
@@ -363,6 +417,8 @@ int main(void) {
         cmocka_unit_test(many_classes_stay_a_drawing),
         cmocka_unit_test(many_models_stay_a_report),
         cmocka_unit_test(a_variant_with_the_same_boxes_is_drawn_once),
+        cmocka_unit_test(names_say_what_is_drawn),
+        cmocka_unit_test(the_best_point_is_the_one_that_is_told),
         cmocka_unit_test(classes_have_colours_that_can_be_read_on),
         cmocka_unit_test(an_image_keeps_its_pixels),
         cmocka_unit_test(small_images_are_enlarged_and_several_stand_side_by_side),
