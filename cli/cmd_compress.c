@@ -10,6 +10,7 @@
 #include "core/json.h"
 #include "core/memory.h"
 #include "core/text.h"
+#include "data_text.h"
 #include "finished.h"
 #include "graph/build.h"
 #include "netzip/compress.h"
@@ -138,6 +139,7 @@ static nz_status open_data(nz_dataset **ret_data, const nz_cli_args *args, const
     const char *spec = nz_cli_get(args, option, NULL);
     if (!spec) return NZ_OK;
     NZ_TRY(nz_data_open_for_model(ret_data, spec, use, graph));
+    nz_cli_warn_of_data(*ret_data);
     if (nz_data_default_preprocess(*ret_data))
         nz_cli_error(
             "warning: neither the model nor --%s states a preprocessing; pixels are scaled to 0..1 and nothing "

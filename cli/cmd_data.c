@@ -176,13 +176,6 @@ static void print_text(const nz_dataset *data, const nz_object_counts *counts, c
     }
 }
 
-static void put_note(const char *note) {
-    if (!note) return;
-    fprintf(stderr, "netzip: warning: ");
-    nz_cli_put_printable(stderr, note);
-    fprintf(stderr, "\n");
-}
-
 static nz_status info(const nz_cli_args *args, bool *ret_broken) {
     NZ_AUTO(free_dataset) nz_dataset *data = NULL;
     NZ_AUTO(findings_done) findings found = {0};
@@ -190,7 +183,7 @@ static nz_status info(const nz_cli_args *args, bool *ret_broken) {
     long long threads = 0;
     NZ_TRY(nz_cli_get_int(&threads, args, "threads", nz_threads_hardware(), 1, 256));
     NZ_TRY(nz_data_open(&data, args->operands[1], NULL, NZ_DATA_COMPARE, NULL));
-    put_note(nz_data_note(data));
+    nz_cli_warn_of_data(data);
     NZ_TRY(count_classes(&counts, data));
     if (nz_cli_has(args, "check")) NZ_TRY(check(&found, data, (int)threads));
     nz_cli_progress_end();

@@ -9,6 +9,7 @@
 #include "core/file.h"
 #include "core/progress.h"
 #include "core/text.h"
+#include "data_text.h"
 #include "detect_text.h"
 #include "netzip/detect.h"
 #include "netzip/onnx.h"
@@ -104,6 +105,7 @@ static nz_status open_data(work *w) {
         NZ_TRY(nz_format(&spec, "%s,limit=%lld", whole, w->limit));
     }
     NZ_TRY(nz_data_open_for_model(&w->data, spec, NZ_DATA_COMPARE, w->graph));
+    nz_cli_warn_of_data(w->data);
     if (nz_data_default_preprocess(w->data))
         nz_progress_note(nz_cli_progress(), "neither the model nor the command line states a preprocessing: only 1/255 "
                                             "applies (--preprocess preset=yolov5 or preset=yolox, for instance)");

@@ -11,6 +11,7 @@
 #include "core/options.h"
 #include "core/progress.h"
 #include "core/text.h"
+#include "data_text.h"
 #include "finished.h"
 #include "graph/build.h"
 #include "netzip/arch.h"
@@ -275,8 +276,11 @@ static nz_status open_job(job *j) {
         NZ_TRY(open_arch(j, arch, data));
     else
         NZ_TRY(open_model(j, model, data));
+    nz_cli_warn_of_data(j->train);
     if (model && j->options.lr <= 0) j->options.lr = nz_train_rate(&j->options, j->graph) / 25; /* it has learnt */
-    return open_test(j, data);
+    NZ_TRY(open_test(j, data));
+    nz_cli_warn_of_data(j->test);
+    return NZ_OK;
 }
 
 /* The options in full, as the run will settle them. */

@@ -8,6 +8,11 @@
 #include "core/error.h"
 #include "core/memory.h"
 
+void nz_cli_warn_of_data(const nz_dataset *data) {
+    const char *note = data ? nz_data_note(data) : NULL;
+    if (note) nz_cli_error("warning: %s", note);
+}
+
 void nz_object_counts_done(nz_object_counts *c) {
     free(c->of_class);
     *c = (nz_object_counts){0};

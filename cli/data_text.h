@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/** What `netzip data info` tells about the objects of a data set. */
+/** What commands tell about a data set: its warning, and for `netzip data info` its objects. */
 #ifndef NZ_CLI_DATA_TEXT_H
 #define NZ_CLI_DATA_TEXT_H
 
 #include "core/json.h"
 #include "netzip/data.h"
+
+/** Warns on standard error of what was found while the set was opened (nz_data_note), where anything was. NULL passes. */
+void nz_cli_warn_of_data(const nz_dataset *data);
 
 enum { NZ_OBJECTS_SHOWN = 16 };
 
