@@ -4,6 +4,7 @@
 
 #include "cli.h"
 #include "core/error.h"
+#include "data_text.h"
 #include "evaluate_detections.h"
 #include "metric/evaluate.h"
 #include "metric/value_text.h"
@@ -116,6 +117,7 @@ static nz_status read_truth(nz_detections *ret_truth, const nz_cli_args *args) {
     if (!spec) NZ_TRY(nz_cli_need(args, "ground-truth"));
     if (!spec) return nz_detections_read(ret_truth, file, NULL);
     NZ_TRY(nz_data_open(&data, spec, NULL, NZ_DATA_COMPARE, NULL));
+    nz_cli_warn_of_data(data);
     nz_status status = nz_detect_truths(ret_truth, data);
     nz_data_free(data);
     return status;

@@ -68,6 +68,14 @@ sed 's/"image_id": 0,/"image_id": 77,/' "$T/scenes/test.json" >"$T/scenes/odd.js
 nz data info "coco:$T/scenes/odd.json"
 has "annotations of unknown images are warned about" "$T/err" "annotations are of images or categories that the file does not list"
 status_is "and end nothing" 0
+nz train --arch yolov5-tiny --data "coco:$T/scenes/odd.json" --epochs 1 --batch 4 --threads 1 --out "$T/m.onnx"
+has "train warns of them" "$T/err" "warning: $T/scenes/odd.json: "
+nz compress "$T/m.onnx" --method ptq --data "coco:$T/scenes/odd.json" --threads 1 --out "$T/q.onnx"
+has "so does compress" "$T/err" "warning: $T/scenes/odd.json: "
+nz detect "$T/m.onnx" --data "coco:$T/scenes/odd.json" --threads 1 --out "$T/found"
+has "so does detect" "$T/err" "warning: $T/scenes/odd.json: "
+cp "$T/found/detections.json" "$T/found.json" && nz evaluate --data "coco:$T/scenes/odd.json" --detections "$T/found.json"
+has "so does evaluate" "$T/err" "warning: $T/scenes/odd.json: "
 
 nz data info "cifar10:$T"
 status_is "a folder without the data is an input error" 3
