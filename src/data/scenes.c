@@ -168,13 +168,13 @@ static void plan(scene *s, nz_random *random) {
 /* Which thing each pixel belongs to, 1-based; 0: none. */
 typedef struct owners {
     uint8_t *of;
-    int size;
+    int size, least; /* sixteenths of a pixel that make it a thing's */
     uint8_t number;
 } owners;
 
 static void own_pixel(void *user, int px, int py, int part) {
     const owners *o = user;
-    if (part >= 8) o->of[(size_t)py * (size_t)o->size + (size_t)px] = o->number;
+    if (part >= o->least) o->of[(size_t)py * (size_t)o->size + (size_t)px] = o->number;
 }
 
 /* Lines and dots that are too small or too thin for a class. */
@@ -228,18 +228,24 @@ static void measure(extent *extents, const uint8_t *of, int size) {
         }
 }
 
-static nz_status find_objects(nz_object *ret_objects, size_t *ret_count, const scene *s, int size) {
+/* Pixels are a thing's where `least` sixteenths of them are. */
+static nz_status measure_things(extent *extents, const scene *s, int size, int least) {
     NZ_AUTO(nz_canvas_done) nz_canvas on = {0};
     NZ_AUTO_FREE uint8_t *of = NULL;
-    extent extents[NZ_SCENE_OBJECTS + BARS] = {{0}};
-    size_t count = 0;
     NZ_TRY(nz_canvas_init(&on, size, false));
     NZ_TRY(nz_alloc(&of, (size_t)size, (size_t)size));
     for (size_t k = s->count; k-- > 0;) {
-        owners o = {of, size, (uint8_t)(k + 1)};
+        owners o = {of, size, least, (uint8_t)(k + 1)};
         nz_draw_each(&on, &s->things[k].edge, s->things[k].shape, own_pixel, &o);
     }
     measure(extents, of, size);
+    return NZ_OK;
+}
+
+static nz_status find_objects(nz_object *ret_objects, size_t *ret_count, const scene *s, int size, int least) {
+    extent extents[NZ_SCENE_OBJECTS + BARS] = {{0}};
+    size_t count = 0;
+    NZ_TRY(measure_things(extents, s, size, least));
     for (size_t k = s->bars; k < s->count; k++) {
         const extent *e = &extents[k];
         if (!e->pixels) continue;
@@ -256,12 +262,14 @@ static nz_status find_objects(nz_object *ret_objects, size_t *ret_count, const s
 
 nz_status nz_scene_draw(uint8_t *rgb, nz_object ret_objects[NZ_SCENE_OBJECTS], size_t *ret_count, int size,
                         uint64_t seed, unsigned split, uint64_t index) {
+    enum { HALF = 8, TOUCHED = 1 };
     NZ_AUTO_FREE scene *s = NULL;
     nz_random random;
     NZ_TRY(nz_alloc(&s, 1, sizeof *s));
     nz_random_init(&random, seed ^ 0x7363656e65ULL,
                    (uint64_t)split << 48 | index); /* not the streams of single shapes */
     plan(s, &random);
-    NZ_TRY(find_objects(ret_objects, ret_count, s, size));
+    NZ_TRY(find_objects(ret_objects, ret_count, s, size, HALF));
+    if (!*ret_count) NZ_TRY(find_objects(ret_objects, ret_count, s, size, TOUCHED)); /* at very few pixels */
     return rgb ? paint(rgb, s, size) : NZ_OK;
 }

@@ -19,7 +19,8 @@ enum { NZ_SCENE_OBJECTS = 8 };
  * @param size              16 to 1024 pixels.
  * @param[out] ret_objects  The shapes, those in front first. A pixel is a shape's where it covers half of it or more and
  *                          nothing lies before it; the box is tight around those pixels, the area is their number. A shape
- *                          without any, which happens to the smallest ones at few pixels, is left out.
+ *                          without any, which happens to the smallest ones at few pixels, is left out; where all would be,
+ *                          pixels that a shape touches are its own.
  * @return NZ_E_MEMORY. Thread-safe.
  */
 NZ_CHECKED nz_status nz_scene_draw(uint8_t *rgb, nz_object ret_objects[NZ_SCENE_OBJECTS], size_t *ret_count, int size,

@@ -67,6 +67,21 @@ static void scenes_hold_what_they_promise(void **state) {
     assert_true(least < SIZE / 8 && most > SIZE / 2 && overlapping > total / 5);
 }
 
+/* No shape of these covers half of a pixel. */
+static void the_smallest_scenes_have_objects_too(void **state) {
+    (void)state;
+    static const struct {
+        int size;
+        uint64_t index;
+    } sparse[] = {{16, 784}, {20, 6358}};
+    for (size_t i = 0; i < NZ_COUNT(sparse); i++) {
+        nz_object objects[NZ_SCENE_OBJECTS];
+        size_t count = 0;
+        nz_assert_ok(nz_scene_draw(NULL, objects, &count, sparse[i].size, 0, 0, sparse[i].index));
+        assert_true(count >= 1 && objects[0].area >= 1 && objects[0].width * objects[0].height <= 9);
+    }
+}
+
 /* The same scene at any size: as many objects of the same classes, and the boxes of one size are those of the other scaled. */
 static void a_scene_is_the_same_at_every_size(void **state) {
     (void)state;
@@ -137,6 +152,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bytes_are_the_same_everywhere),
         cmocka_unit_test(scenes_hold_what_they_promise),
+        cmocka_unit_test(the_smallest_scenes_have_objects_too),
         cmocka_unit_test(a_scene_is_the_same_at_every_size),
         cmocka_unit_test(boxes_hold_their_shapes),
         cmocka_unit_test(the_kind_opens),
