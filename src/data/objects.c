@@ -20,6 +20,12 @@ nz_status nz_object_set_add_image(nz_object_set *set, const char *path) {
     return nz_files_add(&set->files, path, -1);
 }
 
+void nz_object_set_tell_size(nz_object_set *set, size_t image, int width, int height) {
+    nz_labelled_image *at = &set->images[image];
+    at->size_told = width > 0 && width <= NZ_IMAGE_SIDE_MAX && height > 0 && height <= NZ_IMAGE_SIDE_MAX;
+    if (at->size_told) atomic_store(&at->size, (uint64_t)width << 32 | (uint64_t)height);
+}
+
 nz_status nz_object_set_add(nz_object_set *set, size_t image, const nz_object *object) {
     NZ_TRY(nz_grow(&set->added, &set->added_capacity, set->added_count + 1, sizeof *set->added));
     set->added[set->added_count++] = (struct nz_object_of){(uint32_t)image, *object};

@@ -32,6 +32,8 @@ typedef struct nz_object_set {
 
 /** Adds an image without objects. At most INT32_MAX of them: NZ_E_FORMAT. */
 NZ_CHECKED nz_status nz_object_set_add_image(nz_object_set *set, const char *path);
+/** What the labels say of image `image`'s extents; 0 where they do not. */
+void nz_object_set_tell_size(nz_object_set *set, size_t image, int width, int height);
 /** Adds an object of image `image`, an index. */
 NZ_CHECKED nz_status nz_object_set_add(nz_object_set *set, size_t image, const nz_object *object);
 /** Marks image `image` as broken with the calling thread's last message; the first one stays. NZ_E_MEMORY. */

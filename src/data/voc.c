@@ -126,6 +126,7 @@ static nz_status read_labels(reader *r) {
         nz_status status = read_label(&r->labels[i], r, r->stems[i]);
         if (status == NZ_E_MEMORY) return status;
         if (status != NZ_OK) NZ_TRY(nz_object_set_break(r->set, i));
+        nz_object_set_tell_size(r->set, i, r->labels[i].width, r->labels[i].height);
     }
     return NZ_OK;
 }

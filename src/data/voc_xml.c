@@ -23,8 +23,10 @@ static const char *const paths[] = {
     "/annotation/object/bndbox/ymin",
     "/annotation/object/bndbox/xmax",
     "/annotation/object/bndbox/ymax",
+    "/annotation/size/width",
+    "/annotation/size/height",
 };
-enum { OBJECT, NAME, DIFFICULT, XMIN, YMIN, XMAX, YMAX, PATHS, ELSEWHERE = PATHS };
+enum { OBJECT, NAME, DIFFICULT, XMIN, YMIN, XMAX, YMAX, WIDTH, HEIGHT, PATHS, ELSEWHERE = PATHS };
 
 typedef struct reader {
     XML_Parser parser;
@@ -74,6 +76,10 @@ static void XMLCALL on_start(void *user, const XML_Char *element, const XML_Char
     if (r->depth == DEPTH_MOST) {
         stop(r,
              nz_fail(NZ_E_FORMAT, "%s:%zu: more than %d elements within each other", r->name, line_of(r), DEPTH_MOST));
+        return;
+    }
+    if (!r->depth && strcmp(element, "annotation") != 0) {
+        stop(r, nz_fail(NZ_E_FORMAT, "%s:%zu: the outermost element should be 'annotation'", r->name, line_of(r)));
         return;
     }
     r->lengths[r->depth++] = r->length;
@@ -127,6 +133,13 @@ static nz_status take_value(reader *r, int element) {
     return NZ_OK;
 }
 
+/* Programs that do not know it write 0, or nothing. */
+static void take_extent(reader *r, int element) {
+    double value = 0;
+    if (nz_parse_double(&value, trimmed(r), "") != NZ_OK || !(value >= 1 && value <= NZ_IMAGE_SIDE_MAX)) return;
+    *(element == WIDTH ? &r->label.width : &r->label.height) = (int)value;
+}
+
 static nz_status end_object(reader *r) {
     nz_voc_object *o = &r->label.objects[r->label.count - 1];
     static const int needed[] = {NAME, XMIN, YMIN, XMAX, YMAX};
@@ -150,7 +163,13 @@ static void XMLCALL on_end(void *user, const XML_Char *element) {
     (void)element;
     if (r->status != NZ_OK || !r->depth) return;
     int at = element_of(r);
-    nz_status status = at == OBJECT ? end_object(r) : at != ELSEWHERE ? take_value(r, at) : NZ_OK;
+    nz_status status = NZ_OK;
+    if (at == OBJECT)
+        status = end_object(r);
+    else if (at == WIDTH || at == HEIGHT)
+        take_extent(r, at);
+    else if (at != ELSEWHERE)
+        status = take_value(r, at);
     if (status != NZ_OK) {
         stop(r, status);
         return;

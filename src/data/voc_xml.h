@@ -16,6 +16,7 @@ typedef struct nz_voc_object {
 typedef struct nz_voc_label {
     nz_voc_object *objects;
     size_t count, capacity;
+    int width, height; /**< of the image; 0 where the file does not tell */
 } nz_voc_label;
 
 /**
@@ -23,7 +24,7 @@ typedef struct nz_voc_label {
  * from 1 and its boxes hold both of their ends: x = xmin - 1, width = xmax - xmin + 1.
  *
  * @param name  What messages call the file.
- * @return NZ_E_FORMAT: "name:line: ..."; also for a document type declaration, which VOC has no need of and by which a
+ * @return NZ_E_FORMAT: "name:line: ..."; also where the outermost element is not 'annotation', and for a document type declaration, which VOC has no need of and by which a
  *         small file can become an enormous one. NZ_E_MEMORY. Release with nz_voc_label_done.
  */
 NZ_CHECKED nz_status nz_voc_label_parse(nz_voc_label *ret_label, const char *bytes, size_t count, const char *name);

@@ -320,6 +320,32 @@ static void voc_classes_of_ones_own(void **state) {
     assert_broken(named, 0, "1.xml:1: 'bee' is not in");
 }
 
+/* Where the size is told, it must be the image's; 0 and words tell nothing. */
+static void voc_sizes(void **state) {
+    (void)state;
+#define VOC_SIZED(width, height)                                                                                       \
+    "<annotation><size><width>" width "</width><height>" height                                                        \
+    "</height></size>" VOC_OBJECT("dog", "0", "1", "1", "2", "2") "</annotation>"
+    put_text("sized/Annotations/1.xml", VOC_SIZED("20", "10"));
+    put_text("sized/Annotations/2.xml", VOC_SIZED("10", "20"));
+    put_text("sized/Annotations/3.xml", VOC_SIZED("0", "unknown"));
+    for (int i = 1; i <= 3; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "sized/JPEGImages/%d.png", i);
+        put_png(name, 20, 10, 0, 0, 0);
+    }
+    AUTO_DATA data = open_good(spec_of("voc", "sized", ""), NZ_DATA_TRAIN);
+    uint8_t *rgb = NULL;
+    int width, height;
+    for (size_t i = 0; i < 3; i += 2) {
+        nz_assert_ok(nz_data_stored_image(data, i, &rgb, &width, &height));
+        free(rgb);
+        rgb = NULL;
+    }
+    nz_assert_fails(nz_data_stored_image(data, 1, &rgb, &width, &height), NZ_E_FORMAT,
+                    "20x10 pixels, but its annotation says 10x20");
+}
+
 static void a_wrong_voc_file_breaks_its_image_alone(void **state) {
     (void)state;
     static const struct {
@@ -338,6 +364,7 @@ static void a_wrong_voc_file_breaks_its_image_alone(void **state) {
         {"<annotation><object>", "not valid XML"},
         {"", "not valid XML"},
         {"<annotation>&undefined;</annotation>", "not valid XML"},
+        {"\n<html/>", "1.xml:2: the outermost element should be 'annotation'"},
     };
     put_png("hostile/JPEGImages/1.png", 4, 4, 0, 0, 0);
     put_png("hostile/JPEGImages/2.png", 4, 4, 0, 0, 0);
@@ -348,7 +375,7 @@ static void a_wrong_voc_file_breaks_its_image_alone(void **state) {
         assert_broken(data, 0, cases[i].part);
         assert_string_equal(objects_of(data, 1), "7:0,0,4,4(16)");
     }
-    char deep[2000] = "";
+    char deep[2000] = "<annotation>";
     for (int i = 0; i < 100; i++) strcat(deep, "<a>");
     put_text("hostile/Annotations/1.xml", deep);
     AUTO_DATA data = open_good(spec_of("voc", "hostile", ""), NZ_DATA_TRAIN);
@@ -546,6 +573,7 @@ int main(void) {
         cmocka_unit_test(broken_yolo_sets_are_refused),
         cmocka_unit_test(voc_by_hand),
         cmocka_unit_test(voc_classes_of_ones_own),
+        cmocka_unit_test(voc_sizes),
         cmocka_unit_test(a_wrong_voc_file_breaks_its_image_alone),
         cmocka_unit_test(a_made_set_is_the_same_in_every_form),
         cmocka_unit_test(fingerprints_tell_labels_apart),
