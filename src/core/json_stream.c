@@ -140,8 +140,9 @@ static nz_json_value read_number(const char *text, size_t length) {
         value.integer = strtoll(copy, &end, 10);
         if (errno == 0 && !*end) value.kind = NZ_JSON_INTEGER;
     }
-    /* Beyond 2^53 a double is whole by nature, not by what was written. */
-    if (fabs(value.number) <= 9007199254740992.0 && nearbyint(value.number) == value.number) {
+    /* From 2^53 on a double is whole by nature, not by what was written, and no integer's last digits. */
+    if (value.kind != NZ_JSON_INTEGER && fabs(value.number) < 9007199254740992.0 &&
+        nearbyint(value.number) == value.number) {
         value.kind = NZ_JSON_INTEGER;
         value.integer = (int64_t)value.number;
     }

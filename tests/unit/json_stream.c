@@ -89,7 +89,7 @@ static void numbers_are_the_nearest_doubles(void **state) {
     }
     static const char large[] =
         "[{\"id\":9223372036854775807},{\"id\":-9223372036854775808},{\"id\":9223372036854775808},"
-        "{\"id\":2.0},{\"id\":1e400}]";
+        "{\"id\":2.0},{\"id\":1e400},{\"id\":9007199254740993},{\"id\":-9007199254740993}]";
     seen s = {0};
     nz_assert_ok(read_text(&s, &the_document, large, strlen(large)));
     assert_true(s.values[0][0].kind == NZ_JSON_INTEGER && s.values[0][0].integer == INT64_MAX);
@@ -97,6 +97,9 @@ static void numbers_are_the_nearest_doubles(void **state) {
     assert_int_equal(s.values[2][0].kind, NZ_JSON_REAL);
     assert_true(s.values[3][0].kind == NZ_JSON_INTEGER && s.values[3][0].integer == 2);
     assert_true(s.values[4][0].kind == NZ_JSON_REAL && isinf(s.values[4][0].number));
+    /* The doubles nearest to these are 1 off. */
+    assert_true(s.values[5][0].kind == NZ_JSON_INTEGER && s.values[5][0].integer == INT64_C(9007199254740993));
+    assert_true(s.values[6][0].kind == NZ_JSON_INTEGER && s.values[6][0].integer == -INT64_C(9007199254740993));
 }
 
 static void what_is_no_such_document_gets_one_line(void **state) {
