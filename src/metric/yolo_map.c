@@ -26,9 +26,8 @@ typedef struct evaluation {
     nz_by_image truths, found; /* without crowds, and without those of too low a score */
     verdict *verdicts;
     size_t verdict_count;
-    uint16_t *taken;                          /* by truth of the image in hand; bit t: at threshold t */
-    double *precision, *recall;               /* of a class at a threshold, with a place before and one behind */
-    double *precision_at, *recall_at, *f1_at; /* [classes][NZ_CONFIDENCES] */
+    uint16_t *taken;                    /* by truth of the image in hand; bit t: at threshold t */
+    double *precision, *recall, *score; /* of the class in hand, with a place before and one behind; score: negated */
 } evaluation;
 
 static void evaluation_done(evaluation *e) {
@@ -38,9 +37,7 @@ static void evaluation_done(evaluation *e) {
     free(e->verdicts);
     free(e->precision);
     free(e->recall);
-    free(e->precision_at);
-    free(e->recall_at);
-    free(e->f1_at);
+    free(e->score);
 }
 
 static int compare_verdicts(const void *a, const void *b) {
@@ -61,13 +58,14 @@ typedef struct best_truth {
     size_t truth; /* within the picture */
 } best_truth;
 
-/* The object of its class that a detection overlaps most, the first of equals; its overlap is 0 where there is none. */
+/* The object of its class that a detection overlaps most, the last of equals, which a reversed sort puts first; its overlap is 0
+ * where there is none. */
 static best_truth find_best(const evaluation *e, const picture *p, const nz_found_box *found) {
     best_truth best = {0};
     for (size_t g = 0; g < p->truth_count; g++) {
         const nz_truth_box *truth = &e->in->truths[p->truths[g]];
         double iou = truth->class_index == found->class_index ? nz_box_iou(found, truth, false) : 0;
-        if (iou > best.iou) best = (best_truth){.iou = iou, .truth = g};
+        if (iou > 0 && iou >= best.iou) best = (best_truth){.iou = iou, .truth = g};
     }
     return best;
 }
@@ -136,51 +134,85 @@ static double average_precision(evaluation *e, const verdict *v, size_t n, size_
     return area;
 }
 
-/* Precision, recall and F1 at 1,000 confidences, between the detections' own by straight lines. */
-static void read_confidences(evaluation *e, const verdict *v, size_t n, size_t truths, size_t class_index) {
-    double *x = e->recall, hits = 0;
-    double *precision = e->precision_at + class_index * NZ_CONFIDENCES, *f1 = e->f1_at + class_index * NZ_CONFIDENCES;
-    double *recall = e->recall_at + class_index * NZ_CONFIDENCES;
-    for (size_t i = 0; i < n; i++) x[i] = -v[i].score;
-    for (size_t i = 0; i < n; i++) e->precision[i] = (hits += v[i].right & 1) / (double)(i + 1);
-    for (size_t c = 0; c < NZ_CONFIDENCES; c++) {
-        double at = -(double)c / (NZ_CONFIDENCES - 1);
-        precision[c] = at < x[0] ? 1 : interpolate(x, e->precision, n, at);
-    }
-    hits = 0;
-    for (size_t i = 0; i < n; i++) e->precision[i] = (hits += v[i].right & 1) / ((double)truths + 1e-16);
-    for (size_t c = 0; c < NZ_CONFIDENCES; c++) {
-        double at = -(double)c / (NZ_CONFIDENCES - 1);
-        recall[c] = at < x[0] ? 0 : interpolate(x, e->precision, n, at);
-        f1[c] = 2 * precision[c] * recall[c] / (precision[c] + recall[c] + 1e-16);
+/* Precision and recall of a class behind each of its detections. */
+static void draw_curve(evaluation *e, const verdict *v, size_t n, size_t truths) {
+    double hits = 0;
+    for (size_t i = 0; i < n; i++) {
+        hits += v[i].right & 1;
+        e->score[i] = -v[i].score;
+        e->precision[i] = hits / (double)(i + 1);
+        e->recall[i] = hits / ((double)truths + 1e-16);
     }
 }
 
-static void score_class(evaluation *e, nz_yolo_class *row, const verdict *v, size_t n, size_t class_index) {
-    row->found = n;
-    if (!n || !row->truths) return;
+typedef struct point {
+    double precision, recall, f1;
+} point;
+
+/* The curve that was drawn at confidence `c` of the 1,000, between the detections' own by straight lines. */
+static point read_curve(const evaluation *e, size_t n, size_t c) {
+    double at = -(double)c / (NZ_CONFIDENCES - 1);
+    point p = {.precision = 1};
+    if (at >= e->score[0]) {
+        p.precision = interpolate(e->score, e->precision, n, at);
+        p.recall = interpolate(e->score, e->recall, n, at);
+    }
+    p.f1 = 2 * p.precision * p.recall / (p.precision + p.recall + 1e-16);
+    return p;
+}
+
+/* The detections of a class; those of none are 0 at every confidence. */
+typedef struct class_span {
+    const verdict *first;
+    size_t count;
+} class_span;
+
+static class_span next_class(const evaluation *e, size_t *at, size_t class_index) {
+    class_span span = {.first = e->verdicts + *at};
+    while (*at < e->verdict_count && e->verdicts[*at].class_index == (int32_t)class_index) ++*at, span.count++;
+    return span;
+}
+
+static void score_class(evaluation *e, nz_yolo_result *r, nz_yolo_class *row, const class_span *span) {
+    row->found = span->count;
+    if (!span->count || !row->truths) return;
     for (int t = 0; t < THRESHOLDS; t++) {
-        double ap = average_precision(e, v, n, row->truths, t);
+        double ap = average_precision(e, span->first, span->count, row->truths, t);
         if (t == 0) row->ap50 = ap;
         row->ap += ap / THRESHOLDS;
     }
-    read_confidences(e, v, n, row->truths, class_index);
+    draw_curve(e, span->first, span->count, row->truths);
+    for (size_t c = 0; c < NZ_CONFIDENCES; c++) r->mean_f1[c] += read_curve(e, span->count, c).f1;
+}
+
+/* Precision, recall and F1 of every class with objects at confidence `best`, and their means. */
+static void read_classes(evaluation *e, nz_yolo_result *r, size_t best, size_t classes) {
+    size_t at = 0;
+    for (size_t c = 0; c < r->class_count; c++) {
+        nz_yolo_class *row = &r->classes[c];
+        class_span span = next_class(e, &at, c);
+        if (!row->truths || !span.count) continue;
+        draw_curve(e, span.first, span.count, row->truths);
+        point p = read_curve(e, span.count, best);
+        row->precision = p.precision, row->recall = p.recall, row->f1 = p.f1;
+        r->precision += p.precision / (double)classes;
+        r->recall += p.recall / (double)classes;
+        r->f1 += p.f1 / (double)classes;
+    }
 }
 
 static void score_all(evaluation *e, nz_yolo_result *r) {
     size_t at = 0, classes = 0, best = 0;
-    qsort(e->verdicts, e->verdict_count, sizeof *e->verdicts, compare_verdicts);
+    if (e->verdict_count) qsort(e->verdicts, e->verdict_count, sizeof *e->verdicts, compare_verdicts);
     for (size_t i = 0; i < e->in->truth_count; i++)
         r->classes[e->in->truths[i].class_index].truths += !e->in->truths[i].crowd;
     for (size_t c = 0; c < r->class_count; c++) {
-        size_t first = at;
-        while (at < e->verdict_count && e->verdicts[at].class_index == (int32_t)c) at++;
-        score_class(e, &r->classes[c], e->verdicts + first, at - first, c);
+        class_span span = next_class(e, &at, c);
+        score_class(e, r, &r->classes[c], &span);
         if (!r->classes[c].truths) continue;
         classes++;
         r->map50 += r->classes[c].ap50;
         r->map50_95 += r->classes[c].ap;
-        for (size_t k = 0; k < NZ_CONFIDENCES; k++) r->mean_f1[k] += e->f1_at[c * NZ_CONFIDENCES + k];
     }
     if (!classes) {
         r->map50 = r->map50_95 = r->precision = r->recall = r->f1 = -1;
@@ -192,16 +224,7 @@ static void score_all(evaluation *e, nz_yolo_result *r) {
     }
     r->confidence = (double)best / (NZ_CONFIDENCES - 1);
     r->map50 /= (double)classes, r->map50_95 /= (double)classes;
-    for (size_t c = 0; c < r->class_count; c++) {
-        nz_yolo_class *row = &r->classes[c];
-        row->precision = e->precision_at[c * NZ_CONFIDENCES + best];
-        row->recall = e->recall_at[c * NZ_CONFIDENCES + best];
-        row->f1 = e->f1_at[c * NZ_CONFIDENCES + best];
-        if (!row->truths) continue;
-        r->precision += row->precision / (double)classes;
-        r->recall += row->recall / (double)classes;
-        r->f1 += row->f1 / (double)classes;
-    }
+    read_classes(e, r, best, classes);
 }
 
 static nz_status open_evaluation(evaluation *e, const nz_detections *in) {
@@ -212,9 +235,7 @@ static nz_status open_evaluation(evaluation *e, const nz_detections *in) {
     NZ_TRY(nz_alloc(&e->verdicts, in->found_count, sizeof *e->verdicts));
     NZ_TRY(nz_alloc(&e->precision, in->found_count + 2, sizeof *e->precision));
     NZ_TRY(nz_alloc(&e->recall, in->found_count + 2, sizeof *e->recall));
-    NZ_TRY(nz_alloc(&e->precision_at, in->class_count, NZ_CONFIDENCES * sizeof *e->precision_at));
-    NZ_TRY(nz_alloc(&e->recall_at, in->class_count, NZ_CONFIDENCES * sizeof *e->recall_at));
-    NZ_TRY(nz_alloc(&e->f1_at, in->class_count, NZ_CONFIDENCES * sizeof *e->f1_at));
+    NZ_TRY(nz_alloc(&e->score, in->found_count + 2, sizeof *e->score));
     return NZ_OK;
 }
 

@@ -50,6 +50,39 @@ static void an_object_goes_to_the_best_scored_of_those_that_overlap_it_most(void
     nz_yolo_result_done(&r);
 }
 
+/* The first detection lies half way between both objects: it stands for the last one, and the other detection has its own. */
+static void of_equal_overlaps_the_last_object_counts(void **state) {
+    (void)state;
+    nz_truth_box t[] = {truth(0, 0), truth(0, 6)};
+    nz_found_box f[] = {found(0, 3, .9), found(0, 0, .8)};
+    nz_yolo_result r = evaluate(t, 2, f, 2);
+    nz_assert_near(r.map50, 0.995, 0, 1e-12);
+    nz_assert_near(r.recall, 1, 0, 1e-12);
+    nz_yolo_result_done(&r);
+}
+
+/* Of three classes one is found wholly, one has objects that nothing finds, one has detections but no object. */
+static void means_are_over_the_classes_with_objects(void **state) {
+    (void)state;
+    nz_truth_box t[] = {truth(0, 0), truth(1, 0)};
+    nz_found_box f[] = {found(0, 0, .9), found(0, 50, .99)};
+    nz_detections d = {.image_count = 2, .class_count = 3, .truth_count = 2, .found_count = 2, .truths = t, .found = f};
+    t[1].class_index = 1, f[1].class_index = 2;
+    nz_yolo_result r;
+    nz_assert_ok(nz_yolo_evaluate(&r, &d));
+    nz_assert_near(r.map50, 0.995 / 2, 0, 1e-12);
+    nz_assert_near(r.precision, 0.5, 0, 1e-12);
+    nz_assert_near(r.recall, 0.5, 0, 1e-12);
+    nz_assert_near(r.f1, 0.5, 0, 1e-12);
+    /* The same up to .9: the first is taken; above it nothing is found. */
+    nz_assert_near(r.confidence, 0, 0, 0);
+    nz_assert_near(r.mean_f1[899], 0.5, 0, 1e-12);
+    nz_assert_near(r.mean_f1[900], 0, 0, 0);
+    nz_assert_near(r.classes[1].precision, 0, 0, 0);
+    assert_true(r.classes[1].truths == 1 && r.classes[1].found == 0 && r.classes[2].truths == 0);
+    nz_yolo_result_done(&r);
+}
+
 static void nothing_found_is_0_and_no_truth_is_minus_1(void **state) {
     (void)state;
     nz_truth_box t[] = {truth(0, 0)};
@@ -97,6 +130,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_curve_ends_at_recall_one_precision_zero),
         cmocka_unit_test(an_object_goes_to_the_best_scored_of_those_that_overlap_it_most),
+        cmocka_unit_test(of_equal_overlaps_the_last_object_counts),
+        cmocka_unit_test(means_are_over_the_classes_with_objects),
         cmocka_unit_test(nothing_found_is_0_and_no_truth_is_minus_1),
         cmocka_unit_test(detections_of_hardly_any_score_do_not_count),
         cmocka_unit_test(figures_of_an_independent_computation),
