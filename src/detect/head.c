@@ -117,13 +117,22 @@ static bool raw_level(nz_head_block *ret, size_t *ret_anchor_step, size_t *ret_v
     return *ret_values >= 6;
 }
 
-/* Lays the blocks of level `level` over the first output that has its shape. */
+static bool is_taken(const nz_head_fit *fit, size_t output) {
+    for (size_t b = 0; b < fit->block_count; b++)
+        if (fit->blocks[b].output == output) return true;
+    return false;
+}
+
+/* Lays the blocks of level `level` over the first output that has its shape and is no other level's (in a small input two
+ * levels have as many cells). */
 static bool add_raw_level(nz_head_fit *fit, const nz_head_ask *ask, size_t level) {
     int stride = ask->levels.stride[level];
     size_t w = cells(ask->width, stride), h = cells(ask->height, stride), anchor_step = 0, values = 0;
     for (size_t i = 0; i < ask->output_count; i++) {
         nz_head_block b = {.output = i, .rows = w * h, .columns = w, .stride = (float)stride};
-        if (!raw_level(&b, &anchor_step, &values, &ask->outputs[i].shape, w, h, ask->levels.anchors)) continue;
+        if (is_taken(fit, i) ||
+            !raw_level(&b, &anchor_step, &values, &ask->outputs[i].shape, w, h, ask->levels.anchors))
+            continue;
         if (fit->block_count && values != fit->classes + 5) continue;
         fit->classes = values - 5;
         for (size_t a = 0; a < ask->levels.anchors; a++) {

@@ -95,6 +95,7 @@ static nz_status take_candidate(nz_detector *d, const nz_candidate *candidate) {
     float box[4], score;
     read_box(box, d, row);
     if (!isfinite(box[0]) || !isfinite(box[1]) || !isfinite(box[2]) || !isfinite(box[3])) return NZ_OK;
+    if (box[2] < 0 || box[3] < 0) return NZ_OK; /* no box; readers of detections would refuse it */
     if (suppressed(d, box, list)) return NZ_OK;
     NZ_TRY(keep_in_list(d, box, list));
     uint32_t bits = ~candidate->key;

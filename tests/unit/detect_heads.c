@@ -238,6 +238,28 @@ static void raw_levels_are_read_in_every_order(void **state) {
     check_one_box("anchors=10x13+16x30+33x23/30x61+62x45+59x119/116x90+156x198+373x326", last, 3);
 }
 
+/* In an input of 16 x 16 strides 16 and 32 have one cell each: the two outputs are two levels. */
+static void levels_of_equal_extents_have_an_output_each(void **state) {
+    (void)state;
+    nz_tensor levels[3] = {zeros(5, 3, 2, 2, 6), zeros(5, 3, 1, 1, 6), zeros(5, 3, 1, 1, 6)};
+    const nz_shape input = {4, {2, 3, 16, 16}};
+    for (int l = 0; l < 3; l++)
+        for (size_t i = 0; i < levels[l].bytes / sizeof(float); i++) ((float *)levels[l].data)[i] = -30;
+    for (int k = 0; k < 6; k++) ((float *)levels[2].data)[k] = k < 4 ? 0 : 30; /* the middle of anchor 0 of stride 32 */
+    nz_detector *detector = NULL;
+    nz_detect_options options = read_options("head=yolov5-raw,conf=0.5");
+    nz_assert_ok(nz_detector_open(&detector, &options, &input, false, levels, 3, 1));
+    const nz_found_box *boxes = NULL;
+    size_t found = 0;
+    nz_assert_ok(nz_detector_boxes(&boxes, &found, detector, levels, 0));
+    assert_int_equal(found, 1);
+    nz_assert_near(boxes[0].width, 116, 0, 1e-4);
+    nz_assert_near(boxes[0].x, 16 - 116 / 2.0, 0, 1e-4);
+    nz_detector_free(detector);
+    nz_detect_options_done(&options);
+    for (int l = 0; l < 3; l++) nz_tensor_done(&levels[l]);
+}
+
 static void other_types_are_converted(void **state) {
     (void)state;
     const float row[] = {84, 52, 40, 24, 1, 0, 1};
@@ -377,6 +399,7 @@ int main(void) {
         cmocka_unit_test(yolov8_is_read_either_way_round),
         cmocka_unit_test(yolox_is_read_in_strides),
         cmocka_unit_test(raw_levels_are_read_in_every_order),
+        cmocka_unit_test(levels_of_equal_extents_have_an_output_each),
         cmocka_unit_test(other_types_are_converted),
         cmocka_unit_test(options_come_back_from_their_text),
         cmocka_unit_test(every_head_can_be_named),

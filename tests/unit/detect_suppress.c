@@ -208,6 +208,8 @@ static void what_is_no_number_is_no_candidate(void **state) {
     put(&h, 6, 0, 0, 0, 0, 0, 0.7f); /* an empty box overlaps nothing, not even itself */
     put(&h, 7, 0, 0, 0, 0, 0, 0.6f);
     put(&h, 8, 5, 5, 10, 10, 1, 0.25f);
+    put(&h, 9, 40, 40, -10, 10, 0, 0.9f); /* no extents */
+    put(&h, 10, 40, 40, 10, -10, 0, 0.9f);
     assert_int_equal(run(&h, &got), 3);
     nz_assert_near(got[0].score, 0.7, 0, 1e-6);
     nz_assert_near(got[2].x, 5, 0, 0);
