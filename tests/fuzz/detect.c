@@ -50,12 +50,12 @@ static bool fill(nz_tensor *outputs, size_t count, bytes rest) {
     static const uint8_t quiet = 0x3f;
     for (size_t i = 0; i < count; i++) {
         nz_tensor full = {0};
-        size_t bytes = 0;
+        size_t wanted = 0;
         int64_t elements = nz_shape_elements(&outputs[i].shape);
-        if (elements < 0 || nz_dtype_bytes(&bytes, outputs[i].dtype, elements) != NZ_OK || bytes > BYTES_MAX ||
+        if (elements < 0 || nz_dtype_bytes(&wanted, outputs[i].dtype, elements) != NZ_OK || wanted > BYTES_MAX ||
             nz_tensor_init(&full, outputs[i].dtype, &outputs[i].shape) != NZ_OK)
             return false;
-        for (size_t k = 0; k < bytes; k++) ((uint8_t *)full.data)[k] = rest.count ? rest.data[k % rest.count] : quiet;
+        for (size_t k = 0; k < wanted; k++) ((uint8_t *)full.data)[k] = rest.count ? rest.data[k % rest.count] : quiet;
         outputs[i] = full;
     }
     return true;
