@@ -42,11 +42,16 @@ static int32_t object_below(const nz_detections *d, const nz_by_image *truths, c
 }
 
 static nz_status hint_categories(char **ret_hint, const nz_detections *d) {
-    enum { LEAST = 20 };
+    enum {
+        LEAST = 20,
+        ENOUGH = 1 << 27
+    }; /* boxes on objects to judge by; comparisons after which no more are looked for */
+    size_t compared = 0;
     NZ_AUTO(nz_by_image_done) nz_by_image truths = {0};
     size_t counts[READINGS] = {0}, on_objects = 0;
     NZ_TRY(nz_truths_by_image(&truths, d));
-    for (size_t i = 0; i < d->found_count; i++) {
+    for (size_t i = 0; i < d->found_count && compared < ENOUGH; i++) {
+        compared += truths.start[d->found[i].image + 1] - truths.start[d->found[i].image];
         int32_t truth = object_below(d, &truths, &d->found[i]);
         if (truth < 0) continue;
         on_objects++;

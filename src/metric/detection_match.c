@@ -54,6 +54,19 @@ static nz_status match_image(matching *m, nz_detection_match *match, size_t imag
     return NZ_OK;
 }
 
+/* A detector beside itself: every box that has an area is its own partner, whatever else lies there. */
+static void match_itself(matching *m, nz_detection_match *match, size_t count) {
+    const nz_found_box *found = m->in[0]->found;
+    for (size_t i = 0; i < count; i++) {
+        double iou = nz_box_overlap(&found[m->found[0].list[i]], &found[m->found[0].list[i]]);
+        if (!(iou >= match->iou && iou > 0)) continue;
+        match->matched++;
+        m->iou_sum += iou;
+    }
+    match->same_class = match->matched;
+    match->first = match->second = count;
+}
+
 nz_status nz_detection_match_get(nz_detection_match *ret_match, const nz_detections *first, const nz_detections *second,
                                  double confidence, double iou) {
     NZ_AUTO(matching_done) matching m = {.in = {first, second}};
@@ -63,7 +76,8 @@ nz_status nz_detection_match_get(nz_detection_match *ret_match, const nz_detecti
         NZ_TRY(nz_boxes_check(m.in[i]));
         NZ_TRY(nz_found_by_image(&m.found[i], m.in[i], confidence));
     }
-    for (size_t i = 0; i < first->image_count; i++) NZ_TRY(match_image(&m, &match, i));
+    if (first == second) match_itself(&m, &match, m.found[0].start[first->image_count]);
+    for (size_t i = 0; first != second && i < first->image_count; i++) NZ_TRY(match_image(&m, &match, i));
     match.mean_iou = match.matched ? m.iou_sum / (double)match.matched : (double)NAN;
     match.mean_score_difference = match.matched ? m.score_difference_sum / (double)match.matched : (double)NAN;
     *ret_match = match;

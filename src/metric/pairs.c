@@ -15,6 +15,11 @@ void nz_pairs_done(nz_pairs *pairs) {
 
 nz_status nz_pairs_begin(nz_pairs *pairs, size_t first, size_t second) {
     const size_t boxes[2] = {first, second};
+    if (first && second > NZ_PAIRS_COMPARED_MOST / first)
+        return nz_fail(NZ_E_UNSUPPORTED,
+                       "an image has %zu and %zu boxes, more than are compared with each other; keep the "
+                       "best of them",
+                       first, second);
     for (int side = 0; side < 2; side++) {
         NZ_TRY(nz_grow(&pairs->taken[side], &pairs->taken_capacity[side], boxes[side] + 1, sizeof *pairs->taken[side]));
         pairs->boxes[side] = boxes[side];
@@ -24,6 +29,11 @@ nz_status nz_pairs_begin(nz_pairs *pairs, size_t first, size_t second) {
 }
 
 nz_status nz_pairs_add(nz_pairs *pairs, nz_pair pair) {
+    if (pairs->count == NZ_PAIRS_MOST)
+        return nz_fail(NZ_E_UNSUPPORTED,
+                       "an image has more than %d pairs of boxes that overlap; suppress what lies on the "
+                       "same place",
+                       NZ_PAIRS_MOST);
     NZ_TRY(nz_grow(&pairs->list, &pairs->capacity, pairs->count + 1, sizeof *pairs->list));
     pairs->list[pairs->count++] = pair;
     return NZ_OK;

@@ -24,9 +24,12 @@ typedef struct nz_pairs {
     size_t boxes[2], taken_capacity[2];
 } nz_pairs;
 void nz_pairs_done(nz_pairs *pairs);
-/** Forgets all pairs; the sides have `first` and `second` boxes from here on. NZ_E_MEMORY. */
+/** What one image may hold: boxes of one side times those of the other, and pairs that overlap. */
+enum { NZ_PAIRS_COMPARED_MOST = 1 << 28, NZ_PAIRS_MOST = 1 << 22 };
+/** Forgets all pairs; the sides have `first` and `second` boxes from here on, which are compared each with each:
+ * NZ_E_UNSUPPORTED where that is more than is done. NZ_E_MEMORY. */
 NZ_CHECKED nz_status nz_pairs_begin(nz_pairs *pairs, size_t first, size_t second);
-/** NZ_E_MEMORY. */
+/** NZ_E_UNSUPPORTED where there are too many; NZ_E_MEMORY. */
 NZ_CHECKED nz_status nz_pairs_add(nz_pairs *pairs, nz_pair pair);
 /** By descending overlap, then rank, then the places on the first and the second side. */
 void nz_pairs_sort(nz_pairs *pairs);

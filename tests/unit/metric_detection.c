@@ -67,6 +67,49 @@ static void boxes_of_two_detectors_are_paired_by_overlap(void **state) {
     nz_assert_fails(nz_detection_match_get(&m, &first, &second, 0.25, 0.5), NZ_E_ARG, "2 and 3 images");
 }
 
+/* Thousands of boxes in one place make millions of pairs: refused before they fill the memory. A detector beside itself needs
+ * none of them. */
+static void too_many_boxes_of_an_image_are_refused(void **state) {
+    (void)state;
+    enum { SAME = 3000, APART = 20000 };
+    static nz_found_box a[APART], b[APART];
+    static nz_truth_box t[APART];
+    for (int i = 0; i < APART; i++) a[i] = b[i] = found(0, i % 2, 0, .5);
+    nz_detections first = SET(t, a), second = SET(t, b);
+    first.found_count = second.found_count = SAME;
+    first.truth_count = second.truth_count = 0;
+    nz_detection_match m;
+    nz_confusion c;
+    nz_assert_fails(nz_detection_match_get(&m, &first, &second, 0.25, 0.5), NZ_E_UNSUPPORTED, "pairs of boxes");
+    a[7].width = 0; /* overlaps nothing, not even itself */
+    nz_assert_ok(nz_detection_match_get(&m, &first, &first, 0.25, 0.5));
+    assert_true(m.first == SAME && m.second == SAME && m.matched == SAME - 1 && m.same_class == SAME - 1);
+    nz_assert_near(m.mean_iou, 1, 0, 0);
+    nz_assert_near(m.mean_score_difference, 0, 0, 0);
+    for (int i = 0; i < APART; i++) t[i] = truth(0, 0, 30.0 * i), a[i] = found(0, 0, -30.0 * i - 30, .5);
+    first.found_count = first.truth_count = APART;
+    nz_assert_fails(nz_confusion_get(&c, &first, 0.25, 0.45), NZ_E_UNSUPPORTED, "20000 and 20000 boxes");
+}
+
+/* Itself, and a copy of itself: the short way and the long one. */
+static void a_detector_agrees_with_itself(void **state) {
+    (void)state;
+    nz_truth_box none[1] = {truth(0, 0, 0)};
+    nz_found_box a[] = {found(0, 0, 0, .9), found(0, 1, 0, .8),  found(0, 0, 0, .3), found(1, 0, 0, .5),
+                        found(1, 1, 7, .5), found(1, 0, 90, .1), found(1, 0, 0, .5)};
+    a[6].height = 0;
+    nz_found_box b[NZ_COUNT(a)];
+    memcpy(b, a, sizeof a);
+    nz_detections first = SET(none, a), second = SET(none, b);
+    nz_detection_match own, other;
+    nz_assert_ok(nz_detection_match_get(&own, &first, &first, 0.25, 0.5));
+    nz_assert_ok(nz_detection_match_get(&other, &first, &second, 0.25, 0.5));
+    assert_true(own.first == 6 && own.second == 6 && own.matched == 5 && own.same_class == 5);
+    assert_true(other.first == 6 && other.matched == 5 && other.same_class == 5);
+    nz_assert_near(own.mean_iou, other.mean_iou, 0, 0);
+    nz_assert_near(own.mean_score_difference, other.mean_score_difference, 0, 0);
+}
+
 static nz_value_report value_of(const char *id, const nz_metric_input *input) {
     const nz_metric *metric = nz_metric_find(id);
     assert_non_null(metric);
@@ -169,6 +212,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(confusion_counts_each_box_once),
         cmocka_unit_test(boxes_of_two_detectors_are_paired_by_overlap),
+        cmocka_unit_test(too_many_boxes_of_an_image_are_refused),
+        cmocka_unit_test(a_detector_agrees_with_itself),
         cmocka_unit_test(metrics_of_a_detector),
         cmocka_unit_test(what_has_no_value_says_why),
         cmocka_unit_test(odd_detections_get_a_hint),
