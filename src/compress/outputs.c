@@ -38,8 +38,8 @@ static nz_status find_head(nz_meter *meter, const nz_graph *graph, const nz_tap 
     NZ_TRY(nz_alloc(&outputs, meter->output_count, sizeof *outputs));
     for (size_t i = 0; i < meter->output_count; i++)
         outputs[i] = (nz_tensor){.dtype = NZ_F32, .shape = *nz_tap_shape(tap, i)};
-    bool nhwc = in->dim[1] > 4 && in->dim[3] <= 4;
-    nz_status status = nz_detector_open(&meter->detector, &options, in, nhwc, outputs, meter->output_count, 0);
+    nz_status status =
+        nz_detector_open(&meter->detector, &options, in, nz_shape_is_nhwc(in), outputs, meter->output_count, 0);
     return status == NZ_E_MEMORY ? status : NZ_OK;
 }
 
@@ -130,9 +130,16 @@ void nz_meter_add(nz_meter *meter, const float *const *exact, const float *const
         }
 }
 
+/* Where the exact output is nothing but zeros, any other is as wrong as it can be; a detector that finds nothing on these
+ * samples says nothing about boxes. */
+static double relative(const quantity *q, bool detector) {
+    if (q->signal > 0 || isnan(q->noise)) return q->noise / q->signal;
+    return q->noise > 0 && !detector ? 1 : 0;
+}
+
 double nz_meter_noise(const nz_meter *meter) {
     double noise = 0;
     for (size_t i = 0; i < meter->quantity_count; i++)
-        if (meter->quantities[i].signal > 0) noise += meter->quantities[i].noise / meter->quantities[i].signal;
+        noise += relative(&meter->quantities[i], meter->detector != NULL);
     return noise < NZ_NOISE_MOST ? noise : NZ_NOISE_MOST; /* NaN too */
 }

@@ -24,7 +24,7 @@ void nz_meter_reset(nz_meter *meter);
 /** One sample: exact[i] and changed[i] are output i. */
 void nz_meter_add(nz_meter *meter, const float *const *exact, const float *const *changed);
 /** Noise over signal, summed over the quantities; 0: no difference. NZ_NOISE_MOST at most, which outputs that are no numbers
- * have too. */
+ * have too. An output whose exact values are all zero has 1 where the others are not; of a detector, 0. */
 #define NZ_NOISE_MOST 1e12
 double nz_meter_noise(const nz_meter *meter);
 

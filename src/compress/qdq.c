@@ -27,10 +27,7 @@ static role role_of(const nz_node *node) {
     };
     for (size_t i = 0; i < NZ_COUNT(roles); i++)
         if (strcmp(node->op_type, roles[i].op) == 0) return roles[i].role;
-    const nz_op *op = nz_op_of(node);
-    bool between =
-        strcmp(node->op_type, "Resize") == 0 && strcmp(nz_attr_string(node, "mode", "nearest"), "nearest") != 0;
-    return op && (op->flags & NZ_OP_KEEPS_RANGE) && !between ? ROLE_KEEPS_RANGE : ROLE_NONE;
+    return nz_op_keeps_range(node) ? ROLE_KEEPS_RANGE : ROLE_NONE;
 }
 
 bool nz_qdq_keeps_range(const nz_node *node) { return role_of(node) == ROLE_KEEPS_RANGE; }

@@ -11,6 +11,7 @@
 #include "core/locale.h"
 #include "core/progress.h"
 #include "core/text.h"
+#include "pass/bind.h"
 
 void nz_sensitivity_done(nz_sensitivity *sensitivity) {
     free(sensitivity->layers);
@@ -144,7 +145,8 @@ static nz_status measure(double *ret_noise, probe *p, const bool *left_nodes) {
         for (size_t k = 0; k < count; k++) {
             for (size_t i = 0; i < p->output_count; i++) {
                 size_t n = 0;
-                pairs[p->output_count + i] = nz_tap_values(tap, i, &n) + k * n;
+                const float *values = nz_tap_values(tap, i, &n);
+                pairs[p->output_count + i] = values + k * n;
                 pairs[i] = p->exact[i] + (done + k) * n;
             }
             nz_meter_add(p->meter, pairs, pairs + p->output_count);
@@ -178,16 +180,32 @@ static nz_status try_each_alone(nz_sensitivity *s, probe *p) {
 
 /* ---- choosing ---- */
 
-/* Multiply-accumulates of one sample but for a factor that all layers share; extents that are not known count once. */
-static double cost(const nz_graph *graph, const nz_qlayer *layer) {
+/* Multiply-accumulates of one sample. `bound`: the graph for samples as they come, where extents are open in the model; what
+ * is not known even so counts once. */
+static double cost(const nz_graph *graph, const nz_graph *bound, const nz_qlayer *layer) {
     const nz_node *node = &graph->nodes[layer->node];
     const nz_shape *w = &graph->values[layer->weight].constant.shape;
     bool transposed = strcmp(node->op_type, "ConvTranspose") == 0;
-    const nz_shape *map = &graph->values[transposed ? node->inputs[0] : node->outputs[0]].shape;
+    const nz_value *moved = &graph->values[transposed ? node->inputs[0] : node->outputs[0]];
+    int same = nz_graph_find_value(bound, moved->name);
+    const nz_shape *map = same >= 0 ? &bound->values[same].shape : &moved->shape;
     double macs = (double)nz_shape_elements(w);
     int first = w->rank == 2 ? 1 : 2, last = w->rank == 2 ? map->rank - 1 : map->rank; /* features or channels first */
     for (int d = first; d < last; d++) macs *= map->dim[d] > 0 ? (double)map->dim[d] : 1;
     return macs;
+}
+
+static nz_status find_costs(double *costs, double *ret_all, const probe *p) {
+    NZ_AUTO_GRAPH nz_graph *bound = NULL;
+    nz_shape sample;
+    nz_binding binding;
+    size_t bindings = 0;
+    nz_data_shape(p->input->data, &sample);
+    nz_sample_binding(&binding, &bindings, p->graph, &sample, 1);
+    NZ_TRY(nz_pass_specialise(&bound, p->graph, 1, &binding, bindings, true));
+    *ret_all = 0;
+    for (size_t i = 0; i < p->plan->layer_count; i++) *ret_all += costs[i] = cost(p->graph, bound, &p->plan->layers[i]);
+    return NZ_OK;
 }
 
 /* The layer that makes the most noise of those that may still be taken out; -1: none is worth it. */
@@ -206,27 +224,35 @@ static int next_layer(const nz_sensitivity *s, const probe *p, const double *cos
     return worst >= 0 && within > 1 && p->noise[worst] > least * rest ? worst : -1;
 }
 
+static void leave(nz_sensitivity *s, size_t i, bool left) { s->layers[i].left = s->nodes[s->layers[i].node] = left; }
+
+/* Takes out until it is enough or nothing more is worth it; then those go back behind which the whole became no better. Noises
+ * cancel in part, so that a step may do harm that the next one more than mends. */
 static nz_status take_out(nz_sensitivity *s, probe *p, double wanted) {
     NZ_AUTO_FREE double *costs = NULL;
-    double all = 0, spent = 0, noise = pow(10, -s->before_db / 10);
-    unsigned long long left = 0;
+    NZ_AUTO_FREE size_t *order = NULL;
+    double all = 0, spent = 0, noise = pow(10, -s->before_db / 10), least = noise;
+    size_t taken = 0, best = 0;
     NZ_TRY(nz_alloc(&costs, s->count, sizeof *costs));
-    for (size_t i = 0; i < s->count; i++) all += costs[i] = cost(p->graph, &p->plan->layers[i]);
+    NZ_TRY(nz_alloc(&order, s->count, sizeof *order));
+    NZ_TRY(find_costs(costs, &all, p));
     while (noise > wanted) {
         int i = next_layer(s, p, costs, p->options->float_share / 100 * all - spent);
         if (i < 0) break;
-        s->layers[i].left = s->nodes[s->layers[i].node] = true;
+        leave(s, order[taken++] = (size_t)i, true);
         spent += costs[i];
         NZ_TRY(measure(&noise, p, s->nodes));
-        if (!nz_progress_step(p->input->progress, "layers left float", ++left, s->count))
+        if (noise < least) least = noise, best = taken;
+        if (!nz_progress_step(p->input->progress, "layers left float", taken, s->count))
             return nz_fail(NZ_E_CANCELLED, "compression was interrupted");
     }
-    s->after_db = decibels(noise);
-    s->macs_pct = all > 0 ? 100 * spent / all : 0;
-    if (s->after_db >= s->before_db + 1) return NZ_OK;
-    for (size_t i = 0; i < s->count; i++) s->layers[i].left = s->nodes[s->layers[i].node] = false;
-    s->after_db = s->before_db;
-    s->macs_pct = 0;
+    if (!(decibels(least) >= s->before_db + 1)) best = 0;
+    while (taken > best) {
+        leave(s, order[--taken], false);
+        spent -= costs[order[taken]];
+    }
+    s->after_db = best ? decibels(least) : s->before_db;
+    s->macs_pct = best && all > 0 ? 100 * spent / all : 0;
     return NZ_OK;
 }
 
@@ -272,9 +298,9 @@ nz_status nz_sensitivity_describe(char **ret_text, const nz_sensitivity *s, cons
     if (left == 0)
         return nz_format(
             ret_text,
-            " The outputs' signal-to-quantisation-noise ratio is %.1f dB, below sensitivity=%g; it comes from "
-            "so many layers that leaving a few float gains nothing.",
-            s->before_db, options->sensitivity);
+            " The outputs have %.1f dB of signal over quantisation noise, below sensitivity=%g; no few layers are to "
+            "blame that could stay float within float_share=%g.",
+            s->before_db, options->sensitivity, options->float_share);
     return nz_format(ret_text,
                      " %zu layer%s (%.1f%% of the multiply-accumulates) stay%s float: with everything in integers the "
                      "outputs had %.1f dB of signal over quantisation noise, below sensitivity=%g; now %.1f dB.",

@@ -28,13 +28,16 @@ NZ_CHECKED nz_status nz_sensitivity_init(nz_sensitivity *ret_sensitivity, const 
 nz_qleft nz_sensitivity_left(const nz_sensitivity *sensitivity, const nz_ptq_options *options);
 
 /**
- * Leaves the fewest layers float with which the outputs of the others' integers reach options->sensitivity.
+ * Leaves a few layers float, so that the outputs of the others' integers reach options->sensitivity where that can be had.
  *
  * With everything in integers the outputs are compared with the float model's on options->sensitivity_samples. Where they are
  * good enough, that is all. Otherwise each layer is tried alone; then those that make the most noise are taken out one after
  * another, the whole being measured each time, while they make more than their part of it and no more than
- * options->float_share of the multiply-accumulates stays float. Where that gains less than 1 dB, nothing stays float: the noise
- * comes from everywhere. Weights count as 8 bits wide: what fewer bits lose is no single layer's doing.
+ * options->float_share of the multiply-accumulates stays float; the last ones go back where the whole is no better for them.
+ * Where all that gains less than 1 dB, nothing stays float: the noise comes from everywhere. Weights count as 8 bits wide: what
+ * fewer bits lose is no single layer's doing.
+ *
+ * The samples and the exact outputs are held in memory; runs over them are at most 1 + twice the number of layers.
  *
  * @param sensitivity   As nz_sensitivity_init made it.
  * @param plan, ranges  Of all layers; replaced by those of the layers that are left.

@@ -91,3 +91,11 @@ const nz_op *nz_op_at(size_t i) {
 const nz_op *nz_op_of(const nz_node *node) {
     return node->unsupported ? NULL : nz_op_find(node->domain, node->op_type);
 }
+
+bool nz_op_keeps_range(const nz_node *node) {
+    const nz_op *op = nz_op_of(node);
+    if (!op || !(op->flags & NZ_OP_KEEPS_RANGE)) return false;
+    if (strcmp(node->op_type, "Resize") != 0) return true;
+    return strcmp(nz_attr_string(node, "mode", "nearest"), "nearest") == 0 &&
+           strcmp(nz_attr_string(node, "coordinate_transformation_mode", ""), "tf_crop_and_resize") != 0;
+}

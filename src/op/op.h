@@ -102,5 +102,7 @@ const nz_op *nz_op_find(const char *domain, const char *op_type);
 const nz_op *nz_op_at(size_t i);
 /** Entry of a node that is supported; NULL where node->unsupported is set or there is no entry. */
 const nz_op *nz_op_of(const nz_node *node);
+/** NZ_OP_KEEPS_RANGE of this very node: a Resize that interpolates, or reaches beyond the image, makes values of its own. */
+bool nz_op_keeps_range(const nz_node *node);
 
 #endif

@@ -43,15 +43,11 @@ static const nz_node *dequantiser(const nz_graph *graph, int value, nz_quant *re
 /* Whether the node computes the same on 8-bit codes as on what they stand for. */
 static bool moves(const nz_graph *graph, const nz_node *node, nz_dtype coded) {
     const nz_op *op = nz_op_of(node);
-    if (!op || !(op->flags & (NZ_OP_MOVES_DATA | NZ_OP_KEEPS_RANGE)) ||
+    if (!op || (!(op->flags & NZ_OP_MOVES_DATA) && !nz_op_keeps_range(node)) ||
         (op->types && !(op->types & NZ_TYPE_BIT(coded))))
         return false;
     if (is_op(node, "Pad") || is_op(node, "CenterCropPad") || is_op(node, "Concat") || is_op(node, "Where"))
-        return false; /* see below; others bring a second value */
-    if (is_op(node, "Resize") && strcmp(nz_attr_string(node, "mode", "nearest"), "nearest") != 0) return false;
-    if (is_op(node, "Resize") &&
-        strcmp(nz_attr_string(node, "coordinate_transformation_mode", ""), "tf_crop_and_resize") == 0)
-        return false;
+        return false;                              /* see below; others bring a second value */
     for (size_t i = 1; i < node->input_count; i++) /* a second tensor of data would have to be coded too */
         if (node->inputs[i] != NZ_NO_VALUE && !graph->values[node->inputs[i]].constant.data &&
             graph->values[node->inputs[i]].dtype == NZ_F32)

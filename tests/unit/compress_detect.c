@@ -37,11 +37,11 @@ static int add_node(nz_graph *g, const char *op, const char *name, const int *in
 
 /* first - relu - depthwise - relu2 - last. With a factor the first gives one channel `factor` times the size of the others,
  * which the second layer takes back: one scale for all channels leaves nothing of the others. */
-static nz_graph *network(float factor) {
+static nz_graph *network_for(float factor, nz_shape input, int64_t last_stride) {
     nz_graph *g = NULL;
     int x = 0;
     nz_assert_ok(nz_graph_new(&g));
-    nz_assert_ok(nz_graph_add_value(g, &x, "input", NZ_F32, &(nz_shape){.rank = 4, .dim = {1, 3, 16, 16}}));
+    nz_assert_ok(nz_graph_add_value(g, &x, "input", NZ_F32, &input));
     nz_assert_ok(nz_graph_add_input(g, x));
     int w1 = add_weights(g, "w1", (nz_shape){.rank = 4, .dim = {8, 3, 3, 3}}, 1, 2, factor);
     int w2 = add_weights(g, "w2", (nz_shape){.rank = 4, .dim = {8, 1, 3, 3}}, 2, 2, 1 / factor);
@@ -51,11 +51,14 @@ static nz_graph *network(float factor) {
     y = add_node(g, "Conv", "depthwise", (int[]){y, w2}, 2, 8);
     y = add_node(g, "Relu", "relu2", &y, 1, 1);
     y = add_node(g, "Conv", "last", (int[]){y, w3}, 2, 1);
+    nz_assert_ok(nz_node_set_ints(&g->nodes[g->node_count - 1], "strides", (int64_t[]){last_stride, last_stride}, 2));
     nz_assert_ok(nz_graph_add_output(g, y));
     nz_assert_ok(nz_graph_finish(g));
     for (size_t n = 0; n < g->node_count; n++) g->nodes[n].opset = NZ_OPSET;
     return g;
 }
+
+static nz_graph *network(float factor) { return network_for(factor, (nz_shape){.rank = 4, .dim = {1, 3, 16, 16}}, 1); }
 
 static nz_graph *compressed(nz_compress_report *report, const nz_graph *g, const char *method, const char *spec) {
     NZ_AUTO(free_data) nz_dataset *data = NULL;
@@ -69,6 +72,7 @@ static nz_graph *compressed(nz_compress_report *report, const nz_graph *g, const
 static bool has_value(const nz_graph *g, const char *name) { return nz_graph_find_value(g, name) >= 0; }
 
 #define SMALL "synthetic:shapes,limit=24,size=16"
+#define SMALLER "synthetic:shapes,limit=8,size=16"
 
 static void test_the_layer_that_spoils_the_outputs_stays_float(void **state) {
     (void)state;
@@ -112,6 +116,144 @@ static void test_nothing_stays_float_where_nothing_is_wrong_or_it_is_not_wanted(
         NZ_AUTO_GRAPH nz_graph *g = network(cases[i].factor);
         NZ_AUTO_GRAPH nz_graph *q = compressed(NULL, g, cases[i].method, SMALL);
         if (!has_value(q, "w2_quantized")) fail_msg("%g %s", (double)cases[i].factor, cases[i].method);
+    }
+}
+
+static void test_samples_of_an_open_batch_are_each_compared_with_themselves(void **state) {
+    (void)state;
+    NZ_AUTO_GRAPH nz_graph *one = network(500);
+    NZ_AUTO_GRAPH nz_graph *many = network_for(500, (nz_shape){.rank = 4, .dim = {-1, 3, 16, 16}}, 1);
+    NZ_AUTO(nz_compress_report_done) nz_compress_report a = {0};
+    NZ_AUTO(nz_compress_report_done) nz_compress_report b = {0};
+    NZ_AUTO_GRAPH nz_graph *qa = compressed(&a, one, "ptq,float_share=40,sqnr=0", SMALL);
+    NZ_AUTO_GRAPH nz_graph *qb = compressed(&b, many, "ptq,float_share=40,sqnr=0", SMALL);
+    assert_non_null(strstr(a.summary, "; now "));
+    assert_string_equal(a.summary, b.summary);
+}
+
+/* Of these multiply-accumulates the layer to blame has 19.3%; by weights alone it would be 17.3%. */
+static void test_the_share_is_of_the_samples_as_they_come(void **state) {
+    (void)state;
+    static const struct {
+        int64_t side;
+        const char *method;
+        bool stays;
+    } cases[] = {{16, "ptq,float_share=18", false},
+                 {-1, "ptq,float_share=18", false},
+                 {16, "ptq,float_share=20", true},
+                 {-1, "ptq,float_share=20", true}};
+    for (size_t i = 0; i < NZ_COUNT(cases); i++) {
+        NZ_AUTO(nz_compress_report_done) nz_compress_report report = {0};
+        NZ_AUTO_GRAPH nz_graph *g =
+            network_for(500, (nz_shape){.rank = 4, .dim = {-1, 3, cases[i].side, cases[i].side}}, 4);
+        NZ_AUTO_GRAPH nz_graph *q = compressed(&report, g, cases[i].method, SMALL);
+        if (has_value(q, "w2_quantized") == cases[i].stays) fail_msg("%d: %s", (int)i, report.summary);
+        assert_non_null(strstr(report.summary, cases[i].stays ? "(19.3% of" : "within float_share=18"));
+    }
+}
+
+/* The decibels behind a text of a summary. */
+static double told(const nz_compress_report *report, const char *text) {
+    const char *at = strstr(report->summary, text);
+    return at ? atof(at + strlen(text)) : NAN;
+}
+
+static double told_share(const nz_layer_change *layer) { return atof(strstr(layer->what, "float: ") + 7); }
+
+/* Ten layers one behind another, alike but for their weights: whose noise the others cancel in part is chance. */
+static nz_graph *chain(uint64_t seed) {
+    nz_graph *g = NULL;
+    int y = 0;
+    nz_assert_ok(nz_graph_new(&g));
+    nz_assert_ok(nz_graph_add_value(g, &y, "input", NZ_F32, &(nz_shape){.rank = 4, .dim = {1, 3, 16, 16}}));
+    nz_assert_ok(nz_graph_add_input(g, y));
+    for (uint64_t k = 0; k < 10; k++) {
+        char name[3][32];
+        snprintf(name[0], sizeof name[0], "weight%d", (int)k);
+        snprintf(name[1], sizeof name[1], "layer%d", (int)k);
+        snprintf(name[2], sizeof name[2], "relu%d", (int)k);
+        nz_shape shape = {.rank = 4, .dim = {6, k ? 6 : 3, 1, 1}};
+        int w = add_weights(g, name[0], shape, 100 * seed + k, -1, 1);
+        y = add_node(g, "Conv", name[1], (int[]){y, w}, 2, 1);
+        if (k < 9) y = add_node(g, "Relu", name[2], &y, 1, 1);
+    }
+    nz_assert_ok(nz_graph_add_output(g, y));
+    nz_assert_ok(nz_graph_finish(g));
+    for (size_t n = 0; n < g->node_count; n++) g->nodes[n].opset = NZ_OPSET;
+    return g;
+}
+
+/* Layers leave in the order of their noise: without the last of them, the rest would do worse. */
+static void check_the_last(size_t *counts, uint64_t seed) {
+    NZ_AUTO_GRAPH nz_graph *g = chain(seed);
+    NZ_AUTO(nz_compress_report_done) nz_compress_report all = {0};
+    NZ_AUTO(nz_compress_report_done) nz_compress_report fewer = {0};
+    NZ_AUTO_GRAPH nz_graph *q = compressed(&all, g, "ptq,float_share=100,sensitivity=200,sqnr=0", SMALLER);
+    char method[512] = "ptq,float_share=0,sensitivity=200,sqnr=0,exclude=none";
+    const nz_layer_change *last = NULL;
+    size_t count = 0;
+    for (size_t i = 0; i < all.count; i++) {
+        if (!strstr(all.layers[i].what, "stays float")) continue;
+        if (!last || told_share(&all.layers[i]) < told_share(last)) last = &all.layers[i];
+        count++;
+    }
+    for (size_t i = 0; i < all.count; i++)
+        if (strstr(all.layers[i].what, "stays float") && &all.layers[i] != last)
+            strcat(strcat(method, "+"), all.layers[i].name);
+    counts[count]++;
+    if (count == 0) return;
+    NZ_AUTO_GRAPH nz_graph *without = compressed(&fewer, g, method, SMALLER);
+    if (!(told(&all, "; now ") >= told(&fewer, "The outputs have ")))
+        fail_msg("%d: %s %s", (int)seed, all.summary, fewer.summary);
+}
+
+static void test_the_last_layer_that_stays_float_helps(void **state) {
+    (void)state;
+    size_t counts[11] = {0}, several = 0;
+    for (uint64_t seed = 0; seed < 24; seed++) check_the_last(counts, seed);
+    for (int k = 2; k < 11; k++) several += counts[k];
+    assert_true(several > 4);
+}
+
+static void test_outputs_of_zeros_are_spoilt_by_anything(void **state) {
+    (void)state;
+    NZ_AUTO_GRAPH nz_graph *g = network(1);
+    NZ_AUTO(free_data) nz_dataset *data = NULL;
+    NZ_AUTO(nz_tap_free_ptr) nz_tap *tap = NULL;
+    NZ_AUTO(nz_meter_free_ptr) nz_meter *meter = NULL;
+    const char *name = g->values[g->outputs[0]].name;
+    static float exact[16 * 16 * 16], changed[16 * 16 * 16];
+    const float *a = exact, *b = changed;
+    nz_assert_ok(nz_data_open_for_model(&data, SMALL, NZ_DATA_TRAIN, g));
+    nz_assert_ok(nz_tap_open(&tap, g, &name, 1, data, 1));
+    nz_assert_ok(nz_meter_open(&meter, g, tap));
+    nz_meter_add(meter, &a, &b);
+    nz_assert_near(nz_meter_noise(meter), 0, 0, 0);
+    changed[3] = 0.25f;
+    nz_meter_add(meter, &a, &b);
+    nz_assert_near(nz_meter_noise(meter), 1, 0, 0);
+    changed[3] = NAN;
+    nz_meter_add(meter, &a, &b);
+    nz_assert_near(nz_meter_noise(meter), NZ_NOISE_MOST, 0, 0);
+}
+
+static void test_an_enlarged_map_keeps_its_range_where_it_invents_nothing(void **state) {
+    (void)state;
+    static const struct {
+        const char *mode, *coordinates;
+        bool keeps;
+    } cases[] = {{"nearest", "asymmetric", true},
+                 {"nearest", "half_pixel", true},
+                 {"nearest", "tf_crop_and_resize", false}, /* a value of its own beyond the image */
+                 {"linear", "asymmetric", false},
+                 {"cubic", "half_pixel", false}};
+    for (size_t i = 0; i < NZ_COUNT(cases); i++) {
+        NZ_AUTO_GRAPH nz_graph *g = network(1);
+        nz_node *node = &g->nodes[1];
+        nz_assert_ok(nz_node_set_op(node, "Resize"));
+        nz_assert_ok(nz_node_set_string(node, "mode", cases[i].mode));
+        nz_assert_ok(nz_node_set_string(node, "coordinate_transformation_mode", cases[i].coordinates));
+        assert_true(nz_qdq_keeps_range(node) == cases[i].keeps);
     }
 }
 
@@ -287,6 +429,11 @@ int main(void) {
         cmocka_unit_test(test_the_layer_that_spoils_the_outputs_stays_float),
         cmocka_unit_test(test_naming_that_layer_gives_the_same_network),
         cmocka_unit_test(test_nothing_stays_float_where_nothing_is_wrong_or_it_is_not_wanted),
+        cmocka_unit_test(test_samples_of_an_open_batch_are_each_compared_with_themselves),
+        cmocka_unit_test(test_the_share_is_of_the_samples_as_they_come),
+        cmocka_unit_test(test_the_last_layer_that_stays_float_helps),
+        cmocka_unit_test(test_outputs_of_zeros_are_spoilt_by_anything),
+        cmocka_unit_test(test_an_enlarged_map_keeps_its_range_where_it_invents_nothing),
         cmocka_unit_test(test_boxes_and_scores_are_measured_apart),
         cmocka_unit_test(test_what_decodes_boxes_stays_float),
         cmocka_unit_test(test_maps_are_enlarged_as_integers),
