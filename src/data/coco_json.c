@@ -66,22 +66,21 @@ static nz_status add_category(void *user, const nz_json_value *values, size_t i)
     return NZ_OK;
 }
 
+/* Up to here areas, and sums of them, are finite, so that overlaps are numbers. */
+static const double box_most = 1e150;
+
 bool nz_coco_box(double ret_box[4], const nz_json_value *value, const char **ret_wrong) {
     if (value->kind != NZ_JSON_NUMBERS || value->count != 4) {
         *ret_wrong = "bbox is no list of four numbers";
         return false;
     }
-    for (int i = 0; i < 4; i++)
-        if (!isfinite(value->numbers[i])) {
-            *ret_wrong = "bbox is no list of four numbers";
-            return false;
-        }
-    if (value->numbers[2] < 0 || value->numbers[3] < 0) {
-        *ret_wrong = "bbox has a negative width or height (it is x, y, width, height)";
+    for (int i = 0; i < 4; i++) {
+        if (isfinite(value->numbers[i]) && fabs(value->numbers[i]) <= box_most) continue;
+        *ret_wrong = isnan(value->numbers[i]) ? "bbox is no list of four numbers" : "bbox lies beyond any image";
         return false;
     }
-    if (!isfinite(value->numbers[2] * value->numbers[3])) {
-        *ret_wrong = "bbox is larger than numbers reach";
+    if (value->numbers[2] < 0 || value->numbers[3] < 0) {
+        *ret_wrong = "bbox has a negative width or height (it is x, y, width, height)";
         return false;
     }
     for (int i = 0; i < 4; i++) ret_box[i] = value->numbers[i];
@@ -192,7 +191,9 @@ nz_status nz_coco_json_read(nz_coco_json *ret_coco, const char *path, bool file_
     int64_t counts[NZ_COUNT(lists)];
     NZ_TRY(nz_json_stream(path, lists, NZ_COUNT(lists), &r, counts));
     for (size_t i = 0; i < NZ_COUNT(lists); i++)
-        if (counts[i] < 0) return nz_fail(NZ_E_FORMAT, "%s: '%s' is missing or no list", path, lists[i].name);
+        if (counts[i] < 0)
+            return nz_fail(NZ_E_FORMAT, "%s: the list '%s' is missing; are these COCO's annotations?", path,
+                           lists[i].name);
     NZ_TRY(sort(&coco, path));
     *ret_coco = coco;
     coco = (nz_coco_json){0};

@@ -57,7 +57,8 @@ int32_t nz_coco_image_place(const nz_coco_json *coco, int64_t id);
 /** Index of the category with an id; -1 where there is none. */
 int32_t nz_coco_category_index(const nz_coco_json *coco, int64_t id);
 
-/** The box of a field "bbox": false where it is no list of four finite numbers with extents of at least 0; *ret_wrong says so. */
+/** The box of a field "bbox": false where it is no list of four numbers up to 1e150 with extents of at least 0; *ret_wrong says
+ * so. */
 struct nz_json_value;
 bool nz_coco_box(double ret_box[4], const struct nz_json_value *value, const char **ret_wrong);
 
