@@ -24,7 +24,7 @@ static const nz_cli_option options[] = {
     {"detections", "FOUND.json", "list of detections with image_id, category_id, bbox [x, y, width, height] and score"},
     {"baseline-detections", "FOUND.json", "the uncompressed model's detections on the same images, to compare with"},
     {"evaluator", "NAME", "coco (default) or yolov5: whose rules map50 and map50_95 follow"},
-    {"replicates", "N", "resampled sets of images for mAP's intervals; default 400, 0: no intervals"},
+    {"replicates", "N", "resampled sets of images for the intervals of COCO's mAP, 40 or more; default 400, 0: none"},
     {"seed", "N", "of the resampling; default 0"},
     {"out", "DIR",
      "of detections: writes evaluation.json and plots (precision and recall, F1, classes, confusion) there"},
@@ -132,6 +132,9 @@ static nz_status read_evaluator(bool *ret_yolov5, const nz_cli_args *args) {
     return NZ_OK;
 }
 
+/* 2.5% of fewer are less than one of them. */
+enum { REPLICATES_LEAST = 40 };
+
 static nz_status evaluate_found(nz_detection_evaluation *e, const nz_cli_args *args) {
     NZ_AUTO(nz_detections_done) nz_detections truth = {0};
     long long replicates = 0, seed = 0;
@@ -139,6 +142,9 @@ static nz_status evaluate_found(nz_detection_evaluation *e, const nz_cli_args *a
     NZ_TRY(nz_cli_need(args, "detections"));
     NZ_TRY(read_evaluator(&yolov5, args));
     NZ_TRY(nz_cli_get_int(&replicates, args, "replicates", 400, 0, 1000000));
+    if (replicates && replicates < REPLICATES_LEAST)
+        return nz_fail(NZ_E_ARG, "evaluate: --replicates %lld: the ends of a 95%% interval take %d resamples or more",
+                       replicates, REPLICATES_LEAST);
     NZ_TRY(nz_cli_get_int(&seed, args, "seed", 0, 0, INT64_MAX));
     NZ_TRY(read_truth(&truth, args));
     return nz_evaluate_detections(e, &truth, nz_cli_get(args, "detections", NULL),

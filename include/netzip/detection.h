@@ -35,6 +35,8 @@ typedef struct nz_detections {
     nz_truth_box *truths;
     nz_found_box *found;
     size_t skipped_truths; /**< annotations of images or categories that the file does not list */
+    size_t
+        ignored_truths; /**< annotations that say "ignore" without "iscrowd": COCO's evaluator counts them like any other */
     size_t skipped_found;  /**< detections of categories that the ground truth does not list */
     int64_t skipped_class; /**< the category of the first of them */
 } nz_detections;
@@ -105,9 +107,9 @@ NZ_API NZ_CHECKED nz_status nz_coco_evaluate(nz_coco_result *ret_result, const n
 enum { NZ_CONFIDENCES = 1000 };
 
 typedef struct nz_yolo_class {
-    size_t truths, found;
-    double ap, ap50;              /**< fractions; 0 where nothing was found */
-    double precision, recall, f1; /**< at IoU 0.50 and the confidence of the whole */
+    size_t truths, found;         /**< that count: no crowds; of an image the 300 of highest score above 0.001 */
+    double ap, ap50;              /**< fractions; 0 where nothing was found; mean nothing without ground truth */
+    double precision, recall, f1; /**< at IoU 0.50 and the confidence of the whole, likewise */
 } nz_yolo_class;
 
 /** Means are over the classes that have ground truth. */
@@ -125,9 +127,10 @@ NZ_API void nz_yolo_result_done(nz_yolo_result *result);
 /**
  * Evaluates as YOLOv5's own validation does, which gives other numbers than COCO's protocol on the same boxes: crowds are left
  * out; of each image the 300 detections of highest score above 0.001 count; at each IoU threshold 0.50:0.05:0.95 pairs
- * of one class are taken by descending IoU, each side once: a detection stands for the object that it overlaps most, an
- * object goes to the best scored of its detections; the curve begins at (0, 1), ends at (1, 0), is made monotone,
- * interpolated linearly at 101 recalls and integrated by trapezoids.
+ * of one class are sorted by descending IoU, each detection keeps its first object (the one that it overlaps most), then
+ * each object keeps the best scored of its detections, whatever their overlap; the others are wrong, though a second
+ * object be free. The curve begins at (0, 1), ends at (1, 0), is made monotone, interpolated linearly at 101 recalls and
+ * integrated by trapezoids. The best mean F1 is that of the curve as it is; later releases of YOLOv5 smooth it first.
  *
  * @return NZ_E_ARG as nz_coco_evaluate; NZ_E_MEMORY.
  * @source G. Jocher et al., YOLOv5 (val.py, metrics.py), behaviour read and written anew.

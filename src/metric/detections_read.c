@@ -49,6 +49,7 @@ static nz_status take_truths(nz_detections *d, const nz_coco_json *coco, const c
                             .height = a->box[3],
                             .area = a->area,
                             .crowd = a->crowd};
+        d->ignored_truths += a->ignore && !a->crowd;
         if (box.image < 0 || box.class_index < 0)
             d->skipped_truths++;
         else
@@ -161,7 +162,8 @@ nz_status nz_detections_copy_truths(nz_detections *ret_copy, const nz_detections
     nz_detections d = {.image_count = in->image_count,
                        .class_count = in->class_count,
                        .truth_count = in->truth_count,
-                       .skipped_truths = in->skipped_truths};
+                       .skipped_truths = in->skipped_truths,
+                       .ignored_truths = in->ignored_truths};
     NZ_TRY(copy(&d.image_ids, in->image_ids, in->image_count, sizeof *in->image_ids));
     NZ_TRY(copy(&d.class_ids, in->class_ids, in->class_count, sizeof *in->class_ids));
     NZ_TRY(copy(&d.truths, in->truths, in->truth_count, sizeof *in->truths));

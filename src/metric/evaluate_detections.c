@@ -20,6 +20,7 @@ void nz_detection_evaluation_done(nz_detection_evaluation *e) {
     nz_detections_done(&e->own);
     nz_detections_done(&e->base);
     nz_detection_scores_done(&e->scores);
+    free(e->found);
     free(e->metrics);
     free(e->values);
     for (size_t i = 0; i < e->warning_count; i++) free(e->warnings[i]);
@@ -41,6 +42,8 @@ static nz_status fill(nz_detection_evaluation *e) {
     size_t most = NZ_COUNT(coco_ids) + NZ_COUNT(common_ids) + NZ_COUNT(baseline_ids);
     NZ_TRY(nz_alloc(&e->metrics, most, sizeof *e->metrics));
     NZ_TRY(nz_alloc(&e->values, most, sizeof *e->values));
+    NZ_TRY(nz_alloc(&e->found, e->own.class_count, sizeof *e->found));
+    for (size_t i = 0; i < e->own.found_count; i++) e->found[e->own.found[i].class_index]++;
     if (e->yolov5)
         add_metrics(e, yolo_ids, NZ_COUNT(yolo_ids));
     else
@@ -85,12 +88,19 @@ nz_status nz_evaluate_detections(nz_detection_evaluation *ret_evaluation, nz_det
             nz_format(&e.warnings[e.warning_count++],
                       "%zu annotations are of images or categories that the ground truth does not list, and left out",
                       e.own.skipped_truths));
+    if (e.own.ignored_truths)
+        NZ_TRY(
+            nz_format(&e.warnings[e.warning_count++],
+                      "%zu annotations say \"ignore\" without \"iscrowd\": they count like any other object, as COCO's "
+                      "evaluator has it (data of kind coco take them for crowds)",
+                      e.own.ignored_truths));
     NZ_TRY(nz_detections_read_found(&e.own, found));
     if (baseline) {
         NZ_TRY(nz_detections_copy_truths(&e.base, truth));
         NZ_TRY(nz_detections_read_found(&e.base, baseline));
     }
-    NZ_TRY(nz_detection_scores_resampled(&e.scores, &e.own, baseline ? &e.base : NULL, replicates, seed));
+    /* Intervals are of COCO's mean average precision. */
+    NZ_TRY(nz_detection_scores_resampled(&e.scores, &e.own, baseline ? &e.base : NULL, yolov5 ? 0 : replicates, seed));
     NZ_TRY(warn(&e, &e.own, found, e.scores.coco.stats[NZ_COCO_AP50]));
     if (baseline) NZ_TRY(warn_of_baseline(&e, baseline));
     NZ_TRY(fill(&e));
@@ -120,7 +130,7 @@ static json_t *class_json(const nz_detection_evaluation *e, size_t c) {
     bool known = yolo->truths > 0; /* YOLOv5 has no value for a class without objects */
     return json_pack(
         "{s:o,s:I,s:I,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "name", nz_json_string(e->own.class_names[c]), "truths",
-        (json_int_t)coco->truths, "detections", (json_int_t)yolo->found, "AP", fraction_json(coco->ap), "AP50",
+        (json_int_t)coco->truths, "detections", (json_int_t)e->found[c], "AP", fraction_json(coco->ap), "AP50",
         fraction_json(coco->ap50), "AR100", fraction_json(coco->ar100), "map50",
         percent_json(!e->yolov5 ? coco->ap50
                      : known    ? yolo->ap50

@@ -13,6 +13,7 @@ typedef struct nz_detection_evaluation {
     nz_detections own, base; /**< base.image_count 0: there is no baseline */
     bool yolov5;             /**< map50 and map50_95 are YOLOv5's, not COCO's */
     nz_detection_scores scores;
+    size_t *found; /**< [own.class_count] detections of each class, whatever their score */
     size_t count;
     const nz_metric **metrics; /**< [count] */
     nz_value_report *values;   /**< [count] */
@@ -27,7 +28,7 @@ void nz_detection_evaluation_done(nz_detection_evaluation *evaluation);
  * @param truth       Taken over and left empty on success.
  * @param found       Path of COCO's detections JSON.
  * @param baseline    The same of the uncompressed model; NULL: none.
- * @param replicates  Resampled sets of images for the intervals; 0: no intervals.
+ * @param replicates  Resampled sets of images for the intervals of COCO's mAP; 0: no intervals. YOLOv5's has none.
  * @return NZ_E_IO, NZ_E_FORMAT (one line with the place), NZ_E_ARG where there are no images, NZ_E_MEMORY.
  */
 NZ_CHECKED nz_status nz_evaluate_detections(nz_detection_evaluation *ret_evaluation, nz_detections *truth,

@@ -80,6 +80,24 @@ good "the evaluation is there" grep -q '"evaluator": "coco"' "$T/drawn/evaluatio
 good "the curves are drawn" test -s "$T/drawn/plots/precision-recall.png" -a -s "$T/drawn/plots/f1-confidence.svg"
 good "the confusion is drawn" test -s "$T/drawn/plots/confusion-found.png"
 
+nz evaluate --ground-truth "$T/truth.json" --detections "$T/found.json" --replicates 39
+status_is "intervals take resamples enough" 2
+nz evaluate --ground-truth "$T/truth.json" --detections "$T/found.json" --evaluator yolov5 --json
+tr -d ' \n' <"$T/out" >"$T/flat"
+has "YOLOv5's evaluator has no intervals and resamples nothing" "$T/flat" '"replicates":0,'
+
+# A faint detection, and a category without objects.
+sed 's/"name": "cat"}/&, {"id": 2, "name": "bird"}/' "$T/truth.json" >"$T/three.json"
+sed 's/0.6}]/0.6}, {"image_id": 9, "category_id": 2, "bbox": [0, 0, 9, 9], "score": 0.0001}]/' "$T/found.json" >"$T/faint.json"
+nz evaluate --ground-truth "$T/three.json" --detections "$T/faint.json" --replicates 0 --json
+tr -d ' \n' <"$T/out" >"$T/flat"
+has "all detections of a class are counted" "$T/flat" '"2":{"name":"bird","truths":0,"detections":1,"AP":{"value":-1.0,'
+has "a class without objects has no figures" "$T/flat" '"name":"bird","id":2,"truths":0,"ap":-1.0,"ap50":-1.0,"precision":-1.0,"recall":-1.0,"f1":-1.0'
+
+sed 's/"area": 400,/&"ignore": 1,/' "$T/truth.json" >"$T/three.json"
+nz evaluate --ground-truth "$T/three.json" --detections "$T/found.json" --replicates 0
+has "a field that COCO's evaluator does not heed is a warning" "$T/err" '1 annotations say "ignore" without "iscrowd"'
+has "and changes nothing" "$T/out" "50.00%"
 sed 's/"category_id": 3/"category_id": 2/' "$T/base.json" >"$T/other.json"
 nz evaluate --ground-truth "$T/truth.json" --detections "$T/other.json"
 has "unknown categories are a warning" "$T/err" "2 detections are of categories that the ground truth does not list"

@@ -161,6 +161,8 @@ static void files_are_checked_entry_by_entry(void **state) {
         {IMAGES "{\"image_id\":7}]}", "[]", "annotations[0]: category_id"},
         {IMAGES "{\"image_id\":7,\"category_id\":1,\"bbox\":[0,0,1]}]}", "[]", "four numbers"},
         {IMAGES "{\"image_id\":7,\"category_id\":1,\"bbox\":[0,0,-1,1]}]}", "[]", "negative"},
+        {IMAGES "{\"image_id\":7,\"category_id\":1,\"bbox\":[1e308,0,1e308,1e-3]}]}", "[]", "beyond any image"},
+        {IMAGES "]}", "[{\"image_id\":7,\"category_id\":1,\"bbox\":[0,0,1e200,1],\"score\":1}]", "beyond any image"},
         {IMAGES "]}", "{}", "the file is no list"},
         {IMAGES "]}", "[{" BOX "}]", "detections[0]: score"},
         {IMAGES "]}", "[{\"image_id\":8,\"category_id\":1,\"bbox\":[0,0,1,1],\"score\":1}]", "on image 8"},
@@ -174,11 +176,14 @@ static void files_are_checked_entry_by_entry(void **state) {
         nz_assert_ok(nz_file_write(found_path, cases[i].found, strlen(cases[i].found)));
         nz_assert_fails(nz_detections_read(&d, truth_path, found_path), NZ_E_FORMAT, cases[i].part);
     }
-    const char *good = IMAGES "{" BOX ",\"iscrowd\":1},{\"image_id\":99,\"category_id\":1,\"bbox\":[0,0,1,1]}]}";
+    const char *good = IMAGES "{" BOX ",\"iscrowd\":1,\"ignore\":1},{" BOX
+                              ",\"ignore\":1},{\"image_id\":99,\"category_id\":1,\"bbox\":[0,0,1,1]}]}";
     nz_assert_ok(nz_file_write(truth_path, good, strlen(good)));
     nz_assert_ok(nz_detections_read(&d, truth_path, NULL));
-    assert_int_equal(d.truth_count, 1);
+    assert_int_equal(d.truth_count, 2);
     assert_int_equal(d.skipped_truths, 1);
+    assert_int_equal(d.ignored_truths, 1);
+    assert_false(d.truths[1].crowd);        /* as the reference evaluator has it */
     assert_int_equal(d.truths[0].image, 1); /* sorted by id */
     assert_true(d.truths[0].crowd);
     nz_assert_near(d.truths[0].area, 100, 0, 0);
