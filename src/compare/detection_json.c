@@ -47,9 +47,20 @@ static json_t *found_json(const nz_detections *d, int32_t image, const nz_pictur
     return list;
 }
 
-static json_t *samples_json(const nz_detection_scores *scores, const nz_pictures *pictures) {
+/* Boxes are drawn from the baseline's best confidence on: where that is lower, no box may be missing for being cut off here. */
+static double least_shown(const nz_run *run, size_t v, const nz_detection_scores *scores) {
+    size_t base = nz_run_baseline_of(run, v);
+    double own = fmin(shown_confidence, scores->yolo.confidence);
+    if (base == v) return own;
+    const json_t *section = run->variants[base].detection;
+    return section ? fmin(own, nz_json_number_at(section, "confidence"))
+                   : 0; /* 0: not known yet, or there are no boxes */
+}
+
+static json_t *samples_json(const nz_run *run, size_t v, const nz_detection_scores *scores,
+                            const nz_pictures *pictures) {
     const nz_detections *d = scores->detections;
-    double least = fmin(shown_confidence, scores->yolo.confidence);
+    double least = least_shown(run, v, scores);
     json_t *list = json_array();
     for (size_t i = 0; i < pictures->count; i++) {
         const nz_picture *p = &pictures->items[i];
@@ -111,7 +122,8 @@ nz_status nz_detection_json(json_t **ret_json, const nz_run *run, size_t v, cons
                                                        "options", json_object_get(predict, "options"));
     NZ_TRY(nz_detection_scores_json(&json, scores, match));
     if (!ran || json_object_update(json, ran)) return no_memory();
-    if (pictures->count && json_object_set_new(json, "samples", samples_json(scores, pictures))) return no_memory();
+    if (pictures->count && json_object_set_new(json, "samples", samples_json(run, v, scores, pictures)))
+        return no_memory();
     NZ_TRY(write_boxes(json, run, v, d));
     *ret_json = NZ_STEAL(json);
     return NZ_OK;

@@ -149,6 +149,7 @@ static json_t *notes_json(const nz_run *run, const nz_variant *v) {
                 "images are stretched or cut to the model's input (%s): detectors are mostly trained with a "
                 "letterbox",
                 preprocess);
+    if (*nz_text_at(predict, "note")) nz_warn(notes, "%s", nz_text_at(predict, "note"));
     if (broken)
         nz_warn(notes, "%lld samples could not be read and were left out; the first: %s", (long long)broken,
                 json_string_value(json_array_get(json_object_get(predict, "broken_messages"), 0)));

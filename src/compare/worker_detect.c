@@ -26,6 +26,7 @@ typedef struct detection {
     size_t total, unlabelled;
     uint64_t box_ns; /* from outputs to boxes, this thread's CPU time */
     json_t *broken;  /* messages */
+    char *note;      /* about the classes' order; NULL: none */
 } detection;
 
 static void detection_done(detection *p) {
@@ -38,6 +39,7 @@ static void detection_done(detection *p) {
     nz_gathered_done(&p->gathered);
     nz_detections_done(&p->d);
     json_decref(p->broken);
+    free(p->note);
 }
 
 /* That the model is no detector, or another data set's, is a fact to be told; a lack of memory is a failure. */
@@ -73,7 +75,10 @@ static nz_status open_model(detection *p, const nz_worker_model *model, const js
             batch = batch_of(json_integer_value(json_object_get(request, "batch")), elements);
     NZ_TRY(nz_worker_session(&p->session, graph, model, batch, false, false));
     NZ_TRY(nz_ports_init(&p->ports, p->session, elements > 0 ? (size_t)elements : 0, model->seed));
-    if (p->ports.fed >= 0) return open_detector(p);
+    if (p->ports.fed >= 0) {
+        NZ_TRY(open_detector(p));
+        return nz_class_names_compare(&p->note, graph, p->data, nz_detector_classes(p->detector));
+    }
     char text[112];
     return nz_fail(NZ_E_UNAVAILABLE, "no input of the model takes the data's samples of %s",
                    nz_shape_text(&shape, text));
@@ -152,13 +157,14 @@ static nz_status answer(json_t **ret_answer, detection *p, size_t bytes, double 
     for (size_t i = 0; i < broken && i < MOST_MESSAGES; i++)
         json_array_append_new(p->broken, nz_json_string(nz_loader_broken_message(p->loader, i)));
     return nz_worker_answer(
-        ret_answer, json_pack("{s:b,s:I,s:I,s:I,s:I,s:I,s:o,s:o,s:I,s:O,s:o,s:f,s:f}", "detections", 1, "count",
-                              (json_int_t)d->image_count, "classes", (json_int_t)d->class_count, "truths",
-                              (json_int_t)d->truth_count, "boxes", (json_int_t)d->found_count, "bytes",
-                              (json_int_t)bytes, "head", nz_json_string(nz_detector_describe(p->detector)), "options",
-                              nz_json_string(options), "broken", (json_int_t)(broken + p->unlabelled),
-                              "broken_messages", p->broken, "preprocess", nz_json_string(nz_data_preprocess(p->data)),
-                              "postprocess_ms", (double)p->box_ns * 1e-6 / (double)d->image_count, "seconds", seconds));
+        ret_answer,
+        json_pack("{s:b,s:o,s:I,s:I,s:I,s:I,s:I,s:o,s:o,s:I,s:O,s:o,s:f,s:f}", "detections", 1, "note",
+                  nz_json_string(p->note), "count", (json_int_t)d->image_count, "classes", (json_int_t)d->class_count,
+                  "truths", (json_int_t)d->truth_count, "boxes", (json_int_t)d->found_count, "bytes", (json_int_t)bytes,
+                  "head", nz_json_string(nz_detector_describe(p->detector)), "options", nz_json_string(options),
+                  "broken", (json_int_t)(broken + p->unlabelled), "broken_messages", p->broken, "preprocess",
+                  nz_json_string(nz_data_preprocess(p->data)), "postprocess_ms",
+                  (double)p->box_ns * 1e-6 / (double)d->image_count, "seconds", seconds));
 }
 
 nz_status nz_worker_detect(nz_worker *worker, const json_t *request, json_t **ret_answer) {

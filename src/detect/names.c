@@ -2,12 +2,14 @@
 /* Names of classes that a model itself carries. They only label what is shown: one that cannot be read is none. */
 #include <ctype.h>
 #include <string.h>
+#include <strings.h>
 
 #include "core/error.h"
 #include "core/json.h"
 #include "core/memory.h"
 #include "core/text.h"
 #include "detect/gather.h"
+#include "netzip/data.h"
 
 void nz_class_names_free(char **names, size_t count) {
     for (size_t c = 0; names && c < count; c++) free(names[c]);
@@ -71,4 +73,32 @@ nz_status nz_class_names_read(char ***ret_names, const nz_graph *graph, size_t c
     }
     *ret_names = names;
     return NZ_OK;
+}
+
+/* The class of the data that is called so; `count` where none is. */
+static size_t class_called(const nz_dataset *data, size_t count, const char *name) {
+    for (size_t c = 0; c < count; c++) {
+        const char *other = nz_data_class_name(data, c);
+        if (other && strcasecmp(other, name) == 0) return c;
+    }
+    return count;
+}
+
+nz_status nz_class_names_compare(char **ret_note, const nz_graph *graph, const nz_dataset *data, size_t count) {
+    char **own = NULL;
+    nz_status status = nz_data_has_objects(data) ? nz_class_names_read(&own, graph, count) : NZ_OK;
+    for (size_t c = 0; own && c < count && status == NZ_OK; c++) {
+        const char *there = nz_data_class_name(data, c);
+        size_t place = own[c] && there && strcasecmp(own[c], there) != 0 ? class_called(data, count, own[c]) : count;
+        if (place == count) continue;
+        status =
+            nz_format(ret_note,
+                      "classes stand in another order in the data than in the model, so that one counts as another: "
+                      "class %zu is '%s' to the model and '%s' to the data, where '%s' is class %zu (labels= gives "
+                      "kinds yolo and voc an order; ids give it to COCO's categories)",
+                      c, own[c], there, own[c], place);
+        break;
+    }
+    nz_class_names_free(own, count);
+    return status;
 }

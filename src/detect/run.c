@@ -178,7 +178,10 @@ static nz_status run_all(running *r, const nz_progress *progress) {
 nz_status nz_detect(nz_detections *ret_detections, size_t *ret_broken, const nz_graph *graph, const nz_dataset *data,
                     const nz_detect_run *run, const nz_progress *progress) {
     NZ_AUTO(running_done) running r = {.data = data};
+    NZ_AUTO_FREE char *note = NULL;
     NZ_TRY(open_all(&r, graph, run));
+    NZ_TRY(nz_class_names_compare(&note, graph, data, nz_detector_classes(r.detector)));
+    if (note) nz_progress_note(progress, "%s", note);
     NZ_TRY(run_all(&r, progress));
     NZ_TRY(nz_gathered_finish(ret_detections, &r.gathered, data, graph, nz_detector_classes(r.detector)));
     if (ret_broken) *ret_broken = broken(&r);

@@ -17,7 +17,7 @@ typedef struct recipe {
     bool swapped; /* red is taken for green */
     int classes;  /* 0: 2 */
     bool scores;  /* a classifier: one score per class of the whole image */
-    const char *preprocess, *detect;
+    const char *preprocess, *detect, *classes_named;
 } recipe;
 
 enum { SIDE = 32, CELL = 8, GRID = SIDE / CELL };
@@ -91,6 +91,7 @@ static const char *save(const char *name, recipe r) {
     for (size_t n = 0; n < g->node_count; n++) g->nodes[n].opset = NZ_OPSET;
     nz_assert_ok(nz_graph_set_meta(g, "netzip.preprocess", r.preprocess ? r.preprocess : "scale=1/255"));
     if (!r.scores) nz_assert_ok(nz_graph_set_meta(g, "netzip.detect", r.detect ? r.detect : "head=yolov5"));
+    if (r.classes_named) nz_assert_ok(nz_graph_set_meta(g, "netzip.classes", r.classes_named));
     nz_assert_ok(nz_model_save(g, path));
     return path;
 }
@@ -391,6 +392,29 @@ static void break_boxes(const char *folder) {
     closedir(dir);
 }
 
+static void classes_in_another_order_are_noted(void **state) {
+    (void)state;
+    const char *data = make_data("order", 3, false);
+    const char *const models[] = {save("right.onnx", (recipe){.classes_named = "[\"Red\",\"green\"]"}),
+                                  save("wrong.onnx", (recipe){.classes_named = "[\"green\",\"red\"]"}),
+                                  save("spoken.onnx", (recipe){.classes_named = "[\"rouge\",\"vert\"]"})};
+    nz_compare_options o = options(models, 3, data);
+    nz_compare_result result;
+    o.metrics = "map50";
+    json_t *document = run(&o, &result);
+    for (size_t i = 0; i < 3; i++) {
+        const json_t *notes = json_object_get(model(document, i), "notes");
+        size_t found = 0;
+        for (size_t k = 0; k < json_array_size(notes); k++)
+            found += strstr(json_string_value(json_array_get(notes, k)),
+                            "class 0 is 'green' to the model and 'red' to the data, where 'green' is class 1") != NULL;
+        assert_int_equal(found, i == 1);
+        assert_int_equal(json_array_size(notes), found); /* nothing else is wrong */
+    }
+    json_decref(document);
+    nz_compare_result_done(&result);
+}
+
 static void options_of_the_heads_hold_for_all_models(void **state) {
     (void)state;
     const char *data = make_data("few", 6, false);
@@ -592,6 +616,7 @@ int main(void) {
         cmocka_unit_test(what_is_no_detector_says_so_and_ends_nothing),
         cmocka_unit_test(a_detector_on_images_of_one_class_each_is_unavailable),
         cmocka_unit_test(data_that_no_sample_can_be_read_of_says_why),
+        cmocka_unit_test(classes_in_another_order_are_noted),
         cmocka_unit_test(options_of_the_heads_hold_for_all_models),
         cmocka_unit_test(each_model_may_get_preprocessing_of_its_own),
         cmocka_unit_test(images_that_one_model_cannot_read_are_left_out_of_the_difference),
