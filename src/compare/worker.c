@@ -153,7 +153,8 @@ static nz_status write_samples(size_t *ret_count, nz_dataset *data, const nz_sha
         status = nz_file_writer_append(writer, x, bytes);
         written++;
     }
-    if (status == NZ_OK && !written) status = nz_fail(NZ_E_FORMAT, "no sample of the data can be read: %s", first ? first : "there is none");
+    if (status == NZ_OK && !written)
+        status = nz_fail(NZ_E_FORMAT, "no sample of the data can be read: %s", first ? first : "there is none");
     if (status != NZ_OK) {
         nz_file_writer_abort(writer);
         return status;
