@@ -104,7 +104,7 @@ typedef struct nz_placement {
  * Thread-safe. NZ_E_IO, NZ_E_FORMAT; NZ_E_UNSUPPORTED for data that are no images. */
 NZ_API NZ_CHECKED nz_status nz_data_placement(nz_placement *ret_placement, const nz_dataset *data, size_t i);
 struct nz_augment;
-/** The same under augmentation: what nz_data_get_augmented does to sample `i`. */
+/** The same under augmentation: what nz_data_get_augmented does to sample `i`. Also NZ_E_ARG, NZ_E_SHAPE as there. */
 NZ_API NZ_CHECKED nz_status nz_data_placement_augmented(nz_placement *ret_placement, const nz_dataset *data, size_t i,
                                                         const struct nz_augment *augment);
 /** A box (x, y, width, height) of the stored image as it lies in the sample, and the way back. Nothing is clipped. */
@@ -162,7 +162,8 @@ typedef struct nz_augment {
 NZ_API NZ_CHECKED nz_status nz_augment_read(nz_augment *ret_augment, const char *text);
 /** The keys' table, for help and documentation: name and one line; NULL past the end. Static. */
 NZ_API const char *nz_augment_key(size_t i, const char **ret_help);
-/** nz_data_get of the augmented sample. Thread-safe. NZ_E_UNSUPPORTED for data that are no images. */
+/** nz_data_get of the augmented sample. Thread-safe. NZ_E_ARG for values that nz_augment_read refuses; NZ_E_SHAPE where samples
+ * vary in size; NZ_E_UNSUPPORTED for data that are no images. */
 NZ_API NZ_CHECKED nz_status nz_data_get_augmented(const nz_dataset *data, size_t i, const nz_augment *augment,
                                                   float *out, int32_t *ret_label);
 /** nz_loader_open with augmentation in its threads. `augment` is copied. */

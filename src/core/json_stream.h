@@ -15,9 +15,9 @@
 typedef enum nz_json_kind {
     NZ_JSON_MISSING,
     NZ_JSON_NULL,
-    NZ_JSON_BOOL, /**< number is 0 or 1 */
-    NZ_JSON_INTEGER, /**< a number that is whole, up to 2^53 however it is written, beyond that in digits alone; number holds it too */
-    NZ_JSON_REAL, /**< any other number; infinite beyond what a double holds, NaN where it has 352 digits or more */
+    NZ_JSON_BOOL,    /**< number is 0 or 1 */
+    NZ_JSON_INTEGER, /**< a number that is whole and fits int64_t; beyond 2^53 only where it is written in digits alone */
+    NZ_JSON_REAL,    /**< any other number; infinite beyond what a double holds, NaN where it has 352 digits or more */
     NZ_JSON_TEXT,
     NZ_JSON_NUMBERS, /**< a list of numbers alone; the first NZ_JSON_NUMBERS_MOST of them are kept */
     NZ_JSON_OTHER    /**< an object, or a list of something else */

@@ -55,6 +55,24 @@ nz_status nz_augment_read(nz_augment *ret_augment, const char *text) {
     return NZ_OK;
 }
 
+nz_status nz_augment_check(const nz_augment *a) {
+    const keys k = {.crop = a->crop_padding,
+                    .zoom = a->zoom,
+                    .shift = a->shift,
+                    .hue = a->hue,
+                    .saturation = a->saturation,
+                    .brightness = a->brightness};
+    for (size_t i = 0; i < NZ_COUNT(table); i++) {
+        long long value = 0;
+        if (table[i].type != NZ_OPTION_INT) continue;
+        memcpy(&value, (const char *)&k + table[i].offset, sizeof value);
+        if (value < table[i].least || value > table[i].most)
+            return nz_fail(NZ_E_ARG, "augmentation: %s=%lld should be from %g to %g", table[i].name, value,
+                           table[i].least, table[i].most);
+    }
+    return NZ_OK;
+}
+
 const char *nz_augment_key(size_t i, const char **ret_help) {
     if (i >= NZ_COUNT(table)) return NULL;
     if (ret_help) *ret_help = table[i].help;

@@ -19,6 +19,8 @@ typedef struct nz_augment_draw {
     nz_random rest;                 /**< what nz_augment_place goes on with */
 } nz_augment_draw;
 nz_augment_draw nz_augment_draw_sample(const nz_augment *augment, size_t sample);
+/** NZ_E_ARG where a value is outside of its key's bounds, on which the arithmetic relies. */
+NZ_CHECKED nz_status nz_augment_check(const nz_augment *augment);
 /** Whether nothing is asked for. */
 bool nz_augment_is_none(const nz_augment *augment);
 

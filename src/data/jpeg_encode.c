@@ -16,9 +16,28 @@ typedef struct encoder {
     struct jpeg_error_mgr errors;
     jmp_buf escape;
     nz_status status;
-    unsigned char *bytes;
-    unsigned long count;
+    struct jpeg_destination_mgr destination; /* the library's own in memory loses its buffer where memory is short */
+    uint8_t *bytes;
+    size_t count, capacity;
 } encoder;
+
+static boolean on_full(j_compress_ptr info) {
+    enum { PIECE = 1 << 16 };
+    encoder *e = info->client_data;
+    size_t used = e->capacity;
+    e->status = nz_grow(&e->bytes, &e->capacity, used + PIECE, 1);
+    if (e->status != NZ_OK) longjmp(e->escape, 1);
+    e->destination.next_output_byte = e->bytes + used;
+    e->destination.free_in_buffer = e->capacity - used;
+    return TRUE;
+}
+
+static void on_begin(j_compress_ptr info) { (void)on_full(info); }
+
+static void on_end(j_compress_ptr info) {
+    encoder *e = info->client_data;
+    e->count = e->capacity - e->destination.free_in_buffer;
+}
 
 static void on_error(j_common_ptr common) {
     encoder *e = common->client_data;
@@ -36,7 +55,9 @@ static void on_message(j_common_ptr common, int level) {
 static nz_status encode(encoder *e, const nz_image *image, int quality) {
     if (setjmp(e->escape)) return e->status;
     jpeg_create_compress(&e->info);
-    jpeg_mem_dest(&e->info, &e->bytes, &e->count);
+    e->destination = (struct jpeg_destination_mgr){
+        .init_destination = on_begin, .empty_output_buffer = on_full, .term_destination = on_end};
+    e->info.dest = &e->destination;
     e->info.image_width = (JDIMENSION)image->width;
     e->info.image_height = (JDIMENSION)image->height;
     e->info.input_components = image->channels;
@@ -69,10 +90,10 @@ nz_status nz_jpeg_encode(uint8_t **ret_bytes, size_t *ret_count, const nz_image 
     nz_status status = encode(e, image, quality);
     jpeg_destroy_compress(&e->info);
     if (status == NZ_OK) {
-        *ret_bytes = e->bytes;
+        *ret_bytes = NZ_STEAL(e->bytes);
         *ret_count = e->count;
-    } else
-        free(e->bytes);
+    }
+    free(e->bytes);
     free(e);
     return status;
 }

@@ -61,7 +61,10 @@ static void place_part(nz_placement *p, const nz_dataset *d, const nz_augment_dr
 nz_status nz_data_placement_augmented(nz_placement *ret_placement, const nz_dataset *d, size_t i,
                                       const nz_augment *augment) {
     nz_placement p;
+    NZ_TRY(nz_augment_check(augment));
     NZ_TRY(nz_data_placement(&p, d, i));
+    if (augment->resized_crop && !nz_shape_known(&d->shape))
+        return nz_fail(NZ_E_SHAPE, "%s: samples vary in size; give resize=HxW, crop= or letterbox=", d->description);
     nz_augment_draw draw = nz_augment_draw_sample(augment, i);
     if (augment->resized_crop) place_part(&p, d, &draw);
     double zoom = (double)draw.zoom / NZ_AUGMENT_ONE;

@@ -101,6 +101,7 @@ static nz_status change_pixels(const nz_dataset *d, const nz_augment_draw *draw,
 nz_status nz_data_get_augmented(const nz_dataset *d, size_t i, const nz_augment *augment, float *out,
                                 int32_t *ret_label) {
     if (nz_augment_is_none(augment)) return nz_data_get(d, i, out, ret_label);
+    NZ_TRY(nz_augment_check(augment));
     if (i >= d->count) return fail_index(d, i);
     if (d->source.values.rank)
         return nz_fail(NZ_E_UNSUPPORTED, "%s: float values are no images; augmentation needs arrays of 8-bit pixels",

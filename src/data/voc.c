@@ -37,7 +37,7 @@ static void reader_done(reader *r) {
 
 /* A line is a stem, or a stem and whether a class is in the image, which is of no interest here. */
 static nz_status read_list(reader *r, const char *path) {
-    NZ_TRY(nz_labels_read(&r->stems, &r->count, path));
+    NZ_TRY(nz_lines_read(&r->stems, &r->count, path));
     for (size_t i = 0; i < r->count; i++) r->stems[i][strcspn(r->stems[i], " \t")] = '\0';
     return NZ_OK;
 }
@@ -175,19 +175,44 @@ static nz_status name_classes(reader *r) {
     return NZ_OK;
 }
 
-static size_t class_of(const nz_source *source, const char *name) {
-    size_t c = 0;
-    while (c < source->classes && strcmp(source->class_names[c], name) != 0) c++;
-    return c;
+/* A class's name and index, for finding it by its name. */
+typedef struct named_class {
+    const char *name;
+    size_t index;
+} named_class;
+
+static int compare_classes(const void *a, const void *b) {
+    const named_class *p = a, *q = b;
+    int order = strcmp(p->name, q->name);
+    return order ? order : p->index < q->index ? -1 : p->index > q->index;
 }
 
+/* Sorted by name; of equal ones the first alone. */
+static nz_status sort_classes(named_class **ret_classes, size_t *ret_count, const nz_source *source) {
+    named_class *sorted = NULL;
+    size_t kept = 0;
+    NZ_TRY(nz_alloc(&sorted, source->classes, sizeof *sorted));
+    for (size_t c = 0; c < source->classes; c++) sorted[c] = (named_class){source->class_names[c], c};
+    if (source->classes) qsort(sorted, source->classes, sizeof *sorted, compare_classes);
+    for (size_t c = 0; c < source->classes; c++)
+        if (!kept || strcmp(sorted[c].name, sorted[kept - 1].name) != 0) sorted[kept++] = sorted[c];
+    *ret_classes = sorted;
+    *ret_count = kept;
+    return NZ_OK;
+}
+
+static int compare_with_name(const void *name, const void *at) { return strcmp(name, ((const named_class *)at)->name); }
+
 static nz_status add_objects(reader *r) {
+    NZ_AUTO_FREE named_class *classes = NULL;
+    size_t count = 0;
+    NZ_TRY(sort_classes(&classes, &count, r->source));
     for (size_t i = 0; i < r->count; i++)
         for (size_t k = 0; k < r->labels[i].count; k++) {
             nz_voc_object *o = &r->labels[i].objects[k];
-            size_t c = class_of(r->source, o->name);
-            if (c < r->source->classes) {
-                o->object.class_index = (int32_t)c;
+            const named_class *at = bsearch(o->name, classes, count, sizeof *classes, compare_with_name);
+            if (at) {
+                o->object.class_index = (int32_t)at->index;
                 NZ_TRY(nz_object_set_add(r->set, i, &o->object));
                 continue;
             }

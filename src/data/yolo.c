@@ -132,7 +132,7 @@ static nz_status label_path(char **ret_path, const char *image) {
 static nz_status add_listed(reader *r) {
     char **lines = NULL;
     size_t count = 0;
-    NZ_TRY(nz_labels_read(&lines, &count, r->images));
+    NZ_TRY(nz_lines_read(&lines, &count, r->images));
     nz_status status = NZ_OK;
     for (size_t i = 0; i < count && status == NZ_OK; i++) {
         char *path = NULL;

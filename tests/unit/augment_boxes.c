@@ -40,6 +40,25 @@ static bool find_white(double box[4], const float *x, int width, int height) {
     return left > 0 && top > 0 && right < width - 1 && bottom < height - 1 && right >= left;
 }
 
+/* The middle of what is light around a box, and how much it is: finer than pixels. False where that is not all in the sample. */
+static bool weigh_white(double middle[2], double *ret_sum, const double box[4], const float *x, int width, int height) {
+    enum { AROUND = 4 };
+    int left = (int)box[0] - AROUND, top = (int)box[1] - AROUND;
+    int right = (int)(box[0] + box[2]) + AROUND, bottom = (int)(box[1] + box[3]) + AROUND;
+    double sum = 0, across = 0, down = 0;
+    if (left < 0 || top < 0 || right > width || bottom > height) return false;
+    for (int row = top; row < bottom; row++)
+        for (int c = left; c < right; c++) {
+            double value = (double)x[row * width + c];
+            sum += value;
+            across += value * (c + 0.5);
+            down += value * (row + 0.5);
+        }
+    middle[0] = across / sum, middle[1] = down / sum;
+    *ret_sum = sum;
+    return true;
+}
+
 static size_t check_boxes(const char *keys, const char *augmentation) {
     enum { EPOCHS = 60 };
     AUTO_DATA data = open_good(put_white_box(keys), NZ_DATA_TRAIN);
@@ -47,7 +66,8 @@ static size_t check_boxes(const char *keys, const char *augmentation) {
     NZ_AUTO_FREE nz_object *objects = NULL;
     nz_shape shape;
     nz_augment augment;
-    size_t count = 0, seen = 0;
+    size_t count = 0, seen = 0, weighed = 0;
+    double across = 0, down = 0, area = 0;
     nz_data_shape(data, &shape);
     nz_assert_ok(nz_alloc(&x, (size_t)nz_shape_elements(&shape), sizeof *x));
     nz_assert_ok(nz_augment_read(&augment, augmentation));
@@ -66,10 +86,22 @@ static size_t check_boxes(const char *keys, const char *augmentation) {
         seen++;
         /* Half a pixel of rounding at either edge, and what resizing spreads. */
         for (int k = 0; k < 4; k++) nz_assert_near(found[k], box[k], 0, k < 2 ? 1.3 : 2.1);
+        double middle[2], sum;
+        if (weigh_white(middle, &sum, found, x, at.width, at.height)) {
+            across += middle[0] - (box[0] + box[2] / 2);
+            down += middle[1] - (box[1] + box[3] / 2);
+            area += sum / (box[2] * box[3]) - 1;
+            weighed++;
+        }
         nz_unplace_box(found, &at);
         nz_assert_near(found[0], LEFT, 0, 2.2 / at.scale_x);
         nz_assert_near(found[3], HEIGHT, 0, 2.2 / at.scale_y);
     }
+    /* Half a pixel, if it were lost somewhere, would show here. */
+    assert_true(weighed > 30);
+    nz_assert_near(across / weighed, 0, 0, 0.03);
+    nz_assert_near(down / weighed, 0, 0, 0.03);
+    nz_assert_near(area / weighed, 0, 0, 0.003);
     return seen;
 }
 
@@ -188,6 +220,23 @@ static void draws_lie_within_what_is_asked(void **state) {
     assert_true(least < 65536 - 16000 && most > 65536 + 16000);
 }
 
+static void what_no_key_allows_is_refused(void **state) {
+    (void)state;
+    AUTO_DATA data = open_good("synthetic:shapes-det,size=48,count=3", NZ_DATA_TRAIN);
+    static const nz_augment wrong[] = {{.zoom = 100}, {.zoom = -1}, {.crop_padding = -3}, {.shift = 1 << 30}};
+    static float x[3 * 48 * 48];
+    for (size_t i = 0; i < NZ_COUNT(wrong); i++) {
+        nz_placement at;
+        int32_t label;
+        nz_assert_fails(nz_data_get_augmented(data, 0, &wrong[i], x, &label), NZ_E_ARG, "should be from 0 to");
+        nz_assert_fails(nz_data_placement_augmented(&at, data, 0, &wrong[i]), NZ_E_ARG, "should be from 0 to");
+    }
+    AUTO_DATA any = open_good(put_white_box(""), NZ_DATA_TRAIN);
+    nz_placement at;
+    nz_augment part = {.resized_crop = 1};
+    nz_assert_fails(nz_data_placement_augmented(&at, any, 0, &part), NZ_E_SHAPE, "samples vary in size");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(boxes_follow_the_pixels),
@@ -195,6 +244,7 @@ int main(void) {
         cmocka_unit_test(places_by_hand),
         cmocka_unit_test(colours_by_hand),
         cmocka_unit_test(draws_lie_within_what_is_asked),
+        cmocka_unit_test(what_no_key_allows_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

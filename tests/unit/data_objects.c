@@ -193,7 +193,7 @@ static void yolo_splits(void **state) {
     put_text("outside/val/labels/b.txt", "0 0.5 0.5 1 0.5\n");
     AUTO_DATA outside = open_good(spec_of("yolo", "outside", "split=val"), NZ_DATA_TRAIN);
     assert_string_equal(objects_of(outside, 0), "0:0,1,4,2(8)");
-    put_text("listed/train.txt", "./images/any/x.png\nimages/any/y.png\n");
+    put_text("listed/train.txt", "./images/any/x.png \r\n\nimages/any/y.png\n");
     put_text("listed/set.yaml", "path: ../listed\ntrain: train.txt\nnames:\n  1: b\n  0: a\n");
     put_png("listed/images/any/x.png", 4, 4, 0, 0, 0);
     put_text("listed/labels/any/x.txt", "1 0.5 0.5 0.5 0.5\n");
@@ -292,7 +292,7 @@ static void voc_by_hand(void **state) {
     assert_string_equal(objects_of(data, 1), "");
     assert_int_equal(nz_data_image_id(data, 1), 1);
     put_text("voc/ImageSets/Main/val.txt", "2007_02\n");
-    put_text("voc/ImageSets/Main/train.txt", "2007_02  -1\n2007_01  1\n");
+    put_text("voc/ImageSets/Main/train.txt", "2007_02  -1\n\n 2007_01  1 \n");
     AUTO_DATA val = open_good(spec_of("voc", "voc", ""), NZ_DATA_COMPARE);
     AUTO_DATA train = open_good(spec_of("voc", "voc", "split=train"), NZ_DATA_COMPARE);
     assert_int_equal(nz_data_count(val), 1);
@@ -313,11 +313,14 @@ static void voc_classes_of_ones_own(void **state) {
     assert_string_equal(nz_data_class_name(data, 0), "bee");
     assert_string_equal(objects_of(data, 0), "1:0,0,2,2(4) 0:0,0,3,3(9)");
     assert_int_equal(nz_data_image_id(data, 0), 1);
-    put_text("own/classes.txt", "yak\nant\n");
+    put_text("own/classes.txt", "yak\nant\nyak\n"); /* of equal names the first counts */
     char keys[2048];
     snprintf(keys, sizeof keys, "labels=%s", nz_test_file("own/classes.txt"));
     AUTO_DATA named = open_good(spec_of("voc", "own", keys), NZ_DATA_TRAIN);
     assert_broken(named, 0, "1.xml:1: 'bee' is not in");
+    put_text("own/Annotations/1.xml", "<annotation>" VOC_OBJECT("yak", "0", "1", "1", "2", "2") "</annotation>");
+    AUTO_DATA first = open_good(spec_of("voc", "own", keys), NZ_DATA_TRAIN);
+    assert_string_equal(objects_of(first, 0), "0:0,0,2,2(4)");
 }
 
 /* Where the size is told, it must be the image's; 0 and words tell nothing. */

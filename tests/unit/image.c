@@ -141,6 +141,24 @@ static void planes_interleave(void **state) {
     assert_memory_equal(to.pixels, wanted, sizeof wanted);
 }
 
+/* Noise, so that the file is larger than the pieces it is written in. */
+static void large_jpegs_are_written_whole(void **state) {
+    (void)state;
+    enum { SIDE = 500 };
+    static uint8_t pixels[SIDE * SIDE];
+    NZ_AUTO(nz_image_done) nz_image back = {0};
+    NZ_AUTO_FREE uint8_t *bytes = NULL;
+    size_t count = 0;
+    uint32_t noise = 1;
+    for (size_t i = 0; i < sizeof pixels; i++) pixels[i] = (uint8_t)((noise = noise * 1664525 + 1013904223) >> 24);
+    nz_image from = {.width = SIDE, .height = SIDE, .channels = 1, .pixels = pixels};
+    nz_assert_ok(nz_jpeg_encode(&bytes, &count, &from, 100));
+    assert_true(count > 3 << 16);
+    nz_assert_ok(nz_image_decode(&back, bytes, count, "again"));
+    size_t step = (size_t)back.channels;
+    for (size_t i = 0; i < sizeof pixels; i++) assert_true(abs((int)back.pixels[i * step] - (int)pixels[i]) <= 3);
+}
+
 static void jpeg_written_is_much_the_same(void **state) {
     (void)state;
     enum { W = 61, H = 43 };
@@ -287,10 +305,10 @@ int main(void) {
         cmocka_unit_test(decodes_as_pillow_does),        cmocka_unit_test(resizes_as_pillow_does),
         cmocka_unit_test(resizes_to_known_values),       cmocka_unit_test(a_resized_part_equals_the_whole_cut),
         cmocka_unit_test(gray_as_pillow_does),           cmocka_unit_test(planes_interleave),
-        cmocka_unit_test(jpeg_written_is_much_the_same), cmocka_unit_test(png_written_is_read_again),
-        cmocka_unit_test(cut_files_are_broken),          cmocka_unit_test(headers_that_lie_are_refused),
-        cmocka_unit_test(endless_scans_are_refused),     cmocka_unit_test(other_files_are_named_as_such),
-        cmocka_unit_test(impossible_sizes_are_refused),
+        cmocka_unit_test(jpeg_written_is_much_the_same), cmocka_unit_test(large_jpegs_are_written_whole),
+        cmocka_unit_test(png_written_is_read_again),     cmocka_unit_test(cut_files_are_broken),
+        cmocka_unit_test(headers_that_lie_are_refused),  cmocka_unit_test(endless_scans_are_refused),
+        cmocka_unit_test(other_files_are_named_as_such), cmocka_unit_test(impossible_sizes_are_refused),
     };
     return cmocka_run_group_tests_name("image", tests, NULL, NULL);
 }
