@@ -129,6 +129,7 @@ static void test_samples_of_an_open_batch_are_each_compared_with_themselves(void
     NZ_AUTO_GRAPH nz_graph *qb = compressed(&b, many, "ptq,float_share=40,sqnr=0", SMALL);
     assert_non_null(strstr(a.summary, "; now "));
     assert_string_equal(a.summary, b.summary);
+    assert_int_equal(qa->node_count, qb->node_count);
 }
 
 /* Of these multiply-accumulates the layer to blame has 19.3%; by weights alone it would be 17.3%. */
@@ -184,11 +185,11 @@ static nz_graph *chain(uint64_t seed) {
 }
 
 /* Layers leave in the order of their noise: without the last of them, the rest would do worse. */
-static void check_the_last(size_t *counts, uint64_t seed) {
+static void check_the_last(size_t *ret_count, uint64_t seed, const char *chosen) {
     NZ_AUTO_GRAPH nz_graph *g = chain(seed);
     NZ_AUTO(nz_compress_report_done) nz_compress_report all = {0};
     NZ_AUTO(nz_compress_report_done) nz_compress_report fewer = {0};
-    NZ_AUTO_GRAPH nz_graph *q = compressed(&all, g, "ptq,float_share=100,sensitivity=200,sqnr=0", SMALLER);
+    NZ_AUTO_GRAPH nz_graph *q = compressed(&all, g, chosen, SMALLER);
     char method[512] = "ptq,float_share=0,sensitivity=200,sqnr=0,exclude=none";
     const nz_layer_change *last = NULL;
     size_t count = 0;
@@ -200,18 +201,24 @@ static void check_the_last(size_t *counts, uint64_t seed) {
     for (size_t i = 0; i < all.count; i++)
         if (strstr(all.layers[i].what, "stays float") && &all.layers[i] != last)
             strcat(strcat(method, "+"), all.layers[i].name);
-    counts[count]++;
+    assert_non_null(q);
+    *ret_count += count > 1;
     if (count == 0) return;
     NZ_AUTO_GRAPH nz_graph *without = compressed(&fewer, g, method, SMALLER);
+    assert_non_null(without);
     if (!(told(&all, "; now ") >= told(&fewer, "The outputs have ")))
         fail_msg("%d: %s %s", (int)seed, all.summary, fewer.summary);
 }
 
 static void test_the_last_layer_that_stays_float_helps(void **state) {
     (void)state;
-    size_t counts[11] = {0}, several = 0;
-    for (uint64_t seed = 0; seed < 24; seed++) check_the_last(counts, seed);
-    for (int k = 2; k < 11; k++) several += counts[k];
+    size_t several = 0;
+    for (uint64_t seed = 80; seed < 88; seed++) /* of 84 one layer is better not left alone */
+        for (int share = 23; share < 60; share += 33) {
+            char method[96];
+            snprintf(method, sizeof method, "ptq,float_share=%d,sensitivity=200,sqnr=0", share);
+            check_the_last(&several, seed, method);
+        }
     assert_true(several > 4);
 }
 
