@@ -55,14 +55,24 @@ static nz_status open_data(nz_experiment *x, nz_data_facts *facts, const char *s
 
 /* A network for one class an image learns nothing of boxes, and the other way round. */
 static nz_status check_task(const nz_experiment *x) {
-    const char *arch = x->description->source.arch;
-    const nz_data_facts *train = &x->train, *test = &x->test;
-    if (train->fingerprint[0] && test->fingerprint[0] && train->objects != test->objects)
-        return nz_fail(NZ_E_ARG, "%s: data: only %s is labelled with boxes of objects", x->file,
-                       train->objects ? "train" : "test");
-    const nz_data_facts *facts = train->fingerprint[0] ? train : test;
-    if (!arch || !facts->fingerprint[0] || (nz_arch_get(arch)->detector != NULL) == facts->objects) return NZ_OK;
-    if (facts->objects)
+    const struct {
+        const nz_data_facts *facts;
+        const char *name;
+    } sets[] = {
+        {&x->train, "train"}, {&x->test, "test"}, {&x->calibration, "calibration"}, {&x->compared, "compare: data"}};
+    const char *arch = x->description->source.arch, *with = NULL, *without = NULL;
+    for (size_t i = 0; i < NZ_COUNT(sets); i++) {
+        if (!sets[i].facts->fingerprint[0]) continue;
+        if (sets[i].facts->objects)
+            with = with ? with : sets[i].name;
+        else
+            without = without ? without : sets[i].name;
+    }
+    if (with && without)
+        return nz_fail(NZ_E_ARG, "%s: data: %s is labelled with boxes of objects, and %s is not", x->file, with,
+                       without);
+    if (!arch || (!with && !without) || (nz_arch_get(arch)->detector != NULL) == (with != NULL)) return NZ_OK;
+    if (with)
         return nz_fail(NZ_E_ARG,
                        "%s: model: %s gives one class an image, and data are labelled with boxes of objects: take a "
                        "detector (netzip train --list)",
@@ -96,7 +106,8 @@ static nz_status check_data(nz_experiment *x) {
     long long own = d->source.classes, there = (long long)(x->train.classes ? x->train.classes : x->test.classes);
     if (own && there > own)
         return nz_fail(NZ_E_ARG, "%s: model: %lld classes are too few for data with %lld", x->file, own, there);
-    return NZ_OK;
+    nz_status status = nz_network_check(x);
+    return status == NZ_OK ? NZ_OK : nz_fail_context(status, "%s: model", x->file);
 }
 
 static nz_status check_source(nz_experiment *x) {

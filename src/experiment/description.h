@@ -9,6 +9,7 @@
 #include "core/text.h"
 #include "core/yaml.h"
 
+#define NZ_ANCHORS_FIT "fit" /* as of netzip train --anchors */
 enum { NZ_EXPERIMENT_RUNS_MOST = 500, NZ_EXPERIMENT_SEEDS_MOST = 100 };
 
 /** Where the uncompressed network comes from: one of `arch` (with or without a checkpoint) and `file`. */
@@ -16,7 +17,7 @@ typedef struct nz_network_source {
     char *arch, *checkpoint, *file;
     long long classes;                 /**< 0: as the data, the checkpoint or the file have it */
     long long channels, height, width; /**< 0: as the data have it */
-    char *anchors;                     /**< of a detector; "auto": fitted to the data; NULL: the architecture's own */
+    char *anchors; /**< of a detector; NZ_ANCHORS_FIT: fitted to the data; NULL: the architecture's own */
 } nz_network_source;
 
 /** One method on one network: a row of the comparison. */

@@ -87,5 +87,7 @@ void nz_step_files_done(nz_train_files *files);
 void nz_step_files_forget(const nz_experiment *experiment, const nz_step *step);
 /** The learning curve for the record: NULL where memory is short, null without epochs. */
 json_t *nz_curve_json(const nz_train_report *report);
+/** step_train.c: whether the architecture can be built for the data as they are known; before any step. */
+NZ_CHECKED nz_status nz_network_check(const nz_experiment *experiment);
 
 #endif

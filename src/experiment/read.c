@@ -117,7 +117,7 @@ static nz_status read_anchors(nz_network_source *source, const nz_yaml *yaml, co
         return nz_yaml_fail(NZ_E_ARG, yaml, section, "anchors", 0, "model: anchors go with an arch that is a detector");
     if (source->checkpoint)
         return nz_yaml_fail(NZ_E_ARG, yaml, section, "anchors", 0, "model: a checkpoint has anchors of its own");
-    if (strcmp(source->anchors, "auto") == 0) return NZ_OK;
+    if (strcmp(source->anchors, NZ_ANCHORS_FIT) == 0) return NZ_OK;
     const nz_arch_options options = {.blank = true, .anchors = source->anchors};
     return nz_place_context(nz_arch_build(&graph, source->arch, &options), yaml, section, "anchors", 0);
 }

@@ -67,16 +67,25 @@ json_t *nz_curve_json(const nz_train_report *report) {
 }
 
 /* Classes and extents: as stated, else as the data have them, else the architecture's own. */
-static nz_arch_options arch_options(const nz_experiment *x, const nz_step *step) {
+static nz_arch_options arch_options(const nz_experiment *x, size_t network) {
     const nz_network_source *s = &x->description->source;
     const nz_data_facts *facts = x->train.fingerprint[0] ? &x->train : &x->test;
     bool fixed = facts->chw[0] && facts->chw[1] && facts->chw[2];
-    nz_arch_options o = {.seed = (uint64_t)x->description->network_seeds[step->index]};
+    nz_arch_options o = {.seed = (uint64_t)x->description->network_seeds[network]};
     o.classes = s->classes ? s->classes : s->checkpoint && !x->description->training ? 0 : (int64_t)facts->classes;
     o.channels = s->channels ? s->channels : fixed ? facts->chw[0] : 0;
     o.height = s->channels ? s->height : fixed ? facts->chw[1] : 0;
     o.width = s->channels ? s->width : fixed ? facts->chw[2] : 0;
     return o;
+}
+
+nz_status nz_network_check(const nz_experiment *x) {
+    const nz_network_source *s = &x->description->source;
+    NZ_AUTO_GRAPH nz_graph *graph = NULL;
+    if (!s->arch) return NZ_OK;
+    nz_arch_options blank = arch_options(x, 0);
+    blank.blank = true;
+    return nz_arch_build(&graph, s->arch, &blank);
 }
 
 static void tell_names(const nz_experiment *x, const char *what, char *const *names, size_t count) {
@@ -136,11 +145,11 @@ static nz_status fit_anchors(char **ret_anchors, const nz_experiment *x, const n
 
 static nz_status get_network(nz_graph **ret_graph, char **ret_warning, const nz_experiment *x, const nz_step *step) {
     const nz_network_source *s = &x->description->source;
-    nz_arch_options options = arch_options(x, step);
+    nz_arch_options options = arch_options(x, step->index);
     NZ_AUTO_FREE char *anchors = NULL;
     if (s->file) return nz_model_load(ret_graph, s->file);
     options.anchors = s->anchors;
-    if (s->anchors && strcmp(s->anchors, "auto") == 0) {
+    if (s->anchors && strcmp(s->anchors, NZ_ANCHORS_FIT) == 0) {
         options.anchors = NULL;
         NZ_TRY(fit_anchors(&anchors, x, &options));
         options.anchors = anchors;

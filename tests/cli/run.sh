@@ -41,6 +41,11 @@ nz run "$T/bad.yaml" --set 'methods=[ptq]' --data synthetic:shapes-det
 has "a classifier learns no boxes" "$T/err" "bad.yaml: model: resnet8 gives one class an image, and data are labelled with boxes"
 nz run "$T/bad.yaml" --set 'methods=[ptq]' --set model=yolov5-tiny
 has "a detector learns no single class" "$T/err" "bad.yaml: model: yolov5-tiny is a detector, and data are not labelled"
+nz run "$T/bad.yaml" --set 'methods=[ptq]' --set compare.data=synthetic:shapes-det
+has "all sets are of one kind" "$T/err" "bad.yaml: data: compare: data is labelled with boxes of objects, and "
+nz run "$T/bad.yaml" --set 'methods=[ptq]' --set model=yolov5-tiny --data synthetic:shapes-det,size=100 --dry-run
+status_is "images that do not fit the network are told before anything is run" 2
+has "with what it needs" "$T/err" "bad.yaml: model: yolov5-tiny: images of 100x100 pixels (height x width); both have to be multiples of 32"
 nz run "$T/bad.yaml" --set 'methods=[ptq]' --set compare.runtime=nativ
 has "so are its runtimes" "$T/err" "compare: no runtime is called 'nativ'"
 nz run "$T/bad.yaml" --set 'methods=[ptq]' --set compare.lambda=1
@@ -215,7 +220,7 @@ seeds: [0, 1]
 data:
   train: synthetic:shapes-det,split=train,count=24,size=64
   test: synthetic:shapes-det,split=test,count=8,size=64
-model: {arch: yolov5-tiny, anchors: auto}
+model: {arch: yolov5-tiny, anchors: fit}
 train: {epochs: 1, batch: 8, seed: 0}
 methods:
   - gup-l1: {finetune: 1, batch: 8}

@@ -77,9 +77,9 @@ static void sections_become_one_description(void **state) {
 static void a_detector_has_keys_of_its_own(void **state) {
     (void)state;
     NZ_AUTO(nz_description_done) nz_description d = {0}, text = {0}, plain = {0};
-    nz_assert_ok(read_text(&d, DETECTOR "model: {arch: yolov5-tiny, anchors: auto}\n"
+    nz_assert_ok(read_text(&d, DETECTOR "model: {arch: yolov5-tiny, anchors: fit}\n"
                                         "compare: {detect: {conf: 0.01, iou: 0.5}, pictures: 3, metrics: [map50]}\n"));
-    assert_string_equal(d.source.anchors, "auto");
+    assert_string_equal(d.source.anchors, "fit");
     assert_string_equal(d.comparison.detect, "conf=0.01,iou=0.5");
     assert_int_equal(d.comparison.pictures, 3);
     nz_assert_ok(read_text(&text, DETECTOR "model: yolov5n\ncompare: {detect: 'conf=0.01,iou=0.5'}\n"));
@@ -91,9 +91,9 @@ static void a_detector_has_keys_of_its_own(void **state) {
     assert_refused(
         DETECTOR "model: {arch: yolov5n, anchors: 10x13}\n",
         "a.yaml:3:33: anchors '10x13': 3 levels of 3 are wanted, as in 10x13+16x30+33x23/30x61+62x45+59x119/...");
-    assert_refused(DETECTOR "model: {arch: resnet8, anchors: auto}\n",
+    assert_refused(DETECTOR "model: {arch: resnet8, anchors: fit}\n",
                    "a.yaml:3:33: model: anchors go with an arch that is a detector");
-    assert_refused(DETECTOR "model: {arch: yolov5n, checkpoint: x.pt, anchors: auto}\n",
+    assert_refused(DETECTOR "model: {arch: yolov5n, checkpoint: x.pt, anchors: fit}\n",
                    "a.yaml:3:51: model: a checkpoint has anchors of its own");
     assert_refused(DETECTOR "model: yolov5n\ncompare: {detect: {iuo: 0.5}}\n",
                    "a.yaml:4:25: detect: unknown key 'iuo'; did you mean 'iou'?");
