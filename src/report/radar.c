@@ -219,11 +219,12 @@ void nz_radar_draw(nz_canvas *canvas, const nz_plot *plot) {
     for (size_t k = 0; k < count; k++, y += LEGEND_ROW) draw_legend_row(canvas, &view->rows[chosen[k]], y);
     nz_text note = {0};
     if (count < all && view->names < view->row_count)
-        nz_text_append(&note, "the variant of each model with the highest OCS");
+        nz_text_append(&note, "each model's variant of highest OCS");
     else if (count < all)
         nz_text_appendf(&note, "the %zu of %zu with the highest OCS", count, all);
     if (partial)
-        nz_text_appendf(&note, "%s* without the ratios that are not available", count < all ? " \xc2\xb7 " : "");
+        nz_text_append(&note, count < all ? " \xc2\xb7 * without missing ratios"
+                                          : "* without the ratios that are not available");
     if (note.data)
         nz_canvas_text_fit(canvas, CENTRE_X, y, note.data,
                            (nz_lettering){.size = NZ_SIZE_SMALL, .anchor = NZ_MIDDLE, .colour = NZ_INK_SOFT},
