@@ -42,10 +42,8 @@ static nz_status take_images(nz_object_set *set, const nz_coco_json *coco, const
 
 /* Classes are numbered in the order of their ids. */
 static nz_status take_classes(nz_source *source, nz_coco_json *coco, const char *path) {
-    enum { CLASSES_MOST = 1000000 };
     size_t count = coco->category_count;
     if (!count) return nz_fail(NZ_E_FORMAT, "%s: 'categories' is empty", path);
-    if (count > CLASSES_MOST) return nz_fail(NZ_E_FORMAT, "%s: more than %d categories", path, CLASSES_MOST);
     NZ_TRY(nz_alloc(&source->class_ids, count, sizeof *source->class_ids));
     NZ_TRY(nz_alloc(&source->class_names, count, sizeof *source->class_names));
     source->classes = count;

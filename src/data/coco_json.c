@@ -53,6 +53,7 @@ static nz_status add_image(void *user, const nz_json_value *values, size_t i) {
 }
 
 enum { CATEGORY_ID, CATEGORY_NAME, CATEGORY_FIELDS };
+enum { CATEGORIES_MOST = 100000 }; /* evaluations keep a curve of each */
 static const char *const category_fields[CATEGORY_FIELDS] = {"id", "name"};
 
 static nz_status add_category(void *user, const nz_json_value *values, size_t i) {
@@ -60,6 +61,7 @@ static nz_status add_category(void *user, const nz_json_value *values, size_t i)
     nz_coco_json *coco = r->coco;
     nz_coco_category category = {0};
     NZ_TRY(read_id(&category.id, r, &values[CATEGORY_ID], "categories", i));
+    if (i >= CATEGORIES_MOST) return nz_fail(NZ_E_FORMAT, "%s: more than %d categories", r->path, CATEGORIES_MOST);
     NZ_TRY(nz_grow(&coco->categories, &coco->category_capacity, coco->category_count + 1, sizeof category));
     if (values[CATEGORY_NAME].kind == NZ_JSON_TEXT) NZ_TRY(nz_strdup(&category.name, values[CATEGORY_NAME].text));
     coco->categories[coco->category_count++] = category;

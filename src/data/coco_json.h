@@ -48,7 +48,7 @@ void nz_coco_json_done(nz_coco_json *coco);
 /**
  * Reads a file. @param file_names  Whether the images' names are wanted.
  * @return NZ_E_IO; NZ_E_FORMAT names the file and what is wrong: no JSON, a list that is missing, an image or category without
- *         an id, or an id that is there twice. An annotation that is wrong is only marked. NZ_E_MEMORY.
+ *         an id, an id that is there twice, or more than 100,000 categories. An annotation that is wrong is only marked. NZ_E_MEMORY.
  */
 NZ_CHECKED nz_status nz_coco_json_read(nz_coco_json *ret_coco, const char *path, bool file_names);
 /** The place of an image's id among all ids in ascending order (images_by_id leads from there to the image); -1 where there is

@@ -2,6 +2,7 @@
 /* COCO's protocol on boxes: cases that can be done by hand, and the reference evaluator's own figures. */
 #include "core/file.h"
 #include "core/json.h"
+#include "core/text.h"
 #include "netzip/detection.h"
 #include "test.h"
 
@@ -191,6 +192,28 @@ static void files_are_checked_entry_by_entry(void **state) {
     nz_detections_done(&d);
 }
 
+/* Small entries that make large results. */
+static void categories_are_bounded(void **state) {
+    (void)state;
+    enum { MOST = 100000 };
+    nz_detections d;
+    nz_text text = {0};
+    nz_text_append(&text, "{\"images\":[],\"annotations\":[],\"categories\":[{\"id\":0}");
+    for (int c = 1; c < MOST; c++) nz_text_appendf(&text, ",{\"id\":%d}", c);
+    size_t length = text.length;
+    nz_text_append(&text, "]}");
+    const char *path = nz_test_file("categories.json");
+    nz_assert_ok(nz_file_write(path, text.data, text.length));
+    nz_assert_ok(nz_detections_read(&d, path, NULL));
+    assert_int_equal(d.class_count, MOST);
+    nz_detections_done(&d);
+    text.length = length;
+    nz_text_append(&text, ",{\"id\":-1}]}");
+    nz_assert_ok(nz_file_write(path, text.data, text.length));
+    nz_assert_fails(nz_detections_read(&d, path, NULL), NZ_E_FORMAT, "more than 100000 categories");
+    nz_text_done(&text);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(perfect_detections_are_1),
@@ -203,6 +226,7 @@ int main(void) {
         cmocka_unit_test(what_makes_no_sense_is_refused),
         cmocka_unit_test(the_reference_evaluators_figures),
         cmocka_unit_test(files_are_checked_entry_by_entry),
+        cmocka_unit_test(categories_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
