@@ -115,7 +115,10 @@ static nz_status read_truth(nz_detections *ret_truth, const nz_cli_args *args) {
     nz_dataset *data = NULL;
     if (file && spec) return nz_fail(NZ_E_ARG, "evaluate: give --ground-truth or --data, not both");
     if (!spec) NZ_TRY(nz_cli_need(args, "ground-truth"));
-    if (!spec) return nz_detections_read(ret_truth, file, NULL);
+    if (!spec) {
+        NZ_TRY(nz_detections_read(ret_truth, file, NULL));
+        return ret_truth->image_count ? NZ_OK : nz_fail(NZ_E_FORMAT, "%s: 'images' is empty", file);
+    }
     NZ_TRY(nz_data_open(&data, spec, NULL, NZ_DATA_COMPARE, NULL));
     nz_cli_warn_of_data(data);
     nz_status status = nz_detect_truths(ret_truth, data);

@@ -57,3 +57,7 @@ nz_status nz_boxes_same(const nz_detections *first, const nz_detections *second)
                            (long long)first->image_ids[i], (long long)second->image_ids[i]);
     return NZ_OK;
 }
+
+nz_status nz_boxes_fail_context(nz_status status, const nz_detections *in, size_t image) {
+    return nz_fail_context(status, "image %lld", (long long)(in->image_ids ? in->image_ids[image] : (int64_t)image));
+}

@@ -14,6 +14,8 @@ double nz_box_iou(const nz_found_box *found, const nz_truth_box *truth, bool par
 double nz_box_overlap(const nz_found_box *a, const nz_found_box *b);
 /** NZ_E_ARG for indices out of range, a score that is no number, or more boxes than are handled. */
 NZ_CHECKED nz_status nz_boxes_check(const nz_detections *detections);
+/** Puts the id of image `image` before the last message; returns `status`. */
+nz_status nz_boxes_fail_context(nz_status status, const nz_detections *detections, size_t image);
 /** NZ_E_ARG where two sets of detections are not of the same images and classes. */
 NZ_CHECKED nz_status nz_boxes_same(const nz_detections *first, const nz_detections *second);
 

@@ -57,7 +57,10 @@ nz_status nz_confusion_get(nz_confusion *ret_confusion, const nz_detections *in,
     size_t side = in->class_count + 1, cells;
     if (!nz_mul_size(&cells, side, side)) return nz_fail(NZ_E_MEMORY, "out of memory: %zu classes", in->class_count);
     NZ_TRY(nz_alloc(&c.counts, cells, sizeof *c.counts));
-    for (size_t i = 0; i < in->image_count; i++) NZ_TRY(count_image(&g, &c, i));
+    for (size_t i = 0; i < in->image_count; i++) {
+        nz_status status = count_image(&g, &c, i);
+        if (status != NZ_OK) return nz_boxes_fail_context(status, in, i);
+    }
     *ret_confusion = c;
     c = (nz_confusion){0};
     return NZ_OK;

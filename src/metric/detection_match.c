@@ -77,7 +77,10 @@ nz_status nz_detection_match_get(nz_detection_match *ret_match, const nz_detecti
         NZ_TRY(nz_found_by_image(&m.found[i], m.in[i], confidence));
     }
     if (first == second) match_itself(&m, &match, m.found[0].start[first->image_count]);
-    for (size_t i = 0; first != second && i < first->image_count; i++) NZ_TRY(match_image(&m, &match, i));
+    for (size_t i = 0; first != second && i < first->image_count; i++) {
+        nz_status status = match_image(&m, &match, i);
+        if (status != NZ_OK) return nz_boxes_fail_context(status, first, i);
+    }
     match.mean_iou = match.matched ? m.iou_sum / (double)match.matched : (double)NAN;
     match.mean_score_difference = match.matched ? m.score_difference_sum / (double)match.matched : (double)NAN;
     *ret_match = match;

@@ -17,7 +17,7 @@ nz_status nz_pairs_begin(nz_pairs *pairs, size_t first, size_t second) {
     const size_t boxes[2] = {first, second};
     if (first && second > NZ_PAIRS_COMPARED_MOST / first)
         return nz_fail(NZ_E_UNSUPPORTED,
-                       "an image has %zu and %zu boxes, more than are compared with each other; keep the "
+                       "%zu and %zu boxes, more than are compared with each other; keep the "
                        "best of them",
                        first, second);
     for (int side = 0; side < 2; side++) {

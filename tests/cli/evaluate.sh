@@ -108,6 +108,10 @@ sed 's/"image_id": 9/"image_id": 8/' "$T/base.json" >"$T/other.json"
 nz evaluate --ground-truth "$T/truth.json" --detections "$T/other.json"
 status_is "a detection on another image is an input error" 3
 has "it is named" "$T/err" "detection 2 is on image 8, which the ground truth does not list"
+printf '{"images": [], "categories": [], "annotations": []}' >"$T/other.json"
+nz evaluate --ground-truth "$T/other.json" --detections "$T/found.json"
+status_is "ground truth without images is an input error" 3
+is "the file is named" "$(cat "$T/err")" "netzip: $T/other.json: 'images' is empty"
 nz evaluate --ground-truth "$T/truth.json" --detections "$T/no.json"
 status_is "a missing file is an input error" 3
 nz evaluate --ground-truth "$T/truth.json"

@@ -24,11 +24,16 @@ static void check_boxes(const nz_detections *d) {
 
 static void evaluate(const nz_detections *d) {
     NZ_AUTO(nz_detection_scores_done) nz_detection_scores scores = {0};
+    NZ_AUTO(nz_confusion_done) nz_confusion confusion = {0};
     NZ_AUTO_FREE char *hint = NULL;
+    const nz_detections twin = *d; /* another detector that finds the same */
     if (d->image_count > 1000 || d->class_count > 100 || d->found_count > 2000) return;
     nz_fuzz_check(nz_detection_hint(&hint, d) == NZ_OK);
     if (!d->image_count) return;
-    nz_fuzz_check(nz_detection_scores_resampled(&scores, d, d, 3, 0) == NZ_OK);
+    nz_fuzz_check(nz_detection_scores_resampled(&scores, d, &twin, 3, 0) == NZ_OK);
+    nz_fuzz_check(scores.match.matched <= scores.match.first && scores.match.first == scores.match.second);
+    nz_fuzz_check(!scores.match.matched || (scores.match.mean_iou >= 0.5 && scores.match.mean_iou < 1.001));
+    nz_fuzz_check(nz_confusion_get(&confusion, d, 0.25, 0.45) == NZ_OK);
     for (int i = 0; i < NZ_COCO_STATS; i++) {
         double value = scores.coco.stats[i];
         nz_fuzz_check(value == -1 || (value >= 0 && value <= 1));

@@ -88,7 +88,7 @@ static void too_many_boxes_of_an_image_are_refused(void **state) {
     nz_assert_near(m.mean_score_difference, 0, 0, 0);
     for (int i = 0; i < APART; i++) t[i] = truth(0, 0, 30.0 * i), a[i] = found(0, 0, -30.0 * i - 30, .5);
     first.found_count = first.truth_count = APART;
-    nz_assert_fails(nz_confusion_get(&c, &first, 0.25, 0.45), NZ_E_UNSUPPORTED, "20000 and 20000 boxes");
+    nz_assert_fails(nz_confusion_get(&c, &first, 0.25, 0.45), NZ_E_UNSUPPORTED, "image 0: 20000 and 20000 boxes");
 }
 
 /* Itself, and a copy of itself: the short way and the long one. */
