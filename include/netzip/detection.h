@@ -139,7 +139,7 @@ NZ_API NZ_CHECKED nz_status nz_yolo_evaluate(nz_yolo_result *ret_result, const n
 
 /* ---- Curves and counts for the report ---- */
 
-/** Which class was taken for which: YOLOv5's confusion matrix. */
+/** Which class was taken for which, laid out as YOLOv5's confusion matrix; its pairs are one to one, which YOLOv5's are not. */
 typedef struct nz_confusion {
     double confidence,
         iou; /**< detections of at least this score; pairs of at least this overlap, whatever their class */
@@ -149,7 +149,8 @@ typedef struct nz_confusion {
 } nz_confusion;
 /** Releases the counts and zeroes the struct; safe on a zeroed one. */
 NZ_API void nz_confusion_done(nz_confusion *confusion);
-/** Pairs are taken by descending IoU, each box once; crowds are left out. NZ_E_ARG as nz_coco_evaluate; NZ_E_MEMORY. */
+/** Pairs are taken by descending IoU, each box once; crowds are left out. NZ_E_ARG as nz_coco_evaluate; NZ_E_UNSUPPORTED names an
+ * image of too many boxes (2^28 comparisons, 4 million overlapping pairs); NZ_E_MEMORY. */
 NZ_API NZ_CHECKED nz_status nz_confusion_get(nz_confusion *ret_confusion, const nz_detections *detections,
                                              double confidence, double iou);
 
@@ -163,7 +164,7 @@ typedef struct nz_detection_match {
     double mean_iou;              /**< of the pairs; NaN where there is none */
     double mean_score_difference; /**< mean of |score difference| over pairs; NaN */
 } nz_detection_match;
-/** NZ_E_ARG where images or classes differ; NZ_E_MEMORY. */
+/** NZ_E_ARG where images or classes differ; NZ_E_UNSUPPORTED as nz_confusion_get; NZ_E_MEMORY. */
 NZ_API NZ_CHECKED nz_status nz_detection_match_get(nz_detection_match *ret_match, const nz_detections *first,
                                                    const nz_detections *second, double confidence, double iou);
 
