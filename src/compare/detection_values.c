@@ -173,6 +173,8 @@ nz_status nz_detection_row(nz_cell *row, nz_run *run, size_t v, const nz_metric_
     if (!nz_progress_step(run->progress, "evaluation of boxes", v, run->variant_count))
         return nz_fail(NZ_E_CANCELLED, "stopped by the user");
     NZ_TRY(evaluate(&p, run));
+    if (p.has_base && !p.paired)
+        own.reason_baseline = "there is no image that both this model and the baseline could read";
     if (!pictures->items) NZ_TRY(nz_pictures_write(pictures, run, &p.own));
     return fill(row, run, v, &own, &p, pictures);
 }

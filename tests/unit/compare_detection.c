@@ -14,6 +14,7 @@
 
 typedef struct recipe {
     double shift; /* pixels by which boxes lie too far right */
+    bool wide;    /* the input is a cell wider than high */
     bool swapped; /* red is taken for green */
     int classes;  /* 0: 2 */
     bool scores;  /* a classifier: one score per class of the whole image */
@@ -54,18 +55,18 @@ static int add_convolution(nz_graph *g, int x, const recipe *r, int channels) {
 
 static int add_head(nz_graph *g, int y, const recipe *r, int channels) {
     NZ_AUTO_TENSOR nz_tensor shape = {0};
-    float places[GRID * GRID * 8] = {0};
-    int to = 0, node = 0;
-    for (int i = 0; i < GRID * GRID; i++) {
+    float places[GRID * (GRID + 1) * 8] = {0};
+    int to = 0, node = 0, columns = GRID + r->wide, cells = GRID * columns;
+    for (int i = 0; i < cells; i++) {
         float *row = places + i * channels;
-        row[0] = (float)(i % GRID * CELL + CELL / 2 + r->shift);
-        row[1] = (float)(i / GRID * CELL + CELL / 2);
+        row[0] = (float)(i % columns * CELL + CELL / 2 + r->shift);
+        row[1] = (float)(i / columns * CELL + CELL / 2);
         row[2] = row[3] = CELL;
     }
     nz_assert_ok(nz_tensor_init(&shape, NZ_I64, &(nz_shape){.rank = 1, .dim = {3}}));
-    memcpy(shape.data, (const int64_t[]){0, channels, GRID * GRID}, 3 * sizeof(int64_t));
+    memcpy(shape.data, (const int64_t[]){0, channels, cells}, 3 * sizeof(int64_t));
     nz_assert_ok(nz_graph_add_constant(g, &to, "shape", &shape));
-    int p = add_constant(g, "places", (nz_shape){.rank = 3, .dim = {1, GRID * GRID, channels}}, places);
+    int p = add_constant(g, "places", (nz_shape){.rank = 3, .dim = {1, cells, channels}}, places);
     y = add_node(g, &node, "Reshape", (int[]){y, to}, 2);
     y = add_node(g, &node, "Transpose", &y, 1);
     nz_assert_ok(nz_node_set_ints(&g->nodes[node], "perm", (const int64_t[]){0, 2, 1}, 3));
@@ -77,7 +78,8 @@ static const char *save(const char *name, recipe r) {
     const char *path = nz_test_file(name);
     int x = 0, node = 0, channels = 5 + (r.classes ? r.classes : 2);
     nz_assert_ok(nz_graph_new(&g));
-    nz_assert_ok(nz_graph_add_value(g, &x, "image", NZ_F32, &(nz_shape){.rank = 4, .dim = {-1, 3, SIDE, SIDE}}));
+    const nz_shape input = {.rank = 4, .dim = {-1, 3, SIDE, SIDE + (r.wide ? CELL : 0)}};
+    nz_assert_ok(nz_graph_add_value(g, &x, "image", NZ_F32, &input));
     nz_assert_ok(nz_graph_add_input(g, x));
     int y = add_convolution(g, x, &r, channels);
     if (r.scores) {
@@ -503,6 +505,27 @@ static void images_that_one_model_cannot_read_are_left_out_of_the_difference(voi
     nz_compare_result_done(&result);
 }
 
+static void models_without_a_common_image_are_not_matched(void **state) {
+    (void)state;
+    const char *data = make_data("apart", 4, true);
+    const char *const models[] = {save("square.onnx", (recipe){.shift = 0}), save("wide.onnx", (recipe){.wide = true})};
+    nz_compare_options o = options(models, 2, data);
+    nz_compare_result result;
+    o.metrics = "map50,box_agreement";
+    json_t *document = run(&o, &result);
+    check_document(document);
+    const double images[] = {4, 1};
+    for (size_t i = 0; i < 2; i++) {
+        nz_assert_near(value(document, i, "map50"), 100, 0, 1e-9);
+        assert_true(number(metric(document, i, "map50"), "n") == images[i]);
+    }
+    assert_non_null(strstr(text(metric(document, 1, "box_agreement"), "reason"), "no image that both"));
+    assert_null(json_object_get(metric(document, 1, "map50"), "difference"));
+    assert_null(json_object_get(section(document, 1), "match"));
+    json_decref(document);
+    nz_compare_result_done(&result);
+}
+
 static void variants_of_a_model_share_their_boxes(void **state) {
     (void)state;
     const char *data = make_data("shared", 5, false);
@@ -620,6 +643,7 @@ int main(void) {
         cmocka_unit_test(options_of_the_heads_hold_for_all_models),
         cmocka_unit_test(each_model_may_get_preprocessing_of_its_own),
         cmocka_unit_test(images_that_one_model_cannot_read_are_left_out_of_the_difference),
+        cmocka_unit_test(models_without_a_common_image_are_not_matched),
         cmocka_unit_test(variants_of_a_model_share_their_boxes),
         cmocka_unit_test(a_killed_comparison_of_detectors_resumes_to_the_same_results),
         cmocka_unit_test(boxes_that_cannot_be_read_back_are_looked_for_again),
