@@ -198,8 +198,7 @@ static nz_status measure(bench *b, const arguments *a, long long before) {
 }
 
 static nz_status open_engine(bench *b, arguments *a, const nz_graph *graph) {
-    const nz_arch_info *info = NULL;
-    for (size_t i = 0; (info = nz_arch_at(i)) && strcmp(info->name, a->arch) != 0;) i++;
+    const nz_arch_info *info = nz_arch_get(a->arch);
     if (info && info->detector) {
         NZ_TRY(nz_head_find(&b->places, graph));
         a->engine.taps = (const char *const *)b->places.names;

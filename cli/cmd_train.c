@@ -146,10 +146,8 @@ static nz_status read_files(job *j) {
 }
 
 static const nz_arch_detector *detector_of(const char *arch) {
-    const nz_arch_info *info = NULL;
-    for (size_t i = 0; (info = nz_arch_at(i)); i++)
-        if (strcmp(info->name, arch) == 0) return info->detector;
-    return NULL;
+    const nz_arch_info *info = nz_arch_get(arch);
+    return info ? info->detector : NULL;
 }
 
 /* Photographs of any size go into a detector's own; what is of one size that it can take stays as it is. */
@@ -164,27 +162,15 @@ static nz_status open_samples(nz_dataset **ret_data, const char *arch, const cha
     return nz_data_open(ret_data, data, detector->preprocess, NZ_DATA_TRAIN, NULL);
 }
 
-/* As many as the architecture has, of sizes that the data's objects have. */
-static nz_status fit_anchors(char **ret_text, const job *j, const char *arch, const nz_arch_options *options) {
-    NZ_AUTO_GRAPH nz_graph *graph = NULL;
-    NZ_AUTO(nz_detect_options_done) nz_detect_options own = {0};
-    nz_arch_options blank = *options;
-    nz_levels levels;
-    blank.blank = true;
-    NZ_TRY(nz_arch_build(&graph, arch, &blank));
-    NZ_TRY(nz_detect_options_read(&own, NULL, graph));
-    NZ_TRY(nz_levels_get(&levels, &own));
-    NZ_TRY(nz_anchors_fit(ret_text, j->train, &levels, j->options.anchor_ratio, (uint64_t)j->options.seed));
-    nz_progress_note(nz_cli_progress(), "anchors fitted to the data: %s", *ret_text);
-    return NZ_OK;
-}
-
 static nz_status choose_anchors(const job *j, const char *arch, nz_arch_options *options, char **ret_fitted) {
     const char *given = nz_cli_get(j->args, "anchors", NULL);
     if (!given) return NZ_OK;
-    if (!detector_of(arch)) return nz_fail(NZ_E_ARG, "train: --anchors: %s is no detector", arch);
+    const nz_arch_detector *detector = detector_of(arch);
+    if (!detector) return nz_fail(NZ_E_ARG, "train: --anchors: %s is no detector", arch);
     if (strcmp(given, "fit") == 0) {
-        NZ_TRY(fit_anchors(ret_fitted, j, arch, options));
+        nz_levels levels = {.count = NZ_ARCH_LEVELS, .anchors = (size_t)detector->anchors};
+        NZ_TRY(nz_anchors_fit(ret_fitted, j->train, &levels, j->options.anchor_ratio, options->seed));
+        nz_progress_note(nz_cli_progress(), "anchors fitted to the data: %s", *ret_fitted);
         given = *ret_fitted;
     }
     options->anchors = given;

@@ -116,7 +116,7 @@ NZ_API NZ_CHECKED nz_status nz_train(nz_graph **ret_graph, nz_train_report *ret_
 /* ---- anchors ---- */
 
 /**
- * Anchors for the objects of a data set, as metadata netzip.detect and nz_detect_options hold them: by k-means over widths and
+ * Anchors for the (first 10,000) objects of a data set, as metadata netzip.detect and nz_detect_options hold them: by k-means over widths and
  * heights as samples show them, then improved at random by what an object's best anchor misses, ordered by area.
  *
  * @param levels  How many levels with how many anchors each; what they hold is not looked at.
@@ -127,7 +127,7 @@ NZ_API NZ_CHECKED nz_status nz_train(nz_graph **ret_graph, nz_train_report *ret_
  */
 NZ_API NZ_CHECKED nz_status nz_anchors_fit(char **ret_text, const nz_dataset *data, const nz_levels *levels,
                                            double ratio, uint64_t seed);
-/** Part of the data set's objects, 0..1, whose sides differ from some anchor's by less than `ratio`; 1 where there is none. */
+/** Part of the data set's first 10,000 objects, 0..1, whose sides differ from some anchor's by less than `ratio`; 1 where there is none. */
 NZ_API double nz_anchor_recall(const nz_dataset *data, const nz_levels *levels, double ratio);
 
 #ifdef __cplusplus

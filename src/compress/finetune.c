@@ -111,11 +111,6 @@ static nz_status augmentation_of(char **ret_text, const nz_graph *graph) {
     return nz_strdup(ret_text, nz_spec_get(&spec, "augment"));
 }
 
-static bool detects(const nz_graph *graph) {
-    NZ_AUTO(nz_detect_options_done) nz_detect_options options = {0};
-    return nz_detect_options_read(&options, NULL, graph) == NZ_OK && nz_graph_detects(graph, &options, NULL);
-}
-
 /* A network that nothing normalises bears a smaller rate. As in training, the rate follows the batch up to 256. Detectors are
  * trained at rates of their own: a share of those. */
 static nz_status rate_for(char **ret_text, const nz_method_training *training, const nz_finetune_options *options,
@@ -126,7 +121,7 @@ static nz_status rate_for(char **ret_text, const nz_method_training *training, c
     double batch = (double)(chosen.batch < 256 ? chosen.batch : 256);
     double rate = (normalised ? training->rate : training->rate_without_norm) * batch / 128;
     if (chosen.optimizer == NZ_OPTIMIZER_ADAMW) rate = normalised ? 0.001 : 0.0001;
-    if (detects(graph)) rate = nz_train_rate(&options->train, graph) / 16;
+    if (nz_graph_detects(graph, NULL, NULL)) rate = nz_train_rate(&options->train, graph) / 16;
     char text[32];
     nz_snprintf(text, sizeof text, "%.6g", rate);
     return nz_strdup(ret_text, text);

@@ -91,6 +91,10 @@ nz_status nz_run_identity(char **ret_text, const nz_graph *graph, const nz_datas
     NZ_TRY(hash_graph(model, graph));
     nz_text_appendf(&text, "checkpoint 2\nmodel %s\ndata %s\npreprocessing %s\n", model, nz_data_fingerprint(data),
                     nz_data_preprocess(data));
+    if (nz_data_has_objects(data)) { /* anchors and strides may stand there alone */
+        const char *detect = nz_graph_meta(graph, "netzip.detect");
+        nz_text_appendf(&text, "detect %s\n", detect ? detect : "");
+    }
     NZ_TRY(put_options(&text, options));
     nz_text_appendf(&text, "method %s\nthreads %d\n", hooks && hooks->identity ? hooks->identity : "", threads);
     return nz_text_take(&text, ret_text);

@@ -14,6 +14,7 @@
 #include "core/progress.h"
 #include "core/random.h"
 #include "core/threads.h"
+#include "data/augment.h"
 #include "graph/build.h"
 #include "train/task.h"
 #include "train/trainer.h"
@@ -453,11 +454,9 @@ static nz_status finish(run *r) {
 }
 
 static nz_train_report report_of(run *r) {
-    const nz_augment *a = &r->feed.augment;
     nz_train_report report = {.broken = r->feed.broken_count,
                               .resumed = r->resumed,
-                              .augmented = a->crop_padding || a->flip || a->resized_crop > 0 || a->zoom || a->shift ||
-                                           a->hue || a->saturation || a->brightness,
+                              .augmented = !nz_augment_is_none(&r->feed.augment),
                               .detector = r->task.kind->detects,
                               .epoch_count = r->standing.count};
     for (size_t i = 0; i < nz_engine_param_count(r->engine); i++)

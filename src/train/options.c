@@ -50,7 +50,7 @@ static const nz_option table[] = {
     {"clip_norm", NZ_OPTION_REAL, AT(clip_norm), "-1", -1, 1e9, NULL,
      "gradients are scaled down to this norm over all parameters; 0: not at all; -1: to 1 where nothing normalises"},
     {"loss", NZ_OPTION_CHOICE, AT(loss), "cross-entropy", 0, 0, "cross-entropy|mse",
-     "cross-entropy, or mse to 1 for the class and 0 for the others"},
+     "of a classifier: cross-entropy, or mse to 1 for the class and 0 for the others"},
     {"label_smoothing", NZ_OPTION_REAL, AT(label_smoothing), "0", 0, 0.999, NULL,
      "part of the cross-entropy that goes to all classes alike"},
     {"box_gain", NZ_OPTION_REAL, AT(box_gain), "0.05", 0, 1e3, NULL,
@@ -65,7 +65,8 @@ static const nz_option table[] = {
      "an average of weights is evaluated and written, which keeps this much of itself at a step in the long run; 0: "
      "none; -1: 0.9999 for detectors, none else"},
     {"augment", NZ_OPTION_TEXT, AT(augment), "auto", 0, 0, NULL,
-     "crop=N, flip=1, resized=1 joined by +; none; auto: by the images' size and colours"},
+     "crop=N, flip=1, resized=1, zoom=N, shift=N, hue=N, saturation=N, brightness=N joined by +; none; auto: by the "
+     "images' size and colours, and whether the data have objects"},
     {"precision", NZ_OPTION_CHOICE, AT(precision), "f32", 0, 0, "f32|bf16",
      "f32, or bf16 feature maps where the CPU has it"},
     {"seed", NZ_OPTION_INT, AT(seed), "0", 0, 9e18, NULL, "of the initial weights, the order of samples, augmentation"},
@@ -113,15 +114,9 @@ bool nz_train_normalises(const nz_graph *graph) {
     return false;
 }
 
-/* What the rates of detectors hang on. */
-static bool detects(const nz_graph *graph) {
-    NZ_AUTO(nz_detect_options_done) nz_detect_options options = {0};
-    return nz_detect_options_read(&options, NULL, graph) == NZ_OK && nz_graph_detects(graph, &options, NULL);
-}
-
 static nz_train_options with_network(const nz_train_options *options, const nz_graph *graph) {
     nz_train_options o = *options;
-    bool detector = detects(graph);
+    bool detector = nz_graph_detects(graph, NULL, NULL);
     if (o.optimizer == NZ_OPTIMIZER_AUTO) o.optimizer = detector ? NZ_OPTIMIZER_ADAMW : NZ_OPTIMIZER_SGD;
     if (o.batch < 1) o.batch = detector ? DETECTOR_BATCH : BATCH;
     if (o.ema < 0) o.ema = detector ? DETECTOR_EMA : 0;

@@ -56,12 +56,30 @@ static void done(nz_task *t) {
 
 /* ---- before the first step ---- */
 
+/* Other heads run, but are not trained. */
+static nz_status check_head(const nz_graph *graph, const nz_detect_options *options) {
+    nz_head head = NZ_HEAD_AUTO;
+    if (!nz_graph_detects(graph, options, &head) || head == NZ_HEAD_YOLOV5 || head == NZ_HEAD_YOLOV5_RAW) return NZ_OK;
+    return nz_fail(
+        NZ_E_UNSUPPORTED,
+        "training: the model's head is %s's by its outputs; only YOLOv5's is trained (where it is one all the "
+        "same: metadata netzip.detect, head=)",
+        nz_head_at((size_t)head, NULL));
+}
+
 static nz_status plan(nz_task *t, nz_engine_options *options) {
     detect *d = NULL;
+    if (t->options->loss == NZ_LOSS_MSE)
+        return nz_fail(NZ_E_ARG, "training: loss=mse is for classifiers; a detector's loss is YOLOv5's");
     NZ_TRY(nz_alloc(&d, 1, sizeof *d));
     t->own = d;
     NZ_TRY(nz_detect_options_read(&d->options, NULL, t->graph));
     NZ_TRY(nz_levels_get(&d->levels, &d->options));
+    NZ_TRY(check_head(t->graph, &d->options));
+    if (!d->options.anchors)
+        nz_progress_note(t->progress,
+                         "the model does not say its anchors (metadata netzip.detect): YOLOv5's for COCO are "
+                         "taken for them");
     NZ_TRY(nz_head_find(&d->places, t->graph));
     const char **taps = (const char **)(uintptr_t)options->taps; /* the caller left room behind its own */
     for (size_t i = 0; i < d->places.count; i++) taps[options->tap_count++] = d->places.names[i];

@@ -5,6 +5,7 @@
 #include "core/memory.h"
 #include "core/text.h"
 #include "graph/build.h"
+#include "graphs.h"
 #include "netzip/arch.h"
 #include "test.h"
 #include "train/head.h"
@@ -92,6 +93,39 @@ static void test_what_does_not_fit_is_refused(void **unused) {
     bench_done(&b);
 }
 
+/* Three levels of a head without objectness, [1, 14, 84] for 64x64. */
+static nz_graph *yolov8(void) {
+    nz_graph *g = NULL;
+    nz_assert_ok(nz_graph_new(&g));
+    int x = graph_input(g, "image", NZ_F32, SHAPE(1, 3, 64, 64)), rows[3];
+    for (int level = 0; level < 3; level++) {
+        const int64_t stride = 8 << level;
+        int w = graph_constant(g, NZ_F32, SHAPE(14, 3, 1, 1), 0.1, 0.001);
+        int map = graph_node(g, "Conv", x, w);
+        nz_assert_ok(nz_node_set_ints(graph_last(g), "strides", (const int64_t[]){stride, stride}, 2));
+        rows[level] = graph_node(g, "Reshape", map, graph_constant(g, NZ_I64, SHAPE(3), 0, 0));
+        int64_t *shape = g->values[g->nodes[g->node_count - 1].inputs[1]].constant.data;
+        shape[0] = 1, shape[1] = 14, shape[2] = -1;
+    }
+    int all = graph_node(g, "Concat", rows[0], rows[1], rows[2]);
+    nz_assert_ok(nz_node_set_int(graph_last(g), "axis", 2));
+    graph_finish(g, all);
+    return g;
+}
+
+static void test_other_heads_and_losses_are_refused(void **unused) {
+    (void)unused;
+    NZ_AUTO_GRAPH nz_graph *graph = NULL;
+    bench b = bench_of(SCENES, 64, "epochs=1,batch=1,threads=1,loss=mse");
+    nz_assert_fails(go(&graph, NULL, &b, NULL, NULL, NULL), NZ_E_ARG, "loss=mse is for classifiers");
+    b.options.loss = NZ_LOSS_CROSS_ENTROPY;
+    nz_graph_free(b.graph);
+    b.graph = yolov8();
+    nz_assert_fails(go(&graph, NULL, &b, NULL, NULL, NULL), NZ_E_UNSUPPORTED, "yolov8's by its outputs; only YOLOv5's");
+    assert_null(graph);
+    bench_done(&b);
+}
+
 /* ---- learning ---- */
 
 static void test_scenes_are_learnt_by_heart(void **unused) {
@@ -162,14 +196,39 @@ static void test_resumed_runs_end_alike(void **unused) {
     check_resume("epochs=3,batch=8,threads=1,evaluate_every=0,checkpoint_minutes=0,optimizer=sgd,ema=0", 5);
 }
 
+/* Where the decoding is not in the graph, metadata alone says what boxes mean. */
+static void test_other_anchors_are_another_run(void **unused) {
+    (void)unused;
+    bench b = bench_of(SCENES, 64, "epochs=2,batch=4,threads=1,evaluate_every=0,checkpoint_minutes=0");
+    NZ_AUTO_GRAPH nz_graph *graph = NULL;
+    nz_train_files files = {.checkpoint = nz_test_file("anchors.npz"), .resume = true};
+    watcher u = {.left = 3};
+    nz_progress progress = {.step = user_step, .user = &u};
+    nz_assert_fails(go(&graph, NULL, &b, &files, NULL, &progress), NZ_E_CANCELLED, "stopped");
+    nz_assert_ok(nz_graph_set_meta(b.graph, "netzip.detect", NULL));
+    nz_assert_fails(go(&graph, NULL, &b, &files, NULL, NULL), NZ_E_ARG, "detect is 'head=yolov5,anchors=");
+    bench_done(&b);
+}
+
+static void take_note(void *user, const char *text) {
+    if (strstr(text, "does not say its anchors")) ++*(int *)user;
+}
+
 static void test_anchors_are_told(void **unused) {
     (void)unused;
     bench b = bench_of(SCENES, 64, "epochs=1,batch=8,threads=1,evaluate_every=0");
     NZ_AUTO_GRAPH nz_graph *graph = NULL;
-    nz_assert_ok(nz_graph_set_meta(b.graph, "netzip.detect", NULL));
+    int notes = 0;
+    nz_progress progress = {.note = take_note, .user = &notes};
     nz_data_free(b.test);
     b.test = NULL;
-    nz_assert_ok(go(&graph, NULL, &b, NULL, NULL, NULL));
+    nz_assert_ok(go(&graph, NULL, &b, NULL, NULL, &progress));
+    assert_int_equal(notes, 0);
+    nz_graph_free(graph);
+    graph = NULL;
+    nz_assert_ok(nz_graph_set_meta(b.graph, "netzip.detect", NULL));
+    nz_assert_ok(go(&graph, NULL, &b, NULL, NULL, &progress));
+    assert_int_equal(notes, 1);
     assert_string_equal(nz_graph_meta(graph, "netzip.detect"),
                         "anchors=10x13+16x30+33x23/30x61+62x45+59x119/116x90+156x198+373x326,strides=8+16+32");
     bench_done(&b);
@@ -294,7 +353,9 @@ int main(void) {
         cmocka_unit_test(test_levels_are_found_by_structure),
         cmocka_unit_test(test_levels_are_put_in_order),
         cmocka_unit_test(test_what_does_not_fit_is_refused),
+        cmocka_unit_test(test_other_heads_and_losses_are_refused),
         cmocka_unit_test(test_scenes_are_learnt_by_heart),
+        cmocka_unit_test(test_other_anchors_are_another_run),
         cmocka_unit_test(test_resumed_runs_end_alike),
         cmocka_unit_test(test_averages_follow_their_equation),
         cmocka_unit_test(test_anchors_are_told),
