@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* netzip detect: a detector over a data set or plain images: boxes as COCO's JSON, pictures, counts, mAP. */
+#include <dirent.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli.h"
 #include "core/error.h"
@@ -150,12 +152,35 @@ static nz_status draw_image(const work *w, size_t sample, size_t image, const ch
     return nz_report_boxes(path, &panel, 1, (const char *const *)d->class_names, d->class_count);
 }
 
+/* What draw_image calls its files. */
+static bool is_drawn(const char *name) {
+    size_t digits = strspn(name + (*name == '-'), "0123456789") + (*name == '-');
+    return digits >= 12 && strcmp(name + digits, ".png") == 0;
+}
+
+/* Pictures of an earlier run would show other boxes than detections.json holds. */
+static nz_status remove_drawn(const char *folder) {
+    DIR *dir = opendir(folder);
+    nz_status status = NZ_OK;
+    if (!dir) return NZ_OK; /* nothing was ever drawn */
+    for (const struct dirent *entry; status == NZ_OK && (entry = readdir(dir));) {
+        NZ_AUTO_FREE char *path = NULL;
+        if (!is_drawn(entry->d_name)) continue;
+        status = nz_path_join(&path, folder, entry->d_name);
+        if (status == NZ_OK && unlink(path) != 0) status = nz_fail_errno(path, "cannot be removed");
+    }
+    closedir(dir);
+    if (status == NZ_OK) rmdir(folder); /* where it is empty now */
+    return status;
+}
+
 /* Images that could not be read are in no result: they are passed over. */
 static nz_status draw_all(const work *w) {
     const nz_detections *d = &w->summary.detections;
     NZ_AUTO_FREE char *folder = NULL;
     NZ_TRY(nz_path_join(&folder, w->out, "drawn"));
-    NZ_TRY(nz_dir_make(folder));
+    NZ_TRY(remove_drawn(folder));
+    if (w->draw) NZ_TRY(nz_dir_make(folder));
     long long drawn = 0;
     for (size_t i = 0; i < nz_data_count(w->data) && drawn < w->draw; i++) {
         size_t image = 0;
@@ -186,7 +211,7 @@ static nz_status detect(work *w) {
     NZ_TRY(nz_detect(&w->summary.detections, &w->summary.broken, w->graph, w->data, &run, nz_cli_progress()));
     NZ_TRY(nz_path_join(&path, w->out, "detections.json"));
     NZ_TRY(nz_detect_write_json(path, &w->summary.detections));
-    if (w->draw) NZ_TRY(draw_all(w));
+    NZ_TRY(draw_all(w));
     w->summary.options = &w->options;
     w->summary.path = path;
     NZ_TRY(nz_detect_summary_score(&w->summary));

@@ -19,6 +19,10 @@ has "detections are in COCO's form" "$T/found/detections.json" '"category_id":'
 is "as many images are drawn as asked for" "$(cd "$T/found/drawn" && echo *)" "000000000000.png 000000000001.png"
 good "pictures are PNG" sh -c "head -c 4 '$T/found/drawn/000000000000.png' | grep -q PNG"
 cp "$T/found/detections.json" "$T/first"
+: >"$T/found/drawn/mine.png"
+: >"$T/found/drawn/000000000001-mine.png"
+nz detect "$T/m.onnx" --data "coco:$T/scenes/train.json" --out "$T/found" --threads 1 --draw 1
+is "pictures of an earlier run are gone, and nothing else" "$(cd "$T/found/drawn" && echo *)" "000000000000.png 000000000001-mine.png mine.png"
 
 nz detect "$T/m.onnx" --data "coco:$T/scenes/train.json" --out "$T/found" --threads 2 --json
 status_is "--json succeeds" 0
