@@ -11,6 +11,7 @@
 #include "core/memory.h"
 #include "core/random.h"
 #include "metric/block_pool.h"
+#include "metric/family.h"
 
 enum { LEAST_REPLICATES = 100 };
 
@@ -137,11 +138,6 @@ static nz_status length_of(size_t *ret_length, const double *series, size_t roun
     return NZ_OK;
 }
 
-static int ascending_order(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static nz_status resample(nz_block_interval *ret_interval, double *ret_replicates, const resampling *r,
                           const nz_block_options *options) {
     NZ_AUTO_FREE uint32_t *weights = NULL;
@@ -167,7 +163,7 @@ static nz_status resample(nz_block_interval *ret_interval, double *ret_replicate
         values[i] = fmin(stretched, DBL_MAX);
     }
     if (ret_replicates) memcpy(ret_replicates, values, count * sizeof *values);
-    qsort(values, count, sizeof *values, ascending_order);
+    nz_sort_ascending(values, count);
     interval.ends[0] = fmin(nz_quantile(values, count, tail), interval.value);
     interval.ends[1] = fmax(nz_quantile(values, count, 1 - tail), interval.value);
     *ret_interval = interval;

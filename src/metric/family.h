@@ -36,5 +36,7 @@ bool nz_topk_hit(const float *scores, size_t classes, int32_t label, int k, bool
 NZ_CHECKED nz_status nz_labels_check(const int32_t *labels, size_t n, size_t classes);
 /** One row of scores as probabilities: as they are, or by a softmax that cannot overflow. out[classes]. */
 void nz_probabilities(const nz_predictions *predictions, size_t sample, double *out);
+/** Sorts numbers, none of them NaN. */
+void nz_sort_ascending(double *values, size_t n);
 
 #endif

@@ -12,6 +12,7 @@
 #include "core/random.h"
 #include "metric/boxes.h"
 #include "metric/coco_match.h"
+#include "metric/family.h"
 #include "netzip/metric.h"
 
 enum { LANES = 16, THRESHOLDS = NZ_BOX_THRESHOLDS };
@@ -215,11 +216,6 @@ static void resample(resampling *r, nz_random *random, size_t images, size_t fir
 
 /* ---- Intervals ---- */
 
-static int ascending(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* The middle 95% of the resampled values, moved by what resampling adds on average: a resample holds some images twice, which
  * lifts precision, so that its mean average precision lies above that of the set it was drawn from. */
 static nz_status take_interval(double ret_ci95[2], double whole, double *values, size_t count) {
@@ -229,7 +225,7 @@ static nz_status take_interval(double ret_ci95[2], double whole, double *values,
         if (!isnan(values[i])) sum += values[kept++] = values[i];
     if (!kept) return nz_fail(NZ_E_ARG, "bootstrap: no resample has an object");
     double added = sum / (double)kept - whole;
-    qsort(values, kept, sizeof *values, ascending);
+    nz_sort_ascending(values, kept);
     ret_ci95[0] = nz_quantile(values, kept, 0.025) - added;
     ret_ci95[1] = nz_quantile(values, kept, 0.975) - added;
     return NZ_OK;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What an interval of a ratio says, the interval of OCS, and how firm its winner stands. */
 #include <math.h>
-#include <stdlib.h>
 
 #include "core/error.h"
 #include "core/memory.h"
 #include "core/random.h"
+#include "metric/family.h"
 #include "netzip/blocks.h"
 
 enum { TERMS = 4, PERFORMANCE = 0, LEAST_DRAWS = 100 };
@@ -54,11 +54,6 @@ static double drawn_ratio(const nz_ratio_spread *spread, double value, size_t k,
     return fmax(0, value + step / z * side);
 }
 
-static int ascending_order(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 nz_status nz_ocs_interval(double ret_ci95[2], const nz_combine_options *options, const nz_value_report original[4],
                           const nz_value_report compressed[4], const nz_ratio_spread spread[4], size_t replicates,
                           uint64_t seed) {
@@ -89,7 +84,7 @@ nz_status nz_ocs_interval(double ret_ci95[2], const nz_combine_options *options,
         if (!available(score)) return nz_fail(NZ_E_ARG, "OCS: a replicate has no value: %s", score->reason);
         scores[k] = score->value;
     }
-    qsort(scores, replicates, sizeof *scores, ascending_order);
+    nz_sort_ascending(scores, replicates);
     ret_ci95[0] = nz_quantile(scores, replicates, tail);
     ret_ci95[1] = nz_quantile(scores, replicates, 1 - tail);
     return NZ_OK;

@@ -1,18 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Timed speed: statistics of latencies that were gathered elsewhere, and throughput. */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/memory.h"
 #include "metric/family.h"
 
 enum { MEAN = -1, MINIMUM = -2, MEDIAN = 50 }; /* any other argument: a percentile */
-
-static int ascending(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 static nz_value_report mean(const double *times, size_t n) {
     double average = 0, squares = 0;
@@ -54,7 +48,7 @@ static nz_value_report latency(const nz_metric_input *input, int which) {
         if (!isfinite(input->latency_ms[i])) return nz_report_unavailable("inference %zu has no finite time", i);
         sorted[i] = input->latency_ms[i];
     }
-    qsort(sorted, n, sizeof *sorted, ascending);
+    nz_sort_ascending(sorted, n);
     nz_value_report report = which == MEAN      ? mean(sorted, n)
                              : which == MINIMUM ? nz_report_value(sorted[0], NZ_MEASURED)
                                                 : percentile(sorted, n, which);

@@ -109,6 +109,8 @@ static int ascending_order(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
+void nz_sort_ascending(double *values, size_t n) { qsort(values, n, sizeof *values, ascending_order); }
+
 nz_status nz_bootstrap(double ret_ci95[2], size_t n, double (*statistic)(void *user, const size_t *indices, size_t n),
                        void *user, size_t resamples, uint64_t seed) {
     if (n == 0 || resamples == 0) return nz_fail(NZ_E_ARG, "bootstrap: no samples");
@@ -125,7 +127,7 @@ nz_status nz_bootstrap(double ret_ci95[2], size_t n, double (*statistic)(void *u
         if (!isnan(value)) values[count++] = value;
     }
     if (count == 0) return nz_fail(NZ_E_ARG, "bootstrap: no resample gave a number");
-    qsort(values, count, sizeof *values, ascending_order);
+    nz_sort_ascending(values, count);
     ret_ci95[0] = nz_quantile(values, count, TAIL_PER_MILLE / 1000.0);
     ret_ci95[1] = nz_quantile(values, count, 1 - TAIL_PER_MILLE / 1000.0);
     return NZ_OK;

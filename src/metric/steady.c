@@ -1,23 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The end of warming up. @source K. White, An Effective Truncation Heuristic for Bias Reduction in Simulation Output, 1997 */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/error.h"
 #include "core/memory.h"
+#include "metric/family.h"
 #include "netzip/blocks.h"
 
 enum { LEAST_VALUES = 10 };
 static const double farthest = 5; /* median deviations */
 
-static int ascending_order(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static double median_in_place(double *values, size_t count) {
-    qsort(values, count, sizeof *values, ascending_order);
+    nz_sort_ascending(values, count);
     return nz_quantile(values, count, 0.5);
 }
 
