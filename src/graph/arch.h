@@ -77,7 +77,8 @@ enum { NZ_ARCH_ANCHORS = 3, NZ_ARCH_BOX_NUMBERS = 5 }; /* numbers of a box besid
  * @param anchors  Width and height in pixels. They become the constant "anchors", in strides, as checkpoints hold them. */
 nz_arch_map nz_arch_add_boxes(nz_arch *arch, const nz_arch_map maps[NZ_ARCH_LEVELS], const nz_arch_detector *detector,
                               const double anchors[NZ_ARCH_LEVELS][NZ_ARCH_ANCHORS][2]);
-/** Writes the metadata "netzip.detect" of a network with that head, by the present content of its anchors. */
+/** Writes the metadata "netzip.detect" of a network with that head, by the present content of its anchors.
+ * @return NZ_E_FORMAT where that is no size. */
 NZ_CHECKED nz_status nz_arch_describe_boxes(nz_graph *graph, const nz_arch_detector *detector);
 
 /* Parts that layers are made of, for what is no word yet. */

@@ -10,7 +10,7 @@
 #include "core/text.h"
 #include "graph/arch.h"
 
-enum { BOX = 4, SCORES = NZ_ARCH_BOX_NUMBERS, SHAPE_INTS = 5 };
+enum { BOX = 4, SCORES = NZ_ARCH_BOX_NUMBERS, SHAPE_INTS = 5, SIDE_MOST = 1000000 /* pixels of an anchor */ };
 
 /* What all levels share. */
 typedef struct head {
@@ -114,7 +114,7 @@ static bool read_anchor(double anchor[2], char *word) {
     *height++ = '\0';
     return nz_parse_double(&anchor[0], word, "anchors") == NZ_OK &&
            nz_parse_double(&anchor[1], height, "anchors") == NZ_OK && anchor[0] > 0 && anchor[1] > 0 &&
-           anchor[0] < 1e6 && anchor[1] < 1e6;
+           anchor[0] < SIDE_MOST && anchor[1] < SIDE_MOST;
 }
 
 /* Levels joined by '/', anchors of a level by '+'. */
@@ -187,6 +187,10 @@ nz_status nz_arch_describe_boxes(nz_graph *graph, const nz_arch_detector *detect
     for (int l = 0; l < NZ_ARCH_LEVELS; l++)
         for (int64_t a = 0; a < detector->anchors; a++, anchor += 2) {
             double stride = (double)detector->strides[l];
+            for (int i = 0; i < 2; i++)
+                if (!(anchor[i] > 0 && (double)anchor[i] * stride < SIDE_MOST))
+                    return nz_fail(NZ_E_FORMAT, "%s [%d, %lld] is %g x %g cells: no size that boxes can be told by",
+                                   graph->values[value].name, l, (long long)a, (double)anchor[0], (double)anchor[1]);
             nz_text_appendf(&text, "%s%.9gx%.9g",
                             a   ? "+"
                             : l ? "/"

@@ -154,7 +154,8 @@ nz_status nz_import_checkpoint(nz_graph **ret_graph, nz_import_report *ret_repor
     for (size_t i = 0; i < match.count; i++)
         if (match.rows[i].fits)
             NZ_TRY(fill_value(graph, match.rows[i].value, &checkpoint->entries[match.rows[i].from].tensor));
-    NZ_TRY(nz_arch_describe(graph, arch));
+    nz_status described = nz_arch_describe(graph, arch);
+    if (described != NZ_OK) return nz_fail_context(described, "%s", name);
     if (checkpoint->class_names && (int64_t)checkpoint->class_count == report.classes)
         NZ_TRY(nz_graph_set_meta(graph, "netzip.classes", checkpoint->class_names));
     NZ_TRY(nz_format(&source, "%s: %zu tensors of %s", arch, match.loaded, nz_path_base(name)));

@@ -197,6 +197,24 @@ static void a_checkpoint_brings_classes_and_anchors(void **state) {
     assert_non_null(strstr(nz_graph_meta(asked, "netzip.detect"), anchors));
 }
 
+/* Weights are what they are; but anchors that are no sizes would make metadata that nothing reads. */
+static void a_checkpoint_without_sizes_is_refused(void **state) {
+    (void)state;
+    static const double bad[] = {0, -1, NAN, INFINITY, 65000};
+    NZ_AUTO_GRAPH nz_graph *from = build(tiny, &(nz_arch_options){.classes = 2, .blank = true});
+    for (size_t i = 0; i < NZ_COUNT(bad); i++) {
+        nz_graph *to = NULL;
+        AUTO_CHECKPOINT checkpoint = checkpoint_of(from);
+        nz_import_report report = {0};
+        for (size_t e = 0; e < checkpoint->count; e++)
+            if (strcmp(checkpoint->entries[e].name, "model.24.anchors") == 0)
+                nz_tensor_set_real(&checkpoint->entries[e].tensor, 15, bad[i]);
+        nz_assert_fails(nz_import_checkpoint(&to, &report, checkpoint, "t.pt", tiny, NULL), NZ_E_FORMAT,
+                        "t.pt: model.24.anchors [2, 1] is ");
+        assert_null(to);
+    }
+}
+
 static void free_data(nz_dataset **data) { nz_data_free(*data); }
 
 /* The published weights, in a network of our own and in the exported one: the same boxes of a real image. */
@@ -240,6 +258,7 @@ int main(void) {
         cmocka_unit_test(the_head_begins_with_few_objects),
         cmocka_unit_test(what_is_written_reads_back),
         cmocka_unit_test(a_checkpoint_brings_classes_and_anchors),
+        cmocka_unit_test(a_checkpoint_without_sizes_is_refused),
         cmocka_unit_test(published_weights_find_what_the_exported_network_finds),
     };
     return cmocka_run_group_tests_name("arch_yolov5", tests, NULL, NULL);
