@@ -91,26 +91,32 @@ static void yolov5n_on_the_first_images(void **state) {
     check(&rows[3]);
 }
 
-/* In integers, calibrated on some of the last images with what stays float chosen by measurement. */
+static double map50(const nz_graph *graph, const row *r) {
+    char description[NZ_DETECT_TEXT];
+    nz_coco_result result;
+    nz_detections d = detect(graph, r, description);
+    nz_assert_ok(nz_coco_evaluate(&result, &d));
+    double found = result.stats[NZ_COCO_AP50];
+    nz_coco_result_done(&result);
+    nz_detections_done(&d);
+    return found;
+}
+
+/* In integers, with what stays float chosen by measurement, on images that calibration has not seen. */
 static void integers_cost_two_points_at_most(void **state) {
     (void)state;
     if (!nz_test_long()) nz_test_skip("integers: only in the long run");
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        if (*rows[i].limit) continue;
+    static const row halves[] = {{YOLOX, .limit = ",limit=64"}, {YOLOV5, .limit = ",limit=64"}};
+    for (size_t i = 0; i < NZ_COUNT(halves); i++) {
         NZ_AUTO_GRAPH nz_graph *graph = NULL;
         NZ_AUTO_GRAPH nz_graph *integers = NULL;
-        char description[NZ_DETECT_TEXT];
-        nz_coco_result result;
-        nz_assert_ok(nz_model_load(&graph, nz_test_shared(rows[i].model)));
-        nz_dataset *data = images(graph, rows[i].keys, ",offset=64");
+        nz_assert_ok(nz_model_load(&graph, nz_test_shared(halves[i].model)));
+        nz_dataset *data = images(graph, halves[i].keys, ",offset=64");
         nz_assert_ok(nz_compress(&integers, NULL, graph, "ptq,sqnr=0", data, 1, NULL));
         nz_data_free(data);
-        nz_detections d = detect(integers, &rows[i], description);
-        nz_assert_ok(nz_coco_evaluate(&result, &d));
-        if (!(result.stats[NZ_COCO_AP50] > rows[i].stats[NZ_COCO_AP50] - 0.02))
-            fail_msg("%s: %.4f in integers", rows[i].model, result.stats[NZ_COCO_AP50]);
-        nz_coco_result_done(&result);
-        nz_detections_done(&d);
+        double exact = map50(graph, &halves[i]), rounded = map50(integers, &halves[i]);
+        assert_true(exact > 0.45);
+        if (!(rounded > exact - 0.02)) fail_msg("%s: %.4f, in integers %.4f", halves[i].model, exact, rounded);
     }
 }
 
