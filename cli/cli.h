@@ -100,6 +100,7 @@ int nz_cmd_compare(int argc, char **argv);
 int nz_cmd_run(int argc, char **argv);
 int nz_cmd_demo(int argc, char **argv);
 int nz_cmd_combine(int argc, char **argv);
+int nz_cmd_energy(int argc, char **argv);
 int nz_cmd_evaluate(int argc, char **argv);
 int nz_cmd_conformance(int argc, char **argv);
 int nz_cmd_detect(int argc, char **argv);

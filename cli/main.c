@@ -23,6 +23,7 @@ static const verb verbs[] = {
     {"combine", "the combined measures of numbers that were measured elsewhere", nz_cmd_combine},
     {"detect", "a detector over images: boxes as JSON, pictures, mean average precision", nz_cmd_detect},
     {"evaluate", "the accuracy metrics of predictions that were made elsewhere", nz_cmd_evaluate},
+    {"energy", "energy and power over a window of an external meter's log", nz_cmd_energy},
     {"report", "draws the tables, plots and page of a results folder again", nz_cmd_report},
     {"conformance", "runs folders of ONNX test vectors", nz_cmd_conformance},
     {"data", "what a data set holds, and data sets that netzip makes itself", nz_cmd_data},

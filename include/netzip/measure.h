@@ -178,6 +178,67 @@ NZ_API NZ_CHECKED nz_status nz_energy_sample(nz_energy_window *window, nz_power 
 /** NZ_E_UNAVAILABLE for fewer than two readings or no time between them. */
 NZ_API NZ_CHECKED nz_status nz_energy_get(nz_energy *ret_energy, const nz_energy_window *window);
 
+/* ---- external meters ---- */
+
+/** A gap is a time between two samples of more than this times the median one. */
+#define NZ_METER_GAP 1.5
+enum { NZ_METER_NOTES = 8 };
+
+/** What to read of a meter's log. */
+typedef struct nz_meter_options {
+    /**
+     * Which columns hold what, "time=1,volts=2,amps=3:mA": time, volts, amps, watts and marker, each a column's name in the
+     * first line or its number from 1, with a unit behind a colon where it is not the basic one (s, V, A, W). NULL or a role
+     * left out: told by the names in the first line.
+     */
+    const char *columns;
+    /**
+     * The window [start, end): Unix seconds ("1677996457.5"), ISO date and time ("2023-03-05T06:07:37", UTC unless it names
+     * a zone), or HH:MM:SS (UTC; the first such time in the log, for the end the first after the start). NULL: where the
+     * log, or what its marker marks, begins and ends.
+     */
+    const char *start, *end;
+} nz_meter_options;
+
+/** Energy of a window of a meter's log. Times are nanoseconds since the epoch, or since midnight or the log's own zero
+ * where its times have no date. */
+typedef struct nz_meter_energy {
+    double joules;  /**< power between samples taken as a straight line, also where the window's ends cut an interval */
+    double seconds; /**< of the window that the log covers */
+    double watts;   /**< joules / seconds */
+    double watts_max;          /**< of the samples in the window */
+    double watts_mean_samples; /**< plain mean of the samples in the window: a cross-check */
+    double disagreement_pct;   /**< of joules and mean of samples x seconds */
+    double interval_s;         /**< median time between samples, over the whole log, to 0.1% */
+    uint64_t samples;          /**< rows in the window whose power was used */
+    uint64_t gaps, dropped;    /**< intervals longer than NZ_METER_GAP medians; samples that should lie in them */
+    double gap_seconds;        /**< how much of the window lies in gaps */
+    uint64_t duplicates;       /**< rows with the time stamp of the row before: their mean is one sample */
+    uint64_t backwards;        /**< rows left out because time ran backwards */
+    uint64_t missing;          /**< rows left out because they hold no power */
+    int64_t start_ns, end_ns;  /**< the window */
+    int64_t first_ns, last_ns; /**< what the log covers */
+    bool marked;               /**< joules, watts and seconds disagree by more than 1%, or the window is not covered */
+    char columns[256];         /**< which columns were read, in words */
+    size_t note_count;
+    char notes[NZ_METER_NOTES][200]; /**< why it is marked, and what else should be known */
+} nz_meter_energy;
+
+/**
+ * Integrates the power in the log of an external meter over a window: a table of text of any size, one sample a line, with
+ * commas, semicolons or tabs between columns, with or without a line of names. The file is read twice, line by line; memory
+ * does not grow with it.
+ *
+ * @return NZ_E_ARG: columns or a time are not understood or not there, the window holds nothing of the log; NZ_E_FORMAT
+ *         names the line that is no sample; NZ_E_IO; NZ_E_MEMORY.
+ * @source arXiv 2305.10616, section 3.4 (integral of power by the trapezoid rule)
+ */
+NZ_API NZ_CHECKED nz_status nz_meter_energy_read(nz_meter_energy *ret_energy, const char *path,
+                                                 const nz_meter_options *options);
+
+/** A time of a log as people read it: "2023-03-05 06:07:37.000 UTC", or "06:07:37.000" where it has no date. Returns `text`. */
+NZ_API const char *nz_meter_time_text(char text[40], int64_t time_ns);
+
 /* ---- GPU ---- */
 
 /** Sums and means over the GPUs that NVML shows. */
