@@ -43,7 +43,7 @@ static const nz_cli_option options[] = {
      "time for the latency of each variant, unless its 95% interval is below 1% before; default 3"},
     {"timeout", "SECONDS", "how long a model's process may say nothing before it counts as hung; default 600"},
     {"power", "NAME", "power source (netzip doctor lists them); default the first usable one"},
-    {"seed", "N", "seed of random input; default 0"},
+    {"seed", "N", "seed of random input and of the resampling behind the intervals of mAP; default 0"},
     {"json", NULL, "print results.json on standard output, and nothing else"},
 };
 
