@@ -66,7 +66,7 @@ nz_status nz_augment_check(const nz_augment *a) {
         long long value = 0;
         if (table[i].type != NZ_OPTION_INT) continue;
         memcpy(&value, (const char *)&k + table[i].offset, sizeof value);
-        if (value < table[i].least || value > table[i].most)
+        if (value < (long long)table[i].least || value > (long long)table[i].most)
             return nz_fail(NZ_E_ARG, "augmentation: %s=%lld should be from %g to %g", table[i].name, value,
                            table[i].least, table[i].most);
     }

@@ -20,7 +20,8 @@ nz_status nz_data_check_size(const nz_dataset *d, const nz_image *image, size_t 
         return nz_fail(NZ_E_SHAPE, "%s: samples vary in size; give resize=HxW, crop= or letterbox=", d->description);
     if (image->height == height && image->width == width) return NZ_OK;
     char buffer[NZ_SAMPLE_NAME_BYTES];
-    return nz_fail(NZ_E_SHAPE, "%s: the image is %dx%d (width x height) after preprocessing; %lldx%lld is wanted "
+    return nz_fail(NZ_E_SHAPE,
+                   "%s: the image is %dx%d (width x height) after preprocessing; %lldx%lld is wanted "
                    "(resize=, crop= or letterbox=)",
                    nz_data_sample_name(d, at, buffer), image->width, image->height, (long long)width,
                    (long long)height);
