@@ -72,25 +72,32 @@ static nz_status open_description(reader *r, const char *path) {
     return NZ_OK;
 }
 
-/* The folder (or list) of a split: as the description says, else images/SPLIT or SPLIT/images. NULL: not there. */
-static nz_status find_split(char **ret_images, const reader *r, const char *split) {
+static bool is_place(const char *path) {
+    return nz_dir_exists(path) || (ends_with(path, ".txt") && nz_file_exists(path));
+}
+
+static const char *described_split(const reader *r, const char *split) {
     static const char *const known[] = {"train", "test", "val"};
-    char *places[3] = {NULL};
-    nz_status status = NZ_OK;
-    for (size_t s = 0; s < NZ_COUNT(known) && status == NZ_OK; s++)
-        if (strcmp(known[s], split) == 0 && r->description.splits[s])
-            status = nz_path_join(&places[0], r->root, r->description.splits[s]);
-    if (status == NZ_OK) status = nz_format(&places[1], "%s/images/%s", r->root, split);
-    if (status == NZ_OK) status = nz_format(&places[2], "%s/%s/images", r->root, split);
-    char *found = NULL;
-    for (size_t i = 0; i < NZ_COUNT(places); i++) {
-        bool there =
-            places[i] && (nz_dir_exists(places[i]) || (ends_with(places[i], ".txt") && nz_file_exists(places[i])));
-        if (there && !found && status == NZ_OK) found = NZ_STEAL(places[i]);
-        free(places[i]);
+    for (size_t s = 0; s < NZ_COUNT(known); s++)
+        if (strcmp(known[s], split) == 0) return r->description.splits[s];
+    return NULL;
+}
+
+/* The folder (or list) of a split: as the description says, from the set's folder or, as some exports mean it, from one in it;
+ * else images/SPLIT or SPLIT/images. NULL: not there. */
+static nz_status find_split(char **ret_images, const reader *r, const char *split) {
+    const char *said = described_split(r, split);
+    for (int i = said ? 0 : 2; i < 4; i++) {
+        NZ_AUTO_FREE char *place = NULL;
+        if (i == 0) NZ_TRY(nz_path_join(&place, r->root, said));
+        if (i == 1) NZ_TRY(nz_path_join(&place, r->root, strncmp(said, "../", 3) == 0 ? said + 3 : said));
+        if (i == 2) NZ_TRY(nz_format(&place, "%s/images/%s", r->root, split));
+        if (i == 3) NZ_TRY(nz_format(&place, "%s/%s/images", r->root, split));
+        if (!is_place(place)) continue;
+        *ret_images = NZ_STEAL(place);
+        return NZ_OK;
     }
-    if (found) *ret_images = found;
-    return status;
+    return NZ_OK;
 }
 
 static nz_status find_images(reader *r, const char *path) {

@@ -193,6 +193,11 @@ static void yolo_splits(void **state) {
     put_text("outside/val/labels/b.txt", "0 0.5 0.5 1 0.5\n");
     AUTO_DATA outside = open_good(spec_of("yolo", "outside", "split=val"), NZ_DATA_TRAIN);
     assert_string_equal(objects_of(outside, 0), "0:0,1,4,2(8)");
+    put_png("exported/valid/images/b.png", 4, 4, 0, 0, 0);
+    put_text("exported/valid/labels/b.txt", "0 0.5 0.5 0.5 1\n");
+    put_text("exported/data.yaml", "train: ../train/images\nval: ../valid/images\nnames: [a]\n");
+    AUTO_DATA exported = open_good(spec_of("yolo", "exported", "split=val"), NZ_DATA_TRAIN);
+    assert_string_equal(objects_of(exported, 0), "0:1,0,2,4(8)");
     put_text("listed/train.txt", "./images/any/x.png \r\n\nimages/any/y.png\n");
     put_text("listed/set.yaml", "path: ../listed\ntrain: train.txt\nnames:\n  1: b\n  0: a\n");
     put_png("listed/images/any/x.png", 4, 4, 0, 0, 0);
