@@ -544,6 +544,34 @@ static void int8_runs_of_layers(void **state) {
     check(g, (expectation){0, 1, 0, 0.05, NZ_COMPUTE_AUTO, int8()});
 }
 
+/* What selects pixels may do so on codes of any coding, what computes or invents some may not: in every mode, to the bit. */
+static void int8_resized(void **state) {
+    (void)state;
+    static const char *const modes[] = {"nearest", "linear", "cubic"},
+                             *const nearest[] = {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"},
+                             *const coordinates[] = {"half_pixel",    "half_pixel_symmetric", "pytorch_half_pixel",
+                                                     "align_corners", "asymmetric",           "tf_crop_and_resize"};
+    static const int64_t sizes[][2] = {{11, 14}, {3, 21}, {10, 7}};
+    for (size_t i = 0; i < 6 * NZ_COUNT(coordinates) * NZ_COUNT(codings); i++) {
+        nz_graph *g = begin(40 + i);
+        coding c = codings[i % NZ_COUNT(codings)];
+        size_t kind = i / NZ_COUNT(codings) % 6,
+               mode = kind < 4 ? 0 : kind - 3; /* four of the nearest, linear, cubic */
+        const char *at = coordinates[i / NZ_COUNT(codings) / 6];
+        const int64_t *size = sizes[i % NZ_COUNT(sizes)];
+        int x = graph_input(g, "x", NZ_F32, SHAPE(1, 6, 5, 7)), d = through(g, x, 0.02, c.zero, c.type);
+        int roi = graph_constant(g, NZ_F32, SHAPE(8), -0.2, 0.2); /* from a fifth before the image on */
+        int up = graph_node(g, "Resize", d, roi, NZ_NO_VALUE, LIST(g, 1, 6, size[0], size[1]));
+        nz_assert_ok(nz_node_set_string(graph_last(g), "mode", modes[mode]));
+        nz_assert_ok(nz_node_set_string(graph_last(g), "nearest_mode", nearest[kind % 4]));
+        nz_assert_ok(nz_node_set_string(graph_last(g), "coordinate_transformation_mode", at));
+        nz_assert_ok(nz_node_set_float(graph_last(g), "extrapolation_value", 0.5F));
+        bool other = i % 5 == 0; /* a scale and zero point of its own behind it */
+        graph_finish(g, through(g, up, other ? 0.03 : 0.02, other ? 9 : c.zero, c.type));
+        check(g, (expectation){-1, 1, 0, 0, NZ_COMPUTE_AUTO, NULL});
+    }
+}
+
 static void int8_gates(void **state) {
     (void)state;
     nz_graph *g = begin(15);
@@ -680,6 +708,7 @@ int main(void) {
         cmocka_unit_test(int8_convolutions),
         cmocka_unit_test(int8_residuals),
         cmocka_unit_test(int8_runs_of_layers),
+        cmocka_unit_test(int8_resized),
         cmocka_unit_test(int8_gates),
         cmocka_unit_test(int8_and_float_side_by_side),
         cmocka_unit_test(qlinear_layers),
