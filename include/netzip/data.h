@@ -84,8 +84,8 @@ typedef struct nz_object {
 /** Whether samples are labelled with objects (kinds coco, yolo, voc, synthetic:shapes-det) instead of one class. */
 NZ_API bool nz_data_has_objects(const nz_dataset *data);
 /** The objects of sample `i`, in the order of the annotations; they lie in the stored image, before preprocessing.
- * Thread-safe. @param[out] ret_objects  Owned: free(); NULL where there is none. NZ_E_IO, NZ_E_FORMAT where the image's header
- * is needed and cannot be read, or its labels cannot; NZ_E_MEMORY. */
+ * Thread-safe. @param[out] ret_objects  Owned: free(); NULL where there is none. NZ_E_UNSUPPORTED for data without objects;
+ * NZ_E_IO, NZ_E_FORMAT where the image's header is needed and cannot be read, or its labels cannot; NZ_E_MEMORY. */
 NZ_API NZ_CHECKED nz_status nz_data_objects(nz_object **ret_objects, size_t *ret_count, const nz_dataset *data,
                                             size_t i);
 /** COCO's id of the image of sample `i`; its position in file order where it has none. */
@@ -122,8 +122,9 @@ NZ_API NZ_CHECKED nz_status nz_data_stored_image(const nz_dataset *data, size_t 
 /**
  * Writes a made data set as PNG files. Sets with one class an image become what `imagefolder` and `list` read:
  * folder/SPLIT/CLASS/NUMBER.png and folder/SPLIT.csv with the columns image and label. Sets with objects become what `yolo`
- * and `coco` read: folder/images/SPLIT/NUMBER.png, folder/labels/SPLIT/NUMBER.txt, folder/data.yaml and folder/SPLIT.json. Files appear whole; those that are there already are kept, so that a second call goes
- * on where the first was stopped. folder/netzip-data.txt says what is in it.
+ * and `coco` read: folder/images/SPLIT/NUMBER.png, folder/labels/SPLIT/NUMBER.txt, folder/data.yaml and folder/SPLIT.json.
+ * Files appear whole; those that are there already are kept, so that a second call goes on where the first was stopped.
+ * folder/netzip-data.txt says what is in it.
  *
  * @param spec  `synthetic:NAME[,key=value...]`; without split= both train and test are written. NZ_E_ARG for other kinds.
  * @param[out] ret_written, ret_kept  Images written now, and found there.
