@@ -116,8 +116,8 @@ NZ_API NZ_CHECKED nz_status nz_train(nz_graph **ret_graph, nz_train_report *ret_
 /* ---- anchors ---- */
 
 /**
- * Anchors for the (first 10,000) objects of a data set, as metadata netzip.detect and nz_detect_options hold them: by k-means over widths and
- * heights as samples show them, then improved at random by what an object's best anchor misses, ordered by area.
+ * Anchors for the (first 10,000) objects of a data set, as metadata netzip.detect and nz_detect_options hold them: by k-means over
+ * widths and heights as samples show them, then improved at random by what an object's best anchor misses, ordered by area.
  *
  * @param levels  How many levels with how many anchors each; what they hold is not looked at.
  * @param ratio   As nz_train_options.anchor_ratio.

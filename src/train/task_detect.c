@@ -59,7 +59,11 @@ static void done(nz_task *t) {
 /* Other heads run, but are not trained. */
 static nz_status check_head(const nz_graph *graph, const nz_detect_options *options) {
     nz_head head = NZ_HEAD_AUTO;
-    if (!nz_graph_detects(graph, options, &head) || head == NZ_HEAD_YOLOV5 || head == NZ_HEAD_YOLOV5_RAW) return NZ_OK;
+    if (!nz_graph_detects(graph, options, &head)) /* told here, not when it is tested */
+        return nz_fail(NZ_E_UNSUPPORTED,
+                       "training: data with objects train a YOLOv5 head, and the model's outputs are not "
+                       "those of a detector (metadata netzip.detect: head=, strides=, anchors=)");
+    if (head == NZ_HEAD_YOLOV5 || head == NZ_HEAD_YOLOV5_RAW) return NZ_OK;
     return nz_fail(
         NZ_E_UNSUPPORTED,
         "training: the model's head is %s's by its outputs; only YOLOv5's is trained (where it is one all the "

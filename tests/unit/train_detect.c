@@ -122,6 +122,10 @@ static void test_other_heads_and_losses_are_refused(void **unused) {
     nz_graph_free(b.graph);
     b.graph = yolov8();
     nz_assert_fails(go(&graph, NULL, &b, NULL, NULL, NULL), NZ_E_UNSUPPORTED, "yolov8's by its outputs; only YOLOv5's");
+    nz_graph_free(b.graph);
+    nz_assert_ok(nz_arch_build(&b.graph, "yolov5-tiny", &(nz_arch_options){.classes = 10, .height = 64, .width = 64}));
+    nz_assert_ok(nz_graph_set_meta(b.graph, "netzip.detect", "head=yolox")); /* it could be trained, not tested */
+    nz_assert_fails(go(&graph, NULL, &b, NULL, NULL, NULL), NZ_E_UNSUPPORTED, "not those of a detector");
     assert_null(graph);
     bench_done(&b);
 }
