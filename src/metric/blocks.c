@@ -51,10 +51,10 @@ static double correlation(const double *series, size_t count, size_t lag) {
     return found + (1 + 3 * found) / n;
 }
 
-/* How strongly a series remembers: as an AR(1) process with its first correlation, or its second or third where the ones
- * before are more than noise (a process with noise on top decays slower than its first correlation says). */
+/* How strongly a series remembers: as an AR(1) process with its first correlation, or a later one where all before it are
+ * more than noise (a process with noise on top decays slower than its first correlation says). */
 static double memory_of(const double *series, size_t count) {
-    enum { MOST_LAG = 3 };
+    enum { MOST_LAG = 6 };
     static const double most = 0.95;
     double memory = 0, noise = 1 / sqrt((double)count);
     for (size_t lag = 1; lag <= MOST_LAG; lag++) {

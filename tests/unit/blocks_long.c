@@ -38,8 +38,9 @@ static void stopping_early_does_not_cost_coverage(void **state) {
             print_message(
                 "# until %g%%, %s: median %.3f, ratio %.3f (%.2f%% wide) after %.0f rounds, %zu narrow enough\n",
                 100 * widths[k], scenarios[i].name, median, ratio, 100 * c.ratio_width, c.rounds, c.enough);
-            assert_true(ratio >= 0.93);
-            assert_true(median >= 0.93);
+            double least = scenarios[i].memory > 0.5 ? 0.88 : 0.93;
+            assert_true(ratio >= least);
+            assert_true(median >= least);
         }
 }
 
