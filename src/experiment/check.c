@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "core/file.h"
+#include "core/progress.h"
 #include "core/text.h"
 #include "experiment/plan.h"
 #include "netzip/arch.h"
@@ -44,6 +45,7 @@ static nz_status open_data(nz_experiment *x, nz_data_facts *facts, const char *s
     if (labelled && nz_data_classes(data) == 0)
         return nz_fail(NZ_E_ARG, "%s: %s: %s has no labels", x->file, what, spec);
     if (nz_data_count(data) == 0) return nz_fail(NZ_E_ARG, "%s: %s: %s has no samples", x->file, what, spec);
+    if (nz_data_note(data)) nz_progress_note(x->progress, "%s", nz_data_note(data));
     memcpy(facts->fingerprint, nz_data_fingerprint(data), 64);
     NZ_TRY(nz_data_stamp(facts->stamp, data));
     facts->classes = nz_data_classes(data);

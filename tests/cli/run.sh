@@ -227,6 +227,10 @@ methods:
   - continue: {epochs: 1, batch: 8}
 compare: {detect: {conf: 0.01}, pictures: 2, budget: 0.02, metrics: [map50, map50_95, disk_bytes, latency_ms]}
 T
+nz data make synthetic:shapes-det,count=3,size=64,split=train "$T/scenes"
+sed 's/"image_id": 0,/"image_id": 77,/' "$T/scenes/train.json" >"$T/scenes/odd.json"
+nz run "$T/boxes.yaml" --dry-run --set "data.train=coco:$T/scenes/odd.json"
+has "annotations of unknown images are told of" "$T/err" "note: $T/scenes/odd.json: "
 nz run "$T/boxes.yaml" --out "$T/boxes" --threads 1
 status_is "an experiment of detection runs" 0
 has "its anchors are fitted" "$T/err" "note: anchors: "
