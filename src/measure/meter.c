@@ -102,9 +102,22 @@ static nz_status window_end(int64_t *ret_ns, const char *option, const char *tex
     return NZ_OK;
 }
 
+/* The window must hold a part of the log. `both`: neither of its ends is the log's own. */
+static nz_status check_window(const nz_meter_energy *e, const char *path, bool both) {
+    char from[40], to[40], first[40], last[40];
+    if (e->start_ns < e->end_ns && e->start_ns < e->last_ns && e->end_ns > e->first_ns) return NZ_OK;
+    nz_meter_time_text(from, e->start_ns);
+    nz_meter_time_text(to, e->end_ns);
+    if (both && e->start_ns >= e->end_ns)
+        return nz_fail(NZ_E_ARG, "%s: the window from %s to %s is empty: its end must lie behind its start", path, from,
+                       to);
+    return nz_fail(NZ_E_ARG, "%s: the log covers %s to %s, and nothing of a window that %s %s", path,
+                   nz_meter_time_text(first, e->first_ns), nz_meter_time_text(last, e->last_ns),
+                   e->start_ns >= e->last_ns ? "begins at" : "ends at", e->start_ns >= e->last_ns ? from : to);
+}
+
 static nz_status find_window(nz_meter_energy *e, const survey *s, bool has_marker, const nz_meter_options *options,
                              const char *path) {
-    char from[40], to[40];
     if (has_marker) {
         if (options->start || options->end)
             return nz_fail(NZ_E_ARG, "a marker gives the window: --start and --end are not for it");
@@ -121,15 +134,7 @@ static nz_status find_window(nz_meter_energy *e, const survey *s, bool has_marke
     }
     e->first_ns = s->first_ns;
     e->last_ns = s->last_ns;
-    if (e->start_ns < e->end_ns && e->start_ns < s->last_ns && e->end_ns > s->first_ns) return NZ_OK;
-    nz_meter_time_text(from, e->start_ns);
-    nz_meter_time_text(to, e->end_ns);
-    if (e->start_ns >= e->end_ns)
-        return nz_fail(NZ_E_ARG, "%s: the window from %s to %s is empty: its end must lie behind its start", path, from,
-                       to);
-    char first[40], last[40];
-    return nz_fail(NZ_E_ARG, "%s: the log covers %s to %s, and nothing of the window from %s to %s", path,
-                   nz_meter_time_text(first, s->first_ns), nz_meter_time_text(last, s->last_ns), from, to);
+    return check_window(e, path, has_marker || (options->start && options->end));
 }
 
 /* ---- the second pass ---- */

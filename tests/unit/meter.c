@@ -222,7 +222,9 @@ static void broken_logs(void **state) {
     fails(ramp, "watts", NULL, NULL, NZ_E_ARG, "--columns");
     fails(ramp, NULL, "noon", NULL, NZ_E_ARG, "--start 'noon' is no time");
     fails(ramp, NULL, "12", "12", NZ_E_ARG, "is empty");
-    fails(ramp, NULL, "20", "30", NZ_E_ARG, "nothing of the window");
+    fails(ramp, NULL, "20", "30", NZ_E_ARG, "nothing of a window that begins at 00:00:20");
+    fails(ramp, NULL, NULL, "5", NZ_E_ARG, "nothing of a window that ends at 00:00:05");
+    fails(ramp, NULL, "14", NULL, NZ_E_ARG, "begins at 00:00:14");
     nz_meter_energy e = {0};
     nz_assert_fails(nz_meter_energy_read(&e, "/nonexistent/log.csv", NULL), NZ_E_IO, "log.csv");
     /* A logger that was switched off in the middle of a line. */
