@@ -2,7 +2,6 @@
 /* COCO's annotation JSON: images, categories, and annotations with boxes. */
 #include <inttypes.h>
 #include <math.h>
-#include <stdatomic.h>
 
 #include "core/error.h"
 #include "core/file.h"
@@ -31,11 +30,8 @@ static nz_status take_images(nz_object_set *set, const nz_coco_json *coco, const
             return nz_fail(NZ_E_FORMAT, "%s: images[%zu]: file_name is missing or no text", path, i);
         NZ_TRY(nz_path_join(&file, set->files.root, from->file_name));
         NZ_TRY(nz_object_set_add_image(set, file));
-        nz_labelled_image *image = &set->images[i];
-        image->id = from->id;
-        image->size_told = from->width > 0 && from->width <= NZ_IMAGE_SIDE_MAX && from->height > 0 &&
-                           from->height <= NZ_IMAGE_SIDE_MAX;
-        if (image->size_told) atomic_store(&image->size, (uint64_t)from->width << 32 | (uint64_t)from->height);
+        set->images[i].id = from->id;
+        nz_object_set_tell_size(set, i, from->width, from->height);
     }
     return NZ_OK;
 }
