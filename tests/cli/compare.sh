@@ -65,6 +65,19 @@ if [ -r "$detector" ] && [ -r "$coco/instances.json" ]; then
     has "which stand in the results" "$T/out" 'max=1'
     has "three boxes are found at most" "$T/out" '"boxes": 3'
     has "the ratio is that of the other evaluator" "$T/out" '"of": "map50_yolov5"'
+    plain="coco:$coco/instances.json,images=$coco/images,limit=2"
+    nz compare "$detector" --data "$plain" --metrics map50
+    status_is "a detector without its letterbox ends nothing" 0
+    has "what is wrong is said" "$T/out" "the image is 640x426 (width x height) after preprocessing; 640x640 is wanted"
+    has "and what mends it" "$T/out" "letterbox="
+    if [ -r "$models/yolox_nano.onnx" ]; then
+        nz compare V5="$detector" X="$models/yolox_nano.onnx" --data "$plain" --metrics map50 --json \
+            --preprocess V5=preset=yolov5 --preprocess X=preset=yolox --fail-if 'map50 < 20'
+        status_is "models with letterboxes of their own stand side by side" 0
+        has "one has its preprocessing" "$T/out" '"preprocess": "letterbox=640:centre:114:round,color=rgb,scale=1/255"'
+        has "the other its own" "$T/out" '"preprocess": "letterbox=416:topleft:114:floor,color=bgr,scale=1"'
+        is "on the same two images" "$(grep -c '"images": 2,' "$T/out")" 2
+    fi
 else
     skip "a comparison of a real detector" "$detector or $coco is absent"
 fi
