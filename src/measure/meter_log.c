@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows of a meter's log, one by one, in memory that does not grow with the file. */
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "core/error.h"
 #include "core/memory.h"
@@ -121,10 +121,16 @@ static nz_status read_first(nz_meter_log *log, const nz_spec *asked) {
 
 nz_status nz_meter_log_open(nz_meter_log **ret_log, const char *path, const nz_spec *asked) {
     NZ_AUTO_METER_LOG nz_meter_log *log = NULL;
+    struct stat facts;
     NZ_TRY(nz_alloc(&log, 1, sizeof *log));
     NZ_TRY(nz_strdup(&log->path, path));
     log->file = fopen(path, "re");
     if (!log->file) return nz_fail_errno(path, "cannot be opened");
+    if (fstat(fileno(log->file), &facts) != 0) return nz_fail_errno(path, "cannot be read");
+    if (!S_ISREG(facts.st_mode))
+        return nz_fail(NZ_E_IO,
+                       "%s: is no regular file; a log is read twice, so that a pipe must be written to a file first",
+                       path);
     NZ_TRY(read_first(log, asked));
     *ret_log = NZ_STEAL(log);
     return NZ_OK;

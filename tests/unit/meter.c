@@ -227,6 +227,7 @@ static void broken_logs(void **state) {
     fails(ramp, NULL, "14", NULL, NZ_E_ARG, "begins at 00:00:14");
     nz_meter_energy e = {0};
     nz_assert_fails(nz_meter_energy_read(&e, "/nonexistent/log.csv", NULL), NZ_E_IO, "log.csv");
+    nz_assert_fails(nz_meter_energy_read(&e, nz_test_dir(), NULL), NZ_E_IO, "no regular file");
     /* A logger that was switched off in the middle of a line. */
     e = energy_of("t,v,i\n0,5,1\n1,5,1\n2,5", NULL, NULL, NULL);
     nz_assert_near(e.joules, 5, 1e-12, 0);
