@@ -96,3 +96,24 @@ nz_status nz_data_fail_split(const char *path, const nz_data_options *options, c
     return nz_fail(NZ_E_IO, "%s: no %s%s%s samples here%s%s%s", path, names[0], count > 1 ? " or " : "",
                    count > 1 ? names[1] : "", *there ? "; there is " : "", there, *there ? " (split=)" : "");
 }
+
+nz_status nz_data_choose_split(char **ret_place, nz_source *source, const char *path, const nz_data_options *options,
+                               nz_status (*find)(char **ret_place, void *user, const char *split), void *user) {
+    NZ_AUTO(nz_text_done) nz_text there = {0};
+    const char *wanted[2];
+    size_t count = nz_data_splits(options, wanted);
+    for (size_t i = 0; i < count; i++) {
+        NZ_TRY(find(ret_place, user, wanted[i]));
+        if (!*ret_place) continue;
+        source->split = wanted[i];
+        return NZ_OK;
+    }
+    for (size_t i = NZ_SPLIT_TRAIN; i < NZ_COUNT(split_names); i++) {
+        NZ_AUTO_FREE char *place = NULL;
+        NZ_TRY(find(&place, user, split_names[i]));
+        if (place) nz_text_appendf(&there, "%s%s", there.length ? " and " : "", split_names[i]);
+    }
+    if (!there.length && options->split == NZ_SPLIT_UNSTATED) return NZ_OK;
+    NZ_TRY(there.status);
+    return nz_data_fail_split(path, options, there.data ? there.data : "");
+}

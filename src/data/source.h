@@ -58,6 +58,17 @@ typedef struct nz_source {
     char *note;                  /**< what is worth a warning; on the heap, or NULL */
 } nz_source;
 
+/**
+ * Where the wanted split of a folder's set lies: `find` gives the place of one split on the heap, NULL where it is not there.
+ *
+ * @param[out] ret_place  Owned; also sets source->split. NULL where the set has no splits and none was stated.
+ * @return The message for a split that is not there, beside those that are; what `find` returns.
+ */
+NZ_CHECKED nz_status nz_data_choose_split(char **ret_place, nz_source *source, const char *path,
+                                          const nz_data_options *options,
+                                          nz_status (*find)(char **ret_place, void *user, const char *split),
+                                          void *user);
+
 typedef struct nz_source_kind {
     const char *name, *help;
     const char *own_keys; /**< keys of the option table that only some kinds take, separated by spaces; "" */

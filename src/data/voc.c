@@ -63,7 +63,8 @@ static nz_status list_annotations(reader *r) {
     return kept ? NZ_OK : nz_fail(NZ_E_FORMAT, "%s: no .xml files here", folder);
 }
 
-static nz_status find_list(char **ret_path, const reader *r, const char *split) {
+static nz_status find_list(char **ret_path, void *user, const char *split) {
+    const reader *r = user;
     NZ_AUTO_FREE char *path = NULL;
     NZ_TRY(nz_format(&path, "%s/ImageSets/Main/%s.txt", r->path, split));
     if (nz_file_exists(path)) *ret_path = NZ_STEAL(path);
@@ -71,25 +72,9 @@ static nz_status find_list(char **ret_path, const reader *r, const char *split) 
 }
 
 static nz_status choose_images(reader *r) {
-    static const char *const known[] = {"train", "test", "val"};
-    NZ_AUTO(nz_text_done) nz_text there = {0};
-    const char *splits[2];
-    size_t count = nz_data_splits(r->options, splits);
-    for (size_t i = 0; i < count; i++) {
-        NZ_AUTO_FREE char *path = NULL;
-        NZ_TRY(find_list(&path, r, splits[i]));
-        if (!path) continue;
-        r->source->split = splits[i];
-        return read_list(r, path);
-    }
-    for (size_t i = 0; i < NZ_COUNT(known); i++) {
-        NZ_AUTO_FREE char *path = NULL;
-        NZ_TRY(find_list(&path, r, known[i]));
-        if (path) nz_text_appendf(&there, "%s%s", there.length ? " and " : "", known[i]);
-    }
-    if (there.length || r->options->split != NZ_SPLIT_UNSTATED)
-        return nz_data_fail_split(r->path, r->options, there.data ? there.data : "");
-    return list_annotations(r);
+    NZ_AUTO_FREE char *list = NULL;
+    NZ_TRY(nz_data_choose_split(&list, r->source, r->path, r->options, find_list, r));
+    return list ? read_list(r, list) : list_annotations(r);
 }
 
 /* ---- Images and labels ---- */

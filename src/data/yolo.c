@@ -85,7 +85,8 @@ static const char *described_split(const reader *r, const char *split) {
 
 /* The folder (or list) of a split: as the description says, from the set's folder or, as some exports mean it, from one in it;
  * else images/SPLIT or SPLIT/images. NULL: not there. */
-static nz_status find_split(char **ret_images, const reader *r, const char *split) {
+static nz_status find_split(char **ret_images, void *user, const char *split) {
+    const reader *r = user;
     const char *said = described_split(r, split);
     for (int i = said ? 0 : 2; i < 4; i++) {
         NZ_AUTO_FREE char *place = NULL;
@@ -101,23 +102,8 @@ static nz_status find_split(char **ret_images, const reader *r, const char *spli
 }
 
 static nz_status find_images(reader *r, const char *path) {
-    static const char *const known[] = {"train", "test", "val"};
-    NZ_AUTO(nz_text_done) nz_text there = {0};
-    const char *splits[2];
-    size_t count = nz_data_splits(r->options, splits);
-    for (size_t i = 0; i < count; i++) {
-        NZ_TRY(find_split(&r->images, r, splits[i]));
-        if (!r->images) continue;
-        r->source->split = splits[i];
-        return NZ_OK;
-    }
-    for (size_t i = 0; i < NZ_COUNT(known); i++) {
-        NZ_AUTO_FREE char *images = NULL;
-        NZ_TRY(find_split(&images, r, known[i]));
-        if (images) nz_text_appendf(&there, "%s%s", there.length ? " and " : "", known[i]);
-    }
-    if (there.length || r->options->split != NZ_SPLIT_UNSTATED)
-        return nz_data_fail_split(path, r->options, there.data ? there.data : "");
+    NZ_TRY(nz_data_choose_split(&r->images, r->source, path, r->options, find_split, r));
+    if (r->images) return NZ_OK;
     NZ_TRY(nz_path_join(&r->images, r->root, "images"));
     if (nz_dir_exists(r->images)) return NZ_OK;
     return nz_fail(NZ_E_IO, "%s: there is no folder 'images' here, nor one for a split", r->root);
