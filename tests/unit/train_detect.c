@@ -4,6 +4,7 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "core/text.h"
+#include "data/npz.h"
 #include "graph/build.h"
 #include "graphs.h"
 #include "netzip/arch.h"
@@ -214,6 +215,20 @@ static void test_other_anchors_are_another_run(void **unused) {
     bench_done(&b);
 }
 
+/* An earlier netzip's checkpoint lacks arrays; what is said is its version. */
+static void test_earlier_checkpoints_are_refused(void **unused) {
+    (void)unused;
+    static char identity[] = "checkpoint 1\nmodel x\n";
+    const char *const names[] = {"identity"};
+    bench b = bench_of(SCENES, 64, "epochs=1,batch=4,threads=1");
+    NZ_AUTO_GRAPH nz_graph *graph = NULL;
+    nz_train_files files = {.checkpoint = nz_test_file("earlier.npz"), .resume = true};
+    nz_tensor text = nz_tensor_borrow(NZ_U8, &SHAPE(sizeof identity - 1), identity);
+    nz_assert_ok(nz_npz_write(files.checkpoint, names, &text, 1));
+    nz_assert_fails(go(&graph, NULL, &b, &files, NULL, NULL), NZ_E_ARG, "a checkpoint of another version");
+    bench_done(&b);
+}
+
 static void take_note(void *user, const char *text) {
     if (strstr(text, "does not say its anchors")) ++*(int *)user;
 }
@@ -360,6 +375,7 @@ int main(void) {
         cmocka_unit_test(test_other_heads_and_losses_are_refused),
         cmocka_unit_test(test_scenes_are_learnt_by_heart),
         cmocka_unit_test(test_other_anchors_are_another_run),
+        cmocka_unit_test(test_earlier_checkpoints_are_refused),
         cmocka_unit_test(test_resumed_runs_end_alike),
         cmocka_unit_test(test_averages_follow_their_equation),
         cmocka_unit_test(test_anchors_are_told),
