@@ -91,6 +91,7 @@ typedef struct nz_look {
     bool enough;        /**< every interval is as narrow as wanted */
     double widest;      /**< relative width of the widest interval */
     size_t next_rounds; /**< number of rounds, all in all, at which to look again */
+    double confidence;  /**< at which the intervals were taken: for further ones from the same rounds */
 } nz_look;
 
 /**
@@ -140,17 +141,19 @@ typedef struct nz_ratio_spread {
 } nz_ratio_spread;
 
 /**
- * 95% interval of OCS (of `partial` where a term is missing): every draw changes the ratios and goes through nz_combine.
+ * Interval of OCS (of `partial` where a term is missing): every draw changes the ratios and goes through nz_combine.
  *
  * @param spread      of performance, speedup, compression, efficiency. Replicates that came from one seed and length are drawn
  *                    together; the intervals are independent of each other.
+ * @param confidence  in (0.5, 1): 0.95, or nz_look.confidence for measurements that a look has ended.
  * @param replicates  number of draws, at least 100, the length of every list of replicates.
- * @return NZ_E_ARG where neither OCS nor partial has a value, or a spread is no number; NZ_E_MEMORY.
+ * @return NZ_E_ARG where neither OCS nor partial has a value, a spread is no number or confidence or replicates are out of range; NZ_E_MEMORY.
  * @source B. Efron, R. Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13 (percentile intervals)
  */
-NZ_API NZ_CHECKED nz_status nz_ocs_interval(double ret_ci95[2], const nz_combine_options *options,
+NZ_API NZ_CHECKED nz_status nz_ocs_interval(double ret_ends[2], const nz_combine_options *options,
                                             const nz_value_report original[4], const nz_value_report compressed[4],
-                                            const nz_ratio_spread spread[4], size_t replicates, uint64_t seed);
+                                            const nz_ratio_spread spread[4], double confidence, size_t replicates,
+                                            uint64_t seed);
 
 /** How far one weight of OCS may move, the others staying, while the same model wins. */
 typedef struct nz_lambda_range {

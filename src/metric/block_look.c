@@ -40,6 +40,7 @@ nz_status nz_blocks_look(nz_look *ret_look, nz_block_interval *ret_values, nz_bl
         look.widest = fmax(look.widest, relative_width(ratio));
     }
     double missing = look.widest / options->width, n = (double)rounds;
+    look.confidence = at.confidence;
     look.enough = rounds >= options->least_rounds && missing <= 1;
     double next = fmin(fmax(n * missing * missing * margin, n * least_growth), n * most_growth);
     look.next_rounds = (size_t)fmax(ceil(next), (double)options->least_rounds);

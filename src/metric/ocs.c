@@ -9,7 +9,7 @@
 #include "netzip/blocks.h"
 
 enum { TERMS = 4, PERFORMANCE = 0, LEAST_DRAWS = 100 };
-static const double tail = 0.025, z = 1.959963984540054; /* of a 95% interval */
+static const double z = 1.959963984540054; /* where an interval of 95% ends */
 
 nz_difference nz_ratio_difference(const double ends[2]) {
     if (ends[0] > 1 && ends[1] >= ends[0]) return NZ_BETTER;
@@ -54,9 +54,9 @@ static double drawn_ratio(const nz_ratio_spread *spread, double value, size_t k,
     return fmax(0, value + step / z * side);
 }
 
-nz_status nz_ocs_interval(double ret_ci95[2], const nz_combine_options *options, const nz_value_report original[4],
-                          const nz_value_report compressed[4], const nz_ratio_spread spread[4], size_t replicates,
-                          uint64_t seed) {
+nz_status nz_ocs_interval(double ret_ends[2], const nz_combine_options *options, const nz_value_report original[4],
+                          const nz_value_report compressed[4], const nz_ratio_spread spread[4], double confidence,
+                          size_t replicates, uint64_t seed) {
     NZ_AUTO_FREE double *scores = NULL;
     nz_combined as_measured;
     nz_random random[TERMS]; /* a stream each: a ratio's draws do not depend on what the others have */
@@ -64,6 +64,8 @@ nz_status nz_ocs_interval(double ret_ci95[2], const nz_combine_options *options,
     bool whole = available(&as_measured.ocs);
     if (!whole && !available(&as_measured.partial))
         return nz_fail(NZ_E_ARG, "OCS: no value: %s", as_measured.ocs.reason);
+    if (!(confidence > 0.5 && confidence < 1))
+        return nz_fail(NZ_E_ARG, "OCS: a confidence of %g is not between 0.5 and 1", confidence);
     NZ_TRY(check_spread(&as_measured, spread, replicates));
     NZ_TRY(nz_alloc(&scores, replicates, sizeof *scores));
     for (uint64_t i = 0; i < TERMS; i++) nz_random_init(&random[i], seed, i + 1);
@@ -85,8 +87,8 @@ nz_status nz_ocs_interval(double ret_ci95[2], const nz_combine_options *options,
         scores[k] = score->value;
     }
     nz_sort_ascending(scores, replicates);
-    ret_ci95[0] = nz_quantile(scores, replicates, tail);
-    ret_ci95[1] = nz_quantile(scores, replicates, 1 - tail);
+    ret_ends[0] = nz_quantile(scores, replicates, (1 - confidence) / 2);
+    ret_ends[1] = nz_quantile(scores, replicates, (1 + confidence) / 2);
     return NZ_OK;
 }
 

@@ -234,6 +234,13 @@ static void looks_are_few_and_end_when_every_interval_is_narrow(void **state) {
         assert_true((ratios[m].ends[1] - ratios[m].ends[0]) / ratios[m].value <= options.width);
     }
     nz_assert_near(ratios[0].value, 1, 0, 0);
+    /* Half of the allowed error is left to the intervals: the same again at that confidence. */
+    nz_block_options further = options.blocks;
+    nz_block_interval again;
+    nz_assert_near(look.confidence, 0.975, 1e-12, 0);
+    further.confidence = look.confidence;
+    nz_assert_ok(nz_blocks_ratio(&again, NULL, &s.blocks, 0, 1, &further));
+    assert_memory_equal(again.ends, ratios[1].ends, sizeof again.ends);
     assert_true(ratios[1].value > 1.35 && ratios[1].value < 1.45);
     /* One round fewer than is asked for is never enough. */
     options.least_rounds = s.blocks.round_count + 1;

@@ -49,27 +49,30 @@ static void ocs_follows_the_interval_of_its_only_uncertain_ratio(void **state) {
     double ends[2], again[2];
     fill(original, 70, 14, 40, 3);
     fill(compressed, 70, 7, 10, 2);
-    nz_assert_ok(nz_ocs_interval(ends, &options, original, compressed, spread, DRAWS, 1));
+    nz_assert_ok(nz_ocs_interval(ends, &options, original, compressed, spread, 0.95, DRAWS, 1));
     nz_assert_near(ends[0], 4.4, 0, 0.01);
     nz_assert_near(ends[1], 4.8, 0, 0.03);
-    nz_assert_ok(nz_ocs_interval(again, &options, original, compressed, spread, DRAWS, 1));
+    nz_assert_ok(nz_ocs_interval(again, &options, original, compressed, spread, 0.95, DRAWS, 1));
     assert_memory_equal(ends, again, sizeof ends);
     /* A calibrated zeta scales the ratio and the interval that belongs to it; the result stays S = 2 +. */
     options.zeta = 0.5;
     options.zeta_applies = true;
     fill(compressed, 70, 3.5, 10, 2);
-    nz_assert_ok(nz_ocs_interval(again, &options, original, compressed, spread, DRAWS, 1));
+    nz_assert_ok(nz_ocs_interval(again, &options, original, compressed, spread, 0.95, DRAWS, 1));
     nz_assert_near(again[0], ends[0], 1e-9, 0);
     nz_assert_near(again[1], ends[1], 1e-9, 0);
     /* A higher accuracy is better: its numerator is the compressed model's. All terms scale with P. */
     spread[0] = (nz_ratio_spread){.has_ci = true, .ci95 = {0.9, 1.1}};
     spread[1] = (nz_ratio_spread){0};
-    nz_assert_ok(nz_ocs_interval(ends, &options, original, compressed, spread, DRAWS, 1));
+    nz_assert_ok(nz_ocs_interval(ends, &options, original, compressed, spread, 0.95, DRAWS, 1));
     nz_assert_near(ends[0], 0.9 * (4.5 - 0.1), 0, 0.04);
     nz_assert_near(ends[1], 1.1 * (4.5 + 0.1), 0, 0.04);
+    /* More confidence: 2.5758 in place of 1.96 standard errors. */
+    nz_assert_ok(nz_ocs_interval(again, &options, original, compressed, spread, 0.99, DRAWS, 1));
+    nz_assert_near((again[1] - again[0]) / (ends[1] - ends[0]), 2.5758 / 1.96, 0, 0.06);
     /* Nothing is uncertain. */
     spread[0] = (nz_ratio_spread){0};
-    nz_assert_ok(nz_ocs_interval(ends, &options, original, compressed, spread, DRAWS, 1));
+    nz_assert_ok(nz_ocs_interval(ends, &options, original, compressed, spread, 0.95, DRAWS, 1));
     nz_assert_near(ends[0], 4.5, 1e-12, 0);
     nz_assert_near(ends[1], 4.5, 1e-12, 0);
 }
@@ -89,25 +92,31 @@ static void replicates_are_drawn_together(void **state) {
     nz_ratio_spread spread[4] = {[1] = {.replicates = speedup}, [3] = {.replicates = efficiency}};
     fill(original, 70, 14, 40, 3);
     fill(compressed, 70, 7, 10, 2);
-    nz_assert_ok(nz_ocs_interval(ends, &options, original, compressed, spread, DRAWS, 1));
+    nz_assert_ok(nz_ocs_interval(ends, &options, original, compressed, spread, 0.95, DRAWS, 1));
     nz_assert_near(ends[0], 4.5, 1e-9, 0);
     nz_assert_near(ends[1], 4.5, 1e-9, 0);
     spread[3] = (nz_ratio_spread){0};
-    nz_assert_ok(nz_ocs_interval(ends, &options, original, compressed, spread, DRAWS, 1));
+    nz_assert_ok(nz_ocs_interval(ends, &options, original, compressed, spread, 0.95, DRAWS, 1));
     nz_assert_near(ends[0], 4.5 - 0.19, 0, 0.01); /* 95% of a uniform spread */
     nz_assert_near(ends[1], 4.5 + 0.19, 0, 0.01);
     /* Without a sensor the interval is that of `partial`. */
     original[3] = nz_report_unavailable("no sensor");
-    nz_assert_ok(nz_ocs_interval(ends, &options, original, compressed, spread, DRAWS, 1));
+    nz_assert_ok(nz_ocs_interval(ends, &options, original, compressed, spread, 0.95, DRAWS, 1));
     nz_assert_near(ends[0], 4 - 0.19, 0, 0.01);
 
     speedup[17] = NAN;
-    nz_assert_fails(nz_ocs_interval(ends, &options, original, compressed, spread, DRAWS, 1), NZ_E_ARG, "replicate 17");
+    nz_assert_fails(nz_ocs_interval(ends, &options, original, compressed, spread, 0.95, DRAWS, 1), NZ_E_ARG,
+                    "replicate 17");
     spread[1] = (nz_ratio_spread){.has_ci = true, .ci95 = {2.1, 2.2}};
-    nz_assert_fails(nz_ocs_interval(ends, &options, original, compressed, spread, DRAWS, 1), NZ_E_ARG, "interval");
-    nz_assert_fails(nz_ocs_interval(ends, &options, original, compressed, spread, 99, 1), NZ_E_ARG, "99 replicates");
+    nz_assert_fails(nz_ocs_interval(ends, &options, original, compressed, spread, 0.95, DRAWS, 1), NZ_E_ARG,
+                    "interval");
+    nz_assert_fails(nz_ocs_interval(ends, &options, original, compressed, spread, 0.95, 99, 1), NZ_E_ARG,
+                    "99 replicates");
+    spread[1] = (nz_ratio_spread){0};
+    nz_assert_fails(nz_ocs_interval(ends, &options, original, compressed, spread, 1, DRAWS, 1), NZ_E_ARG, "confidence");
     for (int i = 0; i < 4; i++) original[i] = nz_report_unavailable("nothing");
-    nz_assert_fails(nz_ocs_interval(ends, &options, original, compressed, spread, DRAWS, 1), NZ_E_ARG, "no value");
+    nz_assert_fails(nz_ocs_interval(ends, &options, original, compressed, spread, 0.95, DRAWS, 1), NZ_E_ARG,
+                    "no value");
     nz_assert_near(ends[0], 4 - 0.19, 0, 0.01);
 }
 
@@ -155,7 +164,7 @@ static void the_interval_of_ocs_covers_the_true_one(void **state) {
             {0},
             {.replicates = joules},
         };
-        nz_assert_ok(nz_ocs_interval(ends, &options, original, compressed, spread, REPLICATES, run));
+        nz_assert_ok(nz_ocs_interval(ends, &options, original, compressed, spread, 0.95, REPLICATES, run));
         hits += ends[0] <= true_ocs && true_ocs <= ends[1];
         mean_width += (ends[1] - ends[0]) / RUNS;
     }
