@@ -42,33 +42,25 @@ static nz_status holds_folders(bool *ret_holds, const char *path) {
     return NZ_OK;
 }
 
+/* The folder of a split, where there is one with folders in it. */
+static nz_status find_split(char **ret_root, void *user, const char *split) {
+    const char *const *path = user;
+    NZ_AUTO_FREE char *root = NULL;
+    bool there = false;
+    NZ_TRY(nz_path_join(&root, *path, split));
+    NZ_TRY(holds_folders(&there, root));
+    if (there) *ret_root = NZ_STEAL(root);
+    return NZ_OK;
+}
+
 /* The folder that holds the classes: of the first split that is there, or the set's own where it has no splits. */
-static nz_status find_root(char **ret_root, const char **ret_split, const char *path, const nz_data_options *options) {
-    static const char *const known[] = {"train", "test", "val"};
-    const char *splits[2];
-    size_t count = nz_data_splits(options, splits);
+static nz_status find_root(char **ret_root, nz_source *source, const char *path, const nz_data_options *options) {
+    NZ_AUTO_FREE char *root = NULL;
     if (!nz_dir_exists(path)) return nz_fail(NZ_E_IO, "%s: is not a folder", path);
-    for (size_t i = 0; i < count; i++) {
-        NZ_AUTO_FREE char *root = NULL;
-        NZ_TRY(nz_path_join(&root, path, splits[i]));
-        bool there = false;
-        NZ_TRY(holds_folders(&there, root));
-        if (!there) continue;
-        *ret_root = NZ_STEAL(root);
-        *ret_split = splits[i];
-        return NZ_OK;
-    }
-    NZ_AUTO(nz_text_done) nz_text there = {0};
-    for (size_t i = 0; i < NZ_COUNT(known); i++) {
-        NZ_AUTO_FREE char *root = NULL;
-        NZ_TRY(nz_path_join(&root, path, known[i]));
-        bool held = false;
-        NZ_TRY(holds_folders(&held, root));
-        if (held) nz_text_appendf(&there, "%s%s", there.length ? " and " : "", known[i]);
-    }
-    if (there.length || options->split != NZ_SPLIT_UNSTATED)
-        return nz_data_fail_split(path, options, there.data ? there.data : "");
-    return nz_strdup(ret_root, path);
+    NZ_TRY(nz_data_choose_split(&root, source, path, options, find_split, &path));
+    if (!root) return nz_strdup(ret_root, path);
+    *ret_root = NZ_STEAL(root);
+    return NZ_OK;
 }
 
 /* A line names a folder as a whole, or by its first word ("n01440764 tench"). */
@@ -116,7 +108,7 @@ static nz_status folder_open(nz_source *source, const char *path, const nz_data_
     NZ_TRY(nz_alloc(&files, 1, sizeof *files));
     source->state = files;
     source->channels = 3;
-    NZ_TRY(find_root(&root, &source->split, path, options));
+    NZ_TRY(find_root(&root, source, path, options));
     NZ_TRY(nz_strdup(&files->root, root));
     char **folders = NULL;
     size_t count = 0;

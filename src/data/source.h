@@ -61,7 +61,7 @@ typedef struct nz_source {
 /**
  * Where the wanted split of a folder's set lies: `find` gives the place of one split on the heap, NULL where it is not there.
  *
- * @param[out] ret_place  Owned; also sets source->split. NULL where the set has no splits and none was stated.
+ * @param[out] ret_place  NULL before. Owned; source->split is set with it. Stays NULL where the set has no splits and none was stated.
  * @return The message for a split that is not there, beside those that are; what `find` returns.
  */
 NZ_CHECKED nz_status nz_data_choose_split(char **ret_place, nz_source *source, const char *path,
