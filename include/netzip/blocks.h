@@ -147,7 +147,9 @@ typedef struct nz_ratio_spread {
  *                    together; the intervals are independent of each other.
  * @param confidence  in (0.5, 1): 0.95, or nz_look.confidence for measurements that a look has ended.
  * @param replicates  number of draws, at least 100, the length of every list of replicates.
- * @return NZ_E_ARG where neither OCS nor partial has a value, a spread is no number or confidence or replicates are out of range; NZ_E_MEMORY.
+ * @param[out] ret_ends  Untouched on error.
+ * @return NZ_E_ARG where neither OCS nor partial has a value, a spread is no number, or confidence or replicates are out of
+ *         range; NZ_E_MEMORY.
  * @source B. Efron, R. Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13 (percentile intervals)
  */
 NZ_API NZ_CHECKED nz_status nz_ocs_interval(double ret_ends[2], const nz_combine_options *options,
