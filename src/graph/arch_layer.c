@@ -218,8 +218,11 @@ nz_arch_map nz_arch_add_silu(nz_arch *arch, nz_arch_map x, const char *name) {
 nz_arch_map nz_arch_add_concat(nz_arch *arch, const nz_arch_map *maps, size_t count, const char *name) {
     int inputs[8];
     nz_arch_map x = maps[0];
+    if (arch->status == NZ_OK && count > NZ_COUNT(inputs))
+        arch->status = nz_fail(NZ_E_INTERNAL, "%s: %s joins %zu maps", arch->name, name, count);
+    if (arch->status != NZ_OK) return x;
     x.channels = 0;
-    for (size_t i = 0; i < count && i < NZ_COUNT(inputs); i++) {
+    for (size_t i = 0; i < count; i++) {
         inputs[i] = maps[i].value;
         x.channels += maps[i].channels;
     }
