@@ -47,7 +47,7 @@ static nz_status gather_facts(nz_run *run, nz_variant *v) {
 
 static bool has_facts(const nz_run *run, const nz_variant *v) {
     const json_t *facts = json_object_get(v->raw, "facts");
-    return facts && (!run->entropy || json_object_get(facts, "entropy_bytes"));
+    return json_object_get(facts, "facts") && (!run->entropy || json_object_get(facts, "entropy_bytes"));
 }
 
 static nz_status score_variant(nz_run *run, nz_variant *v) {

@@ -376,15 +376,24 @@ static void data_that_no_sample_can_be_read_of_says_why(void **state) {
     nz_compare_result_done(&result);
 }
 
-/* Overwrites the end of every file of boxes in `folder`: of the same size, but not to be read. */
-static void break_boxes(const char *folder) {
+static void break_part(const char *path) {
+    NZ_AUTO_JSON json_t *part = NULL;
+    nz_assert_ok(nz_json_read(&part, path));
+    assert_true(json_is_object(json_object_get(part, "predict")));
+    json_object_set_new(part, "facts", json_pack("[i]", 1));
+    nz_assert_ok(nz_json_write(part, path));
+}
+
+/* Facts that are none; the end of every file of boxes in `folder` overwritten: of the same size, but not to be read. */
+static void break_parts(const char *folder) {
     DIR *dir = opendir(folder);
     assert_non_null(dir);
     for (const struct dirent *entry; (entry = readdir(dir));) {
         char path[9000];
         size_t length = strlen(entry->d_name);
-        if (length < 6 || strcmp(entry->d_name + length - 6, ".boxes") != 0) continue;
         snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+        if (length > 5 && strcmp(entry->d_name + length - 5, ".json") == 0) break_part(path);
+        if (length < 6 || strcmp(entry->d_name + length - 6, ".boxes") != 0) continue;
         FILE *file = fopen(path, "r+b");
         assert_non_null(file);
         assert_int_equal(fseek(file, -3, SEEK_END), 0);
@@ -545,13 +554,14 @@ static void variants_of_a_model_share_their_boxes(void **state) {
     nz_compare_result_done(&result);
 }
 
-/* Runs the program and kills it once boxes of a model are kept in `out`. */
-static void kill_half_way(const char *out, const char *const *arguments) {
+/* Runs the program and kills it once a file of this ending is kept in `out`: of ".boxes" what a model found, of ".json" what is
+ * known of it, which is written after its boxes. */
+static void kill_half_way(const char *out, const char *const *arguments, const char *ending) {
     char work[4200];
     int how;
     snprintf(work, sizeof work, "%s/.work", out);
     pid_t pid = start("/dev/null", arguments);
-    while (!has_predictions(work, ".boxes") && waitpid(pid, &how, WNOHANG) == 0) nap();
+    while (!has_predictions(work, ending) && waitpid(pid, &how, WNOHANG) == 0) nap();
     assert_int_equal(kill(pid, SIGKILL), 0);
     assert_int_equal(waitpid(pid, &how, 0), pid);
     assert_true(WIFSIGNALED(how)); /* it had not ended by itself */
@@ -570,7 +580,7 @@ static void a_killed_comparison_of_detectors_resumes_to_the_same_results(void **
     const char *const resumed[] = {"netzip",   "compare", first,   second, third,      "--data", data,
                                    "--budget", "0.05",    "--out", out,    "--resume", NULL};
     assert_int_equal(run_program(straight), 0);
-    kill_half_way(out, killed);
+    kill_half_way(out, killed, ".boxes");
     assert_int_equal(run_program(resumed), 0);
     NZ_AUTO_JSON json_t *a = timeless(nz_test_file("whole run/results.json")),
                         *b = timeless(nz_test_file("cut run/results.json"));
@@ -578,20 +588,24 @@ static void a_killed_comparison_of_detectors_resumes_to_the_same_results(void **
     assert_false(nz_dir_exists(nz_test_file("cut run/.work")));
 }
 
-static void boxes_that_cannot_be_read_back_are_looked_for_again(void **state) {
+static void parts_that_cannot_be_read_back_are_made_again(void **state) {
     (void)state;
     const char *data = make_data("spoilt", 20, false), *out = nz_test_file("spoilt run");
     const char *first = save("b1.onnx", (recipe){.shift = 0}), *second = save("b2.onnx", (recipe){.shift = 1});
-    const char *const killed[] = {"netzip",    "compare", first,   second, "--data", data,
-                                  "--metrics", "map50",   "--out", out,    NULL};
+    const char *const killed[] = {
+        "netzip", "compare", first,       second,  first,   second, /* again: time to be killed */
+        "--data", data,      "--metrics", "map50", "--out", out,    NULL};
     const char *const resumed[] = {"netzip",    "compare", first,   second, "--data",   data,
                                    "--metrics", "map50",   "--out", out,    "--resume", NULL};
     NZ_AUTO_JSON json_t *document = NULL;
-    kill_half_way(out, killed);
-    break_boxes(nz_test_file("spoilt run/.work"));
+    kill_half_way(out, killed, ".json");
+    break_parts(nz_test_file("spoilt run/.work"));
     assert_int_equal(run_program(resumed), 0);
     nz_assert_ok(nz_json_read(&document, nz_test_file("spoilt run/results.json")));
-    for (size_t i = 0; i < 2; i++) nz_assert_near(value(document, i, "map50"), 100, 0, 1e-9);
+    for (size_t i = 0; i < 2; i++) {
+        nz_assert_near(value(document, i, "map50"), 100, 0, 1e-9);
+        assert_true(value(document, i, "chats") > 0);
+    }
 }
 
 static void boxes_of_other_options_are_not_taken_over(void **state) {
@@ -599,13 +613,14 @@ static void boxes_of_other_options_are_not_taken_over(void **state) {
     static const char *const other[][2] = {{"--detect", "max=1"}, {"--preprocess", "o1=color=bgr,scale=1/255"}};
     const char *data = make_data("options", 20, false), *out = nz_test_file("other options");
     const char *first = save("o1.onnx", (recipe){.shift = 0}), *second = save("o2.onnx", (recipe){.shift = 1});
-    const char *const killed[] = {"netzip",    "compare", first,   second, "--data", data,
-                                  "--metrics", "map50",   "--out", out,    NULL};
+    const char *const killed[] = {
+        "netzip", "compare", first,       second,  first,   second, /* again: time to be killed */
+        "--data", data,      "--metrics", "map50", "--out", out,    NULL};
     for (size_t i = 0; i < NZ_COUNT(other); i++) {
         const char *const resumed[] = {"netzip", "compare", first, second,     "--data",    data,        "--metrics",
                                        "map50",  "--out",   out,   "--resume", other[i][0], other[i][1], NULL};
         NZ_AUTO_JSON json_t *document = NULL;
-        kill_half_way(out, killed);
+        kill_half_way(out, killed, ".json");
         assert_int_equal(run_program(resumed), 0);
         nz_assert_ok(nz_json_read(&document, nz_test_file("other options/results.json")));
         /* Of the twenty images one shows nothing, the others two squares: one box each, or the green ones alone. */
@@ -646,7 +661,7 @@ int main(void) {
         cmocka_unit_test(models_without_a_common_image_are_not_matched),
         cmocka_unit_test(variants_of_a_model_share_their_boxes),
         cmocka_unit_test(a_killed_comparison_of_detectors_resumes_to_the_same_results),
-        cmocka_unit_test(boxes_that_cannot_be_read_back_are_looked_for_again),
+        cmocka_unit_test(parts_that_cannot_be_read_back_are_made_again),
         cmocka_unit_test(boxes_of_other_options_are_not_taken_over),
         cmocka_unit_test(the_shared_detector_scores_what_is_expected),
     };
