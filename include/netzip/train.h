@@ -127,7 +127,8 @@ NZ_API NZ_CHECKED nz_status nz_train(nz_graph **ret_graph, nz_train_report *ret_
  */
 NZ_API NZ_CHECKED nz_status nz_anchors_fit(char **ret_text, const nz_dataset *data, const nz_levels *levels,
                                            double ratio, uint64_t seed);
-/** Part of the data set's first 10,000 objects, 0..1, whose sides differ from some anchor's by less than `ratio`; 1 where there is none. */
+/** Part of the data set's first 10,000 objects, 0..1, whose sides differ from some anchor's by less than `ratio`; 1 where there is
+ * none. */
 NZ_API double nz_anchor_recall(const nz_dataset *data, const nz_levels *levels, double ratio);
 
 #ifdef __cplusplus
