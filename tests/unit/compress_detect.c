@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What stays float by measurement, on a network spoilt here on purpose; and the methods on a small detector. */
+#include <unistd.h>
+
 #include "compress/outputs.h"
 #include "compress/qat.h"
 #include "compress/sensitivity.h"
@@ -431,6 +433,43 @@ static void test_a_detector_is_pruned_and_trained(void **state) {
     assert_true(report.training.detector && report.training.epoch_count == 1);
 }
 
+static int stop_in_the_second_epoch(void *user, const char *what, unsigned long long done, unsigned long long total) {
+    (void)user, (void)total;
+    return strstr(what, "epoch 2/2") && done >= 1;
+}
+
+/* With layers left float by measurement too, which is measured again. */
+static void test_a_stopped_detector_goes_on_to_the_same_bytes(void **state) {
+    (void)state;
+    const char *const methods[] = {
+        "gup-r,sparsity=0.5,finetune=2,batch=4,ramp=cubic,distill=logits",
+        "qat,epochs=2,batch=4,samples=8,sensitivity=200,sensitivity_samples=1,float_share=100"};
+    NZ_AUTO_GRAPH nz_graph *g = detector();
+    const char *path = nz_test_file("detector.npz");
+    for (size_t i = 0; i < NZ_COUNT(methods); i++) {
+        NZ_AUTO(free_data) nz_dataset *data = NULL;
+        NZ_AUTO(nz_compress_report_done) nz_compress_report report = {0};
+        NZ_AUTO_GRAPH nz_graph *whole = compressed(&report, g, methods[i], SCENES);
+        NZ_AUTO_GRAPH nz_graph *parts = NULL;
+        const nz_progress progress = {.step = stop_in_the_second_epoch};
+        nz_train_files files = {.checkpoint = path};
+        nz_assert_ok(nz_data_open_for_model(&data, SCENES, NZ_DATA_TRAIN, g));
+        const nz_compress_inputs inputs = {.data = data, .test = data, .files = &files, .threads = 1};
+        unlink(path);
+        nz_assert_fails(nz_compress_with(&parts, NULL, g, methods[i], &inputs, &progress), NZ_E_CANCELLED,
+                        "detector.npz");
+        files.resume = true;
+        nz_assert_ok(nz_compress_with(&parts, NULL, g, methods[i], &inputs, NULL));
+        assert_true(i == 0 || strstr(report.summary, " float: with everything in integers"));
+        assert_int_equal(whole->value_count, parts->value_count);
+        for (size_t v = 0; v < whole->value_count; v++) {
+            const nz_tensor *a = &whole->values[v].constant, *b = &parts->values[v].constant;
+            assert_int_equal(a->bytes, b->bytes);
+            if (a->bytes) assert_memory_equal(a->data, b->data, a->bytes);
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_layer_that_spoils_the_outputs_stays_float),
@@ -446,6 +485,7 @@ int main(void) {
         cmocka_unit_test(test_maps_are_enlarged_as_integers),
         cmocka_unit_test(test_a_detector_in_integers_computes_what_its_file_says),
         cmocka_unit_test(test_a_detector_is_pruned_and_trained),
+        cmocka_unit_test(test_a_stopped_detector_goes_on_to_the_same_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
