@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "detect/gather.h"
 
-#include <string.h>
+#include <math.h>
 
 #include "core/error.h"
 #include "core/memory.h"
@@ -10,6 +10,18 @@ void nz_gathered_done(nz_gathered *gathered) {
     free(gathered->samples);
     free(gathered->found);
     *gathered = (nz_gathered){0};
+}
+
+static double rounded(double value, double unit) { return rint(value * unit) / unit; }
+
+void nz_found_to_image(nz_found_box *box, const nz_placement *placement) {
+    double at[4] = {box->x, box->y, box->width, box->height};
+    nz_unplace_box(at, placement);
+    box->x = rounded(at[0], 1e3);
+    box->y = rounded(at[1], 1e3);
+    box->width = rounded(at[2], 1e3);
+    box->height = rounded(at[3], 1e3);
+    box->score = rounded(box->score, 1e6);
 }
 
 nz_status nz_gathered_add(nz_gathered *g, size_t sample, const nz_found_box *boxes, size_t count,

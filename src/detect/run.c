@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A detector over a data set: images are read ahead by the loader's threads, each batch is run, each sample's boxes are
  * mapped back to its stored image. */
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -42,18 +41,6 @@ static uint64_t now_ns(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-static double rounded(double value, double unit) { return rint(value * unit) / unit; }
-
-void nz_found_to_image(nz_found_box *box, const nz_placement *placement) {
-    double at[4] = {box->x, box->y, box->width, box->height};
-    nz_unplace_box(at, placement);
-    box->x = rounded(at[0], 1e3);
-    box->y = rounded(at[1], 1e3);
-    box->width = rounded(at[2], 1e3);
-    box->height = rounded(at[3], 1e3);
-    box->score = rounded(box->score, 1e6);
 }
 
 /* Extents that the model leaves open are the data's. */
