@@ -165,10 +165,9 @@ static nz_status open_samples(nz_dataset **ret_data, const char *arch, const cha
 static nz_status choose_anchors(const job *j, const char *arch, nz_arch_options *options, char **ret_fitted) {
     const char *given = nz_cli_get(j->args, "anchors", NULL);
     if (!given) return NZ_OK;
-    const nz_arch_detector *detector = detector_of(arch);
-    if (!detector) return nz_fail(NZ_E_ARG, "train: --anchors: %s is no detector", arch);
+    if (!detector_of(arch)) return nz_fail(NZ_E_ARG, "train: --anchors: %s is no detector", arch);
     if (strcmp(given, "fit") == 0) {
-        nz_levels levels = {.count = NZ_ARCH_LEVELS, .anchors = (size_t)detector->anchors};
+        nz_levels levels = {.count = NZ_ARCH_LEVELS, .anchors = NZ_ARCH_ANCHORS};
         NZ_TRY(nz_anchors_fit(ret_fitted, j->train, &levels, j->options.anchor_ratio, options->seed));
         nz_progress_note(nz_cli_progress(), "anchors fitted to the data: %s", *ret_fitted);
         given = *ret_fitted;

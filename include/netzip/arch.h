@@ -13,19 +13,19 @@ typedef struct nz_arch_options {
     int64_t classes; /**< that it tells apart; 0: the architecture's own (1000, or 10 for CIFAR's, 80 for COCO's) */
     int64_t channels, height, width; /**< of the image; 0: the architecture's own */
     uint64_t seed;                   /**< of the initial weights */
-    const char *
-        anchors; /**< of a detector: "10x13+16x30+33x23/30x61+...", width and height in pixels, as many as its own; NULL:
-                            its own. A classifier passes them over */
-    bool blank;  /**< weights stay 0, in memory that is not touched: to count them, or to fill them from a checkpoint */
+    /** Of a detector: "10x13+16x30+33x23/30x61+...", width and height in pixels, as many as its own; NULL: its own. A
+     * classifier passes them over. */
+    const char *anchors;
+    bool blank; /**< weights stay 0, in memory that is not touched: to count them, or to fill them from a checkpoint */
 } nz_arch_options;
 
-enum { NZ_ARCH_LEVELS = 3 };
+/** Of a detector: levels of its head, and boxes of a cell. The head's convolutions have anchors x (5 + classes) outputs. */
+enum { NZ_ARCH_LEVELS = 3, NZ_ARCH_ANCHORS = 3 };
 /** What a detector has beside a classifier's facts. Static. */
 typedef struct nz_arch_detector {
-    int64_t anchors; /**< boxes of a cell: the head's convolutions have anchors x (5 + classes) outputs */
-    int64_t
-        strides[NZ_ARCH_LEVELS]; /**< pixels of a cell of each level, ascending; extents are multiples of the last */
-    const char *preprocess;      /**< of an image of its own height and width, as DATA's keys say it */
+    /** Pixels of a cell of each level, ascending; extents are multiples of the last. */
+    int64_t strides[NZ_ARCH_LEVELS];
+    const char *preprocess; /**< of an image of its own height and width, as DATA's keys say it */
 } nz_arch_detector;
 
 /** Facts of an architecture, for lists and help. Static. */

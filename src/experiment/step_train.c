@@ -127,15 +127,13 @@ static nz_status import(nz_graph **ret_graph, char **ret_warning, const nz_exper
 /* Anchors for the objects of the training data, as its samples show them. */
 static nz_status fit_anchors(char **ret_anchors, const nz_experiment *x, const nz_arch_options *options) {
     const nz_description *d = x->description;
-    const nz_arch_info *info = nz_arch_get(d->source.arch);
     NZ_AUTO(free_data) nz_dataset *data = NULL;
     NZ_AUTO_GRAPH nz_graph *graph = NULL;
     NZ_AUTO(nz_train_options_done) nz_train_options training = {0};
-    nz_levels levels = {.count = NZ_ARCH_LEVELS, .anchors = (size_t)info->detector->anchors};
+    nz_levels levels = {.count = NZ_ARCH_LEVELS, .anchors = NZ_ARCH_ANCHORS};
     nz_arch_options blank = *options;
     blank.blank = true;
-    for (size_t l = 0; l < levels.count; l++) levels.stride[l] = (int)info->detector->strides[l];
-    NZ_TRY(nz_arch_build(&graph, info->name, &blank));
+    NZ_TRY(nz_arch_build(&graph, d->source.arch, &blank));
     NZ_TRY(nz_train_options_read(&training, d->training));
     NZ_TRY(nz_data_open_for_model(&data, d->train_data, NZ_DATA_TRAIN, graph));
     NZ_TRY(nz_anchors_fit(ret_anchors, data, &levels, training.anchor_ratio, options->seed));

@@ -71,7 +71,7 @@ nz_arch_map nz_arch_add_flatten(nz_arch *arch, nz_arch_map x, const char *name);
 /** Every second row and column, with `channels` / 2 channels of zeros more on both sides. */
 nz_arch_map nz_arch_add_subsample(nz_arch *arch, nz_arch_map x, const char *name, int64_t channels);
 
-enum { NZ_ARCH_ANCHORS = 3, NZ_ARCH_BOX_NUMBERS = 5 }; /* numbers of a box beside its class scores */
+enum { NZ_ARCH_BOX_NUMBERS = 5 }; /* of a box beside its class scores */
 /** The head of a YOLOv5: a convolution for each level's map, read as boxes in pixels. Its height is then the number of boxes, its
  * channels are 5 + classes.
  * @param anchors  Width and height in pixels. They become the constant "anchors", in strides, as checkpoints hold them. */

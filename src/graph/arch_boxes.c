@@ -18,7 +18,6 @@ typedef struct head {
     int zero, two, four, end; /* places along the last axis of t: centre, extent, scores */
     int last;                 /* that axis */
     int flat;                 /* the shape [batch, boxes, numbers] */
-    int64_t cell;             /* anchors of a cell */
     int64_t numbers;          /* of an anchor */
 } head;
 
@@ -56,7 +55,7 @@ static int add_grid(nz_arch *arch, const char *name, int64_t height, int64_t wid
 
 /* By what s^2 is multiplied: the level's row of the anchors as [1, anchors, 1, 1, 2], times 4 strides. */
 static nz_arch_map add_anchors(nz_arch *arch, const head *h, int64_t level, int64_t stride) {
-    const int64_t shape[SHAPE_INTS] = {1, h->cell, 1, 1, 2};
+    const int64_t shape[SHAPE_INTS] = {1, NZ_ARCH_ANCHORS, 1, 1, 2};
     nz_arch_map x = {.value = h->anchors};
     x = pair(arch, x, nz_arch_add_ints(arch, "anchors", ".level", &level, 1), "Gather", "anchors");
     x = pair(arch, x, nz_arch_add_ints(arch, "anchors", ".shape", shape, SHAPE_INTS), "Reshape", "anchors.cell");
@@ -85,16 +84,17 @@ static void set_prior(nz_arch *arch, const head *h, int64_t stride) {
     float *bias = arch->graph->values[conv->inputs[2]].constant.data;
     double cells = 640 / (double)stride, classes = (double)(h->numbers - SCORES);
     double object = nz_random_log(8 / (cells * cells)), each = nz_random_log(0.6 / (classes - 0.99999));
-    for (int64_t a = 0; a < h->cell; a++)
+    for (int64_t a = 0; a < NZ_ARCH_ANCHORS; a++)
         for (int64_t i = BOX; i < h->numbers; i++) bias[a * h->numbers + i] += (float)(i == BOX ? object : each);
 }
 
 static nz_arch_map add_level(nz_arch *arch, const head *h, nz_arch_map x, int64_t level, int64_t stride) {
     char name[32], outer[sizeof arch->module];
-    const int64_t perm[SHAPE_INTS] = {0, 1, 3, 4, 2}, shape[SHAPE_INTS] = {0, h->cell, h->numbers, x.height, x.width};
+    const int64_t perm[SHAPE_INTS] = {0, 1, 3, 4, 2},
+                  shape[SHAPE_INTS] = {0, NZ_ARCH_ANCHORS, h->numbers, x.height, x.width};
     snprintf(name, sizeof name, "m.%lld", (long long)level);
-    nz_arch_map s =
-        nz_arch_add_conv(arch, x, name, &(nz_arch_conv){.outputs = h->cell * h->numbers, .kernel = 1, .bias = true});
+    nz_arch_map s = nz_arch_add_conv(
+        arch, x, name, &(nz_arch_conv){.outputs = NZ_ARCH_ANCHORS * h->numbers, .kernel = 1, .bias = true});
     set_prior(arch, h, stride);
     memcpy(outer, arch->module, sizeof outer);
     nz_arch_module(arch, "%slevel%lld.", outer, (long long)level);
@@ -141,7 +141,7 @@ nz_arch_map nz_arch_add_boxes(nz_arch *arch, const nz_arch_map maps[NZ_ARCH_LEVE
     float strides[NZ_ARCH_LEVELS][NZ_ARCH_ANCHORS][2];
     memcpy(pixels, anchors, sizeof pixels);
     if (arch->anchors && arch->status == NZ_OK) arch->status = read_anchors(pixels, arch->anchors);
-    head h = {.cell = detector->anchors, .numbers = SCORES + arch->classes};
+    head h = {.numbers = SCORES + arch->classes};
     const int64_t flat[3] = {0, -1, h.numbers};
     for (int l = 0; l < NZ_ARCH_LEVELS; l++)
         for (int a = 0; a < NZ_ARCH_ANCHORS; a++)
@@ -158,7 +158,7 @@ nz_arch_map nz_arch_add_boxes(nz_arch *arch, const nz_arch_map maps[NZ_ARCH_LEVE
     nz_arch_map out = {.channels = h.numbers, .width = 1};
     for (int l = 0; l < NZ_ARCH_LEVELS; l++) {
         lists[l] = add_level(arch, &h, maps[l], l, detector->strides[l]).value;
-        out.height += h.cell * maps[l].height * maps[l].width;
+        out.height += NZ_ARCH_ANCHORS * maps[l].height * maps[l].width;
     }
     nz_node *node = nz_arch_add_node(arch, &out, "Concat", "boxes", lists, NZ_ARCH_LEVELS);
     if (node) nz_arch_set_int(arch, node, "axis", 1);
@@ -185,17 +185,14 @@ nz_status nz_arch_describe_boxes(nz_graph *graph, const nz_arch_detector *detect
     const float *anchor = graph->values[value].constant.data;
     nz_text_append(&text, "head=yolov5,anchors=");
     for (int l = 0; l < NZ_ARCH_LEVELS; l++)
-        for (int64_t a = 0; a < detector->anchors; a++, anchor += 2) {
+        for (int a = 0; a < NZ_ARCH_ANCHORS; a++, anchor += 2) {
             double stride = (double)detector->strides[l];
             for (int i = 0; i < 2; i++)
                 if (!(anchor[i] > 0 && (double)anchor[i] * stride < SIDE_MOST))
-                    return nz_fail(NZ_E_FORMAT, "%s [%d, %lld] is %g x %g cells: no size that boxes can be told by",
-                                   graph->values[value].name, l, (long long)a, (double)anchor[0], (double)anchor[1]);
-            nz_text_appendf(&text, "%s%.9gx%.9g",
-                            a   ? "+"
-                            : l ? "/"
-                                : "",
-                            (double)anchor[0] * stride, (double)anchor[1] * stride);
+                    return nz_fail(NZ_E_FORMAT, "%s [%d, %d] is %g x %g cells: no size that boxes can be told by",
+                                   graph->values[value].name, l, a, (double)anchor[0], (double)anchor[1]);
+            const char *between = a ? "+" : l ? "/" : "";
+            nz_text_appendf(&text, "%s%.9gx%.9g", between, (double)anchor[0] * stride, (double)anchor[1] * stride);
         }
     for (int l = 0; l < NZ_ARCH_LEVELS; l++)
         nz_text_appendf(&text, "%s%lld", l ? "+" : ",strides=", (long long)detector->strides[l]);

@@ -12,7 +12,7 @@ typedef struct plan {
     int64_t eighths; /* of the full widths, 64 to 1024 */
     int thirds;      /* of the full depths, 3 to 9 */
     const nz_arch_detector *detector;
-    double anchors[NZ_ARCH_LEVELS][NZ_ARCH_ANCHORS][2];
+    const double (*anchors)[NZ_ARCH_ANCHORS][2]; /* of each level */
 } plan;
 
 /* A convolution that keeps the extents divided by its stride, its normalisation and SiLU; `name` ends with a dot, or is "". */
@@ -111,26 +111,18 @@ static nz_arch_map build(nz_arch *arch, nz_arch_map image, const void *argument)
 }
 
 /* Anchors for COCO at 640 pixels, as published; and those of the tiny network, for synthetic:shapes-det at 160. */
-#define COCO                                                                                                           \
-    {                                                                                                                  \
-        {{10, 13}, {16, 30}, {33, 23}}, {{30, 61}, {62, 45}, {59, 119}}, {                                             \
-            {116, 90}, {156, 198}, { 373, 326 }                                                                        \
-        }                                                                                                              \
-    }
-#define SMALL                                                                                                          \
-    {                                                                                                                  \
-        {{14, 14}, {20, 20}, {26, 26}}, {{32, 32}, {38, 38}, {46, 46}}, {                                              \
-            {56, 56}, {68, 68}, { 84, 84 }                                                                             \
-        }                                                                                                              \
-    }
+static const double coco_anchors[NZ_ARCH_LEVELS][NZ_ARCH_ANCHORS][2] = {
+    {{10, 13}, {16, 30}, {33, 23}}, {{30, 61}, {62, 45}, {59, 119}}, {{116, 90}, {156, 198}, {373, 326}}};
+static const double small_anchors[NZ_ARCH_LEVELS][NZ_ARCH_ANCHORS][2] = {
+    {{14, 14}, {20, 20}, {26, 26}}, {{32, 32}, {38, 38}, {46, 46}}, {{56, 56}, {68, 68}, {84, 84}}};
 
-static const nz_arch_detector coco = {3, {8, 16, 32}, "letterbox=640:centre:114:round"};
-static const nz_arch_detector small = {3, {8, 16, 32}, "letterbox=160:centre:114:round"};
+static const nz_arch_detector coco = {{8, 16, 32}, "letterbox=640:centre:114:round"};
+static const nz_arch_detector small = {{8, 16, 32}, "letterbox=160:centre:114:round"};
 
-static const plan tiny = {1, 1, &small, SMALL};
-static const plan n = {2, 1, &coco, COCO};
-static const plan s = {4, 1, &coco, COCO};
-static const plan m = {6, 2, &coco, COCO};
+static const plan tiny = {1, 1, &small, small_anchors};
+static const plan n = {2, 1, &coco, coco_anchors};
+static const plan s = {4, 1, &coco, coco_anchors};
+static const plan m = {6, 2, &coco, coco_anchors};
 
 const nz_arch_entry nz_arch_yolov5s[] = {
     {{"yolov5-tiny", "YOLOv5's topology at an eighth of the width, for small images and tests", 10, 3, 160, 160,

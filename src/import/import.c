@@ -78,10 +78,9 @@ static nz_status make_report(nz_import_report *ret_report, const nz_match *match
 
 /* Classes of so many outputs of the last layer; 0 where they are those of no whole number. */
 static int64_t classes_of(const nz_arch_entry *entry, int64_t outputs) {
-    const nz_arch_detector *detector = entry->info.detector;
-    if (!detector) return outputs;
-    int64_t numbers = outputs / detector->anchors;
-    return outputs % detector->anchors == 0 && numbers > NZ_ARCH_BOX_NUMBERS ? numbers - NZ_ARCH_BOX_NUMBERS : 0;
+    if (!entry->info.detector) return outputs;
+    int64_t numbers = outputs / NZ_ARCH_ANCHORS;
+    return outputs % NZ_ARCH_ANCHORS == 0 && numbers > NZ_ARCH_BOX_NUMBERS ? numbers - NZ_ARCH_BOX_NUMBERS : 0;
 }
 
 /* The graph whose classifier is as large as the checkpoint's (unless the caller has said), and how the two fit. */
