@@ -10,14 +10,9 @@
 #include "netzip/arch.h"
 #include "test.h"
 #include "train/trainer.h"
+#include "train_bench.h"
 
 #define SMALL "epochs=2.5,batch=32,threads=1,checkpoint_minutes=0"
-
-typedef struct bench {
-    nz_graph *graph;
-    nz_dataset *train, *test;
-    nz_train_options options;
-} bench;
 
 static bench bench_of(const char *data, const char *options, int64_t classes) {
     bench b = {0};
@@ -33,47 +28,9 @@ static bench small(const char *more) {
     snprintf(options, sizeof options, SMALL "%s%s", *more ? "," : "", more);
     return bench_of("synthetic:shapes,count=160,size=16", options, 10);
 }
-static void bench_done(bench *b) {
-    nz_graph_free(b->graph);
-    nz_data_free(b->train);
-    nz_data_free(b->test);
-    nz_train_options_done(&b->options);
-}
-
-static nz_status go(nz_graph **graph, nz_train_report *report, const bench *b, const nz_train_files *files,
-                    const nz_train_hooks *hooks, const nz_progress *progress) {
-    return nz_train_loop(graph, report, b->graph, b->train, b->test, &b->options, files, hooks, progress);
-}
-
-static void assert_same_weights(const nz_graph *a, const nz_graph *b) {
-    assert_int_equal(a->value_count, b->value_count);
-    for (size_t i = 0; i < a->value_count; i++) {
-        assert_int_equal(a->values[i].constant.bytes, b->values[i].constant.bytes);
-        if (a->values[i].constant.data)
-            assert_memory_equal(a->values[i].constant.data, b->values[i].constant.data, a->values[i].constant.bytes);
-    }
-}
 
 /* ---- stopping ---- */
 
-/* A user who stops at the n-th step reported. Notes are kept, to be looked into. */
-typedef struct watcher {
-    int left;
-    char notes[4096];
-} watcher;
-static int user_step(void *argument, const char *what, unsigned long long done, unsigned long long total) {
-    (void)what;
-    (void)done;
-    (void)total;
-    return ((watcher *)argument)->left-- <= 0;
-}
-static void user_note(void *argument, const char *line) {
-    watcher *u = argument;
-    size_t used = strlen(u->notes);
-    snprintf(u->notes + used, sizeof u->notes - used, "%s\n", line);
-}
-
-/* Stopped at any step, a run that goes on ends with the same bytes. */
 static void check_resume(const char *more) {
     bench b = small(more);
     nz_train_files files = {.checkpoint = nz_test_file("run.npz"), .resume = true};
