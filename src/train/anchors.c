@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "core/error.h"
-#include "core/locale.h"
 #include "core/memory.h"
 #include "core/random.h"
 #include "core/text.h"
@@ -151,10 +150,7 @@ nz_status nz_anchors_fit(char **ret_text, const nz_dataset *data, const nz_level
                        s.count, count);
     search(&s, anchors, count, ratio, seed);
     qsort(anchors, count, sizeof *anchors, by_area);
-    for (size_t a = 0; a < count; a++) {
-        char size[64];
-        nz_snprintf(size, sizeof size, "%.1fx%.1f", anchors[a][0], anchors[a][1]);
-        nz_text_appendf(&text, "%s%s", !a ? "" : a % levels->anchors ? "+" : "/", size);
-    }
+    for (size_t a = 0; a < count; a++)
+        nz_text_appendf(&text, "%s%.1fx%.1f", !a ? "" : a % levels->anchors ? "+" : "/", anchors[a][0], anchors[a][1]);
     return nz_text_take(&text, ret_text);
 }

@@ -159,16 +159,13 @@ nz_status nz_train_options_read(nz_train_options *ret_options, const char *text)
 /* ---- the canonical text ---- */
 
 static void put_real(nz_text *text, double value) {
-    char shown[40];
+    char digits[NZ_REAL_DIGITS];
     if (value == floor(value) && fabs(value) < 1e15) {
         nz_text_appendf(text, "%.0f", value);
         return;
     }
-    for (int digits = 1; digits <= 17; digits++) {
-        nz_snprintf(shown, sizeof shown, "%.*g", digits, value);
-        if (nz_strtod(shown, NULL) == value) break;
-    }
-    nz_text_append(text, shown);
+    nz_real_digits(digits, value, 1);
+    nz_text_append(text, digits);
 }
 
 static void put_choice(nz_text *text, const nz_option *o, int index) {
