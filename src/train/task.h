@@ -16,7 +16,6 @@ typedef struct nz_task_loss {
 } nz_task_loss;
 
 typedef struct nz_task_kind {
-    const char *name;
     bool detects;
     /** Before the engine is opened: what it is to be opened with. Fills options->taps (behind those that are there). */
     nz_status (*plan)(nz_task *task, nz_engine_options *options);

@@ -99,4 +99,4 @@ static nz_status evaluate(nz_task *t, const nz_graph *graph, nz_train_epoch *epo
     return NZ_OK;
 }
 
-const nz_task_kind nz_task_classify = {"classification", false, plan, begin, lose, push, evaluate, NULL, done};
+const nz_task_kind nz_task_classify = {false, plan, begin, lose, push, evaluate, NULL, done};

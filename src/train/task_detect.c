@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "core/error.h"
-#include "core/locale.h"
 #include "core/memory.h"
 #include "core/progress.h"
 #include "core/text.h"
@@ -278,14 +277,11 @@ static nz_status describe(nz_task *t, nz_graph *graph) {
     if (nz_graph_meta(graph, "netzip.detect")) return NZ_OK;
     nz_text_append(&text, "anchors=");
     for (size_t l = 0; l < levels->count; l++)
-        for (size_t a = 0; a < levels->anchors; a++) {
-            char size[64];
-            nz_snprintf(size, sizeof size, "%gx%g", levels->anchor[l][a][0], levels->anchor[l][a][1]);
-            nz_text_appendf(&text, "%s%s", a ? "+" : l ? "/" : "", size);
-        }
+        for (size_t a = 0; a < levels->anchors; a++)
+            nz_text_appendf(&text, "%s%gx%g", a ? "+" : l ? "/" : "", levels->anchor[l][a][0], levels->anchor[l][a][1]);
     for (size_t l = 0; l < levels->count; l++) nz_text_appendf(&text, "%s%d", l ? "+" : ",strides=", levels->stride[l]);
     NZ_TRY(text.status);
     return nz_graph_set_meta(graph, "netzip.detect", text.data);
 }
 
-const nz_task_kind nz_task_detect = {"detection", true, plan, begin, lose, push, evaluate, describe, done};
+const nz_task_kind nz_task_detect = {true, plan, begin, lose, push, evaluate, describe, done};
