@@ -121,7 +121,7 @@ static nz_status rate_for(char **ret_text, const nz_method_training *training, c
     double batch = (double)(chosen.batch < 256 ? chosen.batch : 256);
     double rate = (normalised ? training->rate : training->rate_without_norm) * batch / 128;
     if (chosen.optimizer == NZ_OPTIMIZER_ADAMW) rate = normalised ? 0.001 : 0.0001;
-    if (nz_graph_detects(graph, NULL, NULL)) rate = nz_train_rate(&options->train, graph) / 16;
+    if (nz_graph_detects(graph, NULL, NULL)) rate = chosen.lr / 16;
     char text[32];
     nz_snprintf(text, sizeof text, "%.6g", rate);
     return nz_strdup(ret_text, text);
