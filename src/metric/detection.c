@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Metrics of detectors. Fractions of the evaluators become percent here. */
-#include <math.h>
-
-#include "metric/family.h"
 #include "netzip/detection.h"
+#include "metric/family.h"
 
-static nz_value_report percent(double fraction, size_t n, const char *reason) {
-    if (!(fraction >= 0)) return nz_report_unavailable("%s", reason);
-    nz_value_report report = nz_report_value(100 * fraction, NZ_MEASURED);
-    report.has_n = true;
-    report.n = n;
-    return report;
+/* The interval of a statistic; NULL where there is none. */
+static const double *interval_of(const nz_map_interval *interval, int stat) {
+    if (!interval->replicates) return NULL;
+    return stat == NZ_COCO_AP50 ? interval->ci95[NZ_MAP50] : stat == NZ_COCO_AP ? interval->ci95[NZ_MAP50_95] : NULL;
 }
 
 static nz_value_report coco_stat(const nz_metric_input *input, int stat) {
@@ -22,12 +18,11 @@ static nz_value_report coco_stat(const nz_metric_input *input, int stat) {
     nz_value_report report;
     const nz_detection_scores *d = nz_metric_detection(input, &report);
     if (!d) return report;
-    report =
-        percent(d->coco.stats[stat], d->detections->image_count, reasons[stat] ? reasons[stat] : "no ground truth");
-    int resampled = stat == NZ_COCO_AP50 ? NZ_MAP50 : stat == NZ_COCO_AP ? NZ_MAP50_95 : NZ_MAP_STATS;
-    if (report.source == NZ_UNAVAILABLE || resampled == NZ_MAP_STATS || !d->interval.replicates) return report;
-    report.has_ci = true;
-    for (int i = 0; i < 2; i++) report.ci95[i] = 100 * d->interval.ci95[resampled][i];
+    const char *reason = reasons[stat] ? reasons[stat] : "no ground truth";
+    const double *interval = interval_of(&d->interval, stat);
+    report = nz_metric_fraction(d->coco.stats[stat], d->detections->image_count, reason);
+    report.has_ci = interval && report.source != NZ_UNAVAILABLE;
+    for (int i = 0; report.has_ci && i < 2; i++) report.ci95[i] = 100 * interval[i];
     return report;
 }
 
@@ -38,7 +33,8 @@ static nz_value_report yolo_stat(const nz_metric_input *input, int which) {
     const nz_detection_scores *d = nz_metric_detection(input, &report);
     if (!d) return report;
     size_t images = d->detections->image_count;
-    report = percent(which == YOLO_MAP50_95 ? d->yolo.map50_95 : d->yolo.map50, images, "no ground truth");
+    report = nz_metric_fraction(which == YOLO_MAP50_95 ? d->yolo.map50_95 : d->yolo.map50, images, "no ground truth");
+    /* Without ground truth there is no mAP, and no confidence either. */
     if (report.source != NZ_UNAVAILABLE && which == YOLO_CONFIDENCE) report.value = d->yolo.confidence;
     return report;
 }
@@ -55,7 +51,7 @@ static nz_value_report match_stat(const nz_metric_input *input, int which) {
     if (m->first + m->second == 0)
         return nz_report_unavailable("neither model finds a box of confidence %g or more", m->confidence);
     if (which == BOX_AGREEMENT)
-        return percent(2 * (double)m->matched / (double)(m->first + m->second), m->first + m->second, "");
+        return nz_metric_fraction(2 * (double)m->matched / (double)(m->first + m->second), m->first + m->second, "");
     if (m->matched == 0) return nz_report_unavailable("no box of the two models overlaps by %g or more", m->iou);
     if (which == CLASS_CHANGES) return nz_metric_share(m->matched - m->same_class, m->matched);
     report = nz_report_value(m->mean_iou, NZ_MEASURED);

@@ -20,6 +20,8 @@ nz_value_report nz_metric_missing(const char *reason);
 nz_value_report nz_metric_reading(double value, nz_source source, const char *reason);
 /** hits of n in percent with its Wilson interval. */
 nz_value_report nz_metric_share(uint64_t hits, uint64_t n);
+/** A fraction in percent, of n; unavailable with `reason` where it is below 0 or no number. */
+nz_value_report nz_metric_fraction(double fraction, size_t n, const char *reason);
 
 /** The detections' scores where there are some; otherwise fills `ret_missing` and returns NULL. */
 const struct nz_detection_scores *nz_metric_detection(const nz_metric_input *input, nz_value_report *ret_missing);

@@ -104,11 +104,7 @@ static nz_status macro_interval(double ret_ci95[2], int which, const nz_predicti
 static nz_value_report detected(const nz_detection_scores *d, int argument) {
     if (argument & MICRO) return nz_report_unavailable("the model is a detector");
     double value = argument == PRECISION ? d->yolo.precision : argument == RECALL ? d->yolo.recall : d->yolo.f1;
-    if (!(value >= 0)) return nz_report_unavailable("no ground truth");
-    nz_value_report report = nz_report_value(100 * value, NZ_MEASURED);
-    report.has_n = true;
-    report.n = d->detections->image_count;
-    return report;
+    return nz_metric_fraction(value, d->detections->image_count, "no ground truth");
 }
 
 static nz_value_report prf(const nz_metric_input *input, int argument) {

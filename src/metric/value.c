@@ -39,6 +39,14 @@ nz_value_report nz_metric_share(uint64_t hits, uint64_t n) {
     return report;
 }
 
+nz_value_report nz_metric_fraction(double fraction, size_t n, const char *reason) {
+    if (!(fraction >= 0)) return nz_report_unavailable("%s", reason);
+    nz_value_report report = nz_report_value(100 * fraction, NZ_MEASURED);
+    report.has_n = true;
+    report.n = n;
+    return report;
+}
+
 nz_metric_input nz_metric_input_none(void) {
     return (nz_metric_input){.postprocess_ms = NAN,
                              .cpu_util_pct = NAN,
