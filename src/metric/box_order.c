@@ -39,7 +39,7 @@ nz_status nz_truths_by_image(nz_by_image *ret_by, const nz_detections *in) {
     return NZ_OK;
 }
 
-static int compare(const void *a, const void *b, void *argument) {
+int nz_found_compare(const void *a, const void *b, void *argument) {
     const nz_found_box *found = argument;
     uint32_t i = *(const uint32_t *)a, j = *(const uint32_t *)b;
     if (found[i].score != found[j].score) return found[i].score > found[j].score ? -1 : 1;
@@ -56,7 +56,7 @@ nz_status nz_found_by_image(nz_by_image *ret_by, const nz_detections *in, double
         if (in->found[i].score >= confidence) by.list[by.start[in->found[i].image + 1]++] = (uint32_t)i;
     for (size_t i = 0; i < in->image_count; i++) {
         size_t count = by.start[i + 1] - by.start[i];
-        if (count > 1) qsort_r(by.list + by.start[i], count, sizeof *by.list, compare, in->found);
+        if (count > 1) qsort_r(by.list + by.start[i], count, sizeof *by.list, nz_found_compare, in->found);
     }
     *ret_by = by;
     by = (nz_by_image){0};

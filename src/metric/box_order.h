@@ -5,6 +5,9 @@
 
 #include "netzip/detection.h"
 
+/** Two indices (uint32_t) into `found`, an nz_found_box *: by descending score, equal ones in their order; for qsort_r. */
+int nz_found_compare(const void *a, const void *b, void *found);
+
 /** Indices of boxes; those of image i are list[start[i]] to list[start[i + 1] - 1]. */
 typedef struct nz_by_image {
     uint32_t *list;

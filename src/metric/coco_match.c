@@ -125,18 +125,11 @@ static void match_found(matching *m, const cell *c, size_t rank) {
     for (int a = 0; a < AREAS; a++) match_area(m, c, a, best, out_of(a, box->width * box->height), verdict);
 }
 
-static int compare_found(const void *a, const void *b, void *argument) {
-    const nz_found_box *found = argument;
-    uint32_t i = *(const uint32_t *)a, j = *(const uint32_t *)b;
-    if (found[i].score != found[j].score) return found[i].score > found[j].score ? -1 : 1;
-    return i < j ? -1 : i > j;
-}
-
 /* The detections of a cell by descending score, equal ones in their order; most cells hold a few. */
 static void sort_found(nz_found_box *found, uint32_t *list, size_t count) {
     enum { FEW = 24 };
     if (count > FEW) {
-        qsort_r(list, count, sizeof *list, compare_found, found);
+        qsort_r(list, count, sizeof *list, nz_found_compare, found);
         return;
     }
     for (size_t i = 1; i < count; i++) {
