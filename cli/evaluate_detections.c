@@ -43,15 +43,9 @@ static nz_status print_classes(const nz_detection_evaluation *e) {
     for (size_t c = 0; c < e->own.class_count; c++) {
         const nz_coco_class *coco = &e->scores.coco.classes[c];
         const nz_yolo_class *yolo = &e->scores.yolo.classes[c];
-        bool known = yolo->truths > 0;
-        const double values[] = {!e->yolov5 ? coco->ap50
-                                 : known    ? yolo->ap50
-                                            : -1,
-                                 !e->yolov5 ? coco->ap
-                                 : known    ? yolo->ap
-                                            : -1,
-                                 known ? yolo->precision : -1, known ? yolo->recall : -1, known ? yolo->f1 : -1};
-        if (!known && !e->found[c]) continue;
+        const double values[] = {e->yolov5 ? yolo->ap50 : coco->ap50, e->yolov5 ? yolo->ap : coco->ap, yolo->precision,
+                                 yolo->recall, yolo->f1};
+        if (!yolo->truths && !e->found[c]) continue;
         NZ_TRY(nz_cli_table_add(&out, class_name(&e->own, c, text)));
         NZ_TRY(nz_cli_table_addf(&out, "%zu", coco->truths));
         NZ_TRY(nz_cli_table_addf(&out, "%zu", e->found[c]));

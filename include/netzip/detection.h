@@ -108,7 +108,7 @@ enum { NZ_CONFIDENCES = 1000 };
 
 typedef struct nz_yolo_class {
     size_t truths, found;         /**< that count: no crowds; of an image the 300 of highest score above 0.001 */
-    double ap, ap50;              /**< fractions; 0 where nothing was found; mean nothing without ground truth */
+    double ap, ap50;              /**< fractions; 0 where nothing was found, -1 without ground truth */
     double precision, recall, f1; /**< at IoU 0.50 and the confidence of the whole, likewise */
 } nz_yolo_class;
 

@@ -57,14 +57,12 @@ static json_t *classes_json(const nz_detection_scores *scores) {
     for (size_t c = 0; c < d->class_count && c < MOST_CLASSES; c++) {
         const nz_coco_class *coco = &scores->coco.classes[c];
         const nz_yolo_class *yolo = &scores->yolo.classes[c];
-        bool known = yolo->truths > 0; /* a class without objects has no recall, and YOLOv5 no precision for it */
         json_array_append_new(list, json_pack("{s:o,s:I,s:I,s:o,s:o,s:o,s:o,s:o}", "name",
                                               nz_json_string(d->class_names ? d->class_names[c] : NULL), "id",
                                               (json_int_t)d->class_ids[c], "truths", (json_int_t)coco->truths, "ap",
                                               nz_json_real(coco->ap), "ap50", nz_json_real(coco->ap50), "precision",
-                                              nz_json_real(known ? yolo->precision : -1), "recall",
-                                              nz_json_real(known ? yolo->recall : -1), "f1",
-                                              nz_json_real(known ? yolo->f1 : -1)));
+                                              nz_json_real(yolo->precision), "recall", nz_json_real(yolo->recall), "f1",
+                                              nz_json_real(yolo->f1)));
     }
     return list;
 }

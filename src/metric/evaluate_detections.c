@@ -127,22 +127,13 @@ static json_t *percent_json(double fraction, const char *id) {
 static json_t *class_json(const nz_detection_evaluation *e, size_t c) {
     const nz_coco_class *coco = &e->scores.coco.classes[c];
     const nz_yolo_class *yolo = &e->scores.yolo.classes[c];
-    bool known = yolo->truths > 0; /* YOLOv5 has no value for a class without objects */
-    return json_pack(
-        "{s:o,s:I,s:I,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "name", nz_json_string(e->own.class_names[c]), "truths",
-        (json_int_t)coco->truths, "detections", (json_int_t)e->found[c], "AP", fraction_json(coco->ap), "AP50",
-        fraction_json(coco->ap50), "AR100", fraction_json(coco->ar100), "map50",
-        percent_json(!e->yolov5 ? coco->ap50
-                     : known    ? yolo->ap50
-                                : -1,
-                     "map50"),
-        "map50_95",
-        percent_json(!e->yolov5 ? coco->ap
-                     : known    ? yolo->ap
-                                : -1,
-                     "map50_95"),
-        "precision", percent_json(known ? yolo->precision : -1, "precision"), "recall",
-        percent_json(known ? yolo->recall : -1, "recall"), "f1", percent_json(known ? yolo->f1 : -1, "f1"));
+    return json_pack("{s:o,s:I,s:I,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "name", nz_json_string(e->own.class_names[c]),
+                     "truths", (json_int_t)coco->truths, "detections", (json_int_t)e->found[c], "AP",
+                     fraction_json(coco->ap), "AP50", fraction_json(coco->ap50), "AR100", fraction_json(coco->ar100),
+                     "map50", percent_json(e->yolov5 ? yolo->ap50 : coco->ap50, "map50"), "map50_95",
+                     percent_json(e->yolov5 ? yolo->ap : coco->ap, "map50_95"), "precision",
+                     percent_json(yolo->precision, "precision"), "recall", percent_json(yolo->recall, "recall"), "f1",
+                     percent_json(yolo->f1, "f1"));
 }
 
 static json_t *paired_json(const nz_map_interval *interval) {

@@ -161,7 +161,7 @@ static point read_curve(const evaluation *e, size_t n, size_t c) {
     return p;
 }
 
-/* The detections of a class; those of none are 0 at every confidence. */
+/* The detections of a class; without any, all is 0 at every confidence. */
 typedef struct class_span {
     const verdict *first;
     size_t count;
@@ -175,6 +175,7 @@ static class_span next_class(const evaluation *e, size_t *at, size_t class_index
 
 static void score_class(evaluation *e, nz_yolo_result *r, nz_yolo_class *row, const class_span *span) {
     row->found = span->count;
+    if (!row->truths) row->ap50 = row->ap = row->precision = row->recall = row->f1 = -1;
     if (!span->count || !row->truths) return;
     for (int t = 0; t < THRESHOLDS; t++) {
         double ap = average_precision(e, span->first, span->count, row->truths, t);

@@ -80,6 +80,11 @@ static void means_are_over_the_classes_with_objects(void **state) {
     nz_assert_near(r.mean_f1[900], 0, 0, 0);
     nz_assert_near(r.classes[1].precision, 0, 0, 0);
     assert_true(r.classes[1].truths == 1 && r.classes[1].found == 0 && r.classes[2].truths == 0);
+    nz_assert_near(r.classes[2].ap, -1, 0, 0);
+    nz_assert_near(r.classes[2].ap50, -1, 0, 0);
+    nz_assert_near(r.classes[2].precision, -1, 0, 0);
+    nz_assert_near(r.classes[2].recall, -1, 0, 0);
+    nz_assert_near(r.classes[2].f1, -1, 0, 0);
     nz_yolo_result_done(&r);
 }
 
