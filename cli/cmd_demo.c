@@ -37,7 +37,9 @@ static const nz_cli_usage usage = {
 
 /* What differs between a demonstration and its quick form. */
 typedef struct scale {
-    int train, test, epochs, qat, finetune, batch, side;
+    int train, test;           /* samples */
+    int epochs, qat, finetune; /* epochs: of the network, of QAT, of pruning */
+    int batch, side;
     double budget_s;
 } scale;
 
@@ -60,8 +62,16 @@ static const task tasks[] = {
      .qat = "",
      .pruning = "",
      .sparsity = 0.75,
-     .whole = {12000, 2000, 10, 2, 2, 64, 32, 1.5},
-     .quick = {320, 100, 1, 1, 1, 32, 32, 0.05}},
+     .whole = {.train = 12000,
+               .test = 2000,
+               .epochs = 10,
+               .qat = 2,
+               .finetune = 2,
+               .batch = 64,
+               .side = 32,
+               .budget_s = 1.5},
+     .quick =
+         {.train = 320, .test = 100, .epochs = 1, .qat = 1, .finetune = 1, .batch = 32, .side = 32, .budget_s = 0.05}},
     {.name = "detection",
      .experiment = "demo-detection",
      .out = "netzip-demo-detection",
@@ -72,8 +82,10 @@ static const task tasks[] = {
      .qat = ", augment: none",
      .pruning = ", lr: 0.002, weight_decay: 0.02, augment: none",
      .sparsity = 0.5,
-     .whole = {6000, 500, 8, 1, 2, 16, 160, 1.5},
-     .quick = {64, 24, 1, 1, 1, 16, 64, 0.05}},
+     .whole =
+         {.train = 6000, .test = 500, .epochs = 8, .qat = 1, .finetune = 2, .batch = 16, .side = 160, .budget_s = 1.5},
+     .quick =
+         {.train = 64, .test = 24, .epochs = 1, .qat = 1, .finetune = 1, .batch = 16, .side = 64, .budget_s = 0.05}},
 };
 
 static nz_status find_task(const task **ret_task, const char *name) {
