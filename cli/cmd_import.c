@@ -18,12 +18,13 @@
 static const nz_cli_option options[] = {
     {"arch", "NAME", "the network that the weights belong to (netzip train --list shows the names)"},
     {"out", "MODEL.onnx", "where the model goes"},
-    {"classes", "N", "outputs of the classifier (default: as many as the checkpoint's has)"},
+    {"classes", "N", "classes to tell apart (default: as many as the checkpoint's network does)"},
     {"size", "HxW", "height and width of the images (default: the architecture's own)"},
     {"seed", "N", "seed of the initial values of what the checkpoint lacks (default: 0)"},
     {"fold", NULL, "fold batch normalisation into the layers before it; not where the model is to be trained further"},
     {"preprocess", "TEXT",
-     "how images become inputs, kept in the model: 'mean=0.5:0.5:0.5,std=...', 'preset=imagenet'"},
+     "how images become inputs, kept in the model: 'mean=0.5:0.5:0.5,std=...', 'preset=imagenet' (default: none, of a "
+     "detector its letterbox)"},
     {"list", NULL, "show the tensors and the architecture that fits best; nothing is written (default without --arch)"},
     {"json", NULL, "print one JSON document about what was read"},
 };
@@ -36,7 +37,8 @@ static const nz_cli_usage usage = {
         "known architecture, and writes it as ONNX. Nothing in the file is executed.",
     .examples = "netzip import resnet18.pth\n"
                 "netzip import resnet18.pth --arch resnet18 --preprocess preset=imagenet --out resnet18.onnx\n"
-                "netzip import resnet18.pth --arch resnet18 --classes 10 --out start.onnx",
+                "netzip import resnet18.pth --arch resnet18 --classes 10 --out start.onnx\n"
+                "netzip import yolov5n.pt --arch yolov5n --out yolov5n.onnx",
     .least = 1,
     .most = 1,
     .options = options,
