@@ -17,11 +17,12 @@ typedef struct nz_making {
 
 /** Opens split `split` of the set. */
 NZ_CHECKED nz_status nz_making_open(nz_dataset **ret_data, const nz_making *making, const char *split);
-/** Writes sample `i` as a PNG, as it is stored, where no file is. */
+/** Writes sample `i` as a PNG where no file is: as it is stored where there are boxes in it, else after preprocessing. */
 NZ_CHECKED nz_status nz_making_image(nz_making *making, const nz_dataset *data, size_t i, const char *path);
 /** NZ_E_CANCELLED where it is to stop. */
 NZ_CHECKED nz_status nz_making_step(const nz_making *making, size_t done, size_t count);
-/** A set with objects: images/SPLIT, labels/SPLIT (YOLO), SPLIT.json (COCO) and data.yaml. */
-NZ_CHECKED nz_status nz_making_objects(nz_making *making);
+/** A set with objects: images/SPLIT, labels/SPLIT (YOLO), SPLIT.json (COCO) and data.yaml. Every split of the set names the same
+ * classes: `any_split` is one of them. */
+NZ_CHECKED nz_status nz_making_objects(nz_making *making, const nz_dataset *any_split);
 
 #endif

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Writing a made set with objects, in the forms of YOLO and COCO at once: the images are the same. */
 #include <inttypes.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "core/error.h"
 #include "core/file.h"
@@ -39,11 +37,9 @@ static nz_status write_label(const char *path, const nz_object *objects, size_t 
     return nz_file_write(path, text.data, text.length);
 }
 
-static nz_status write_names(const nz_making *m) {
-    NZ_AUTO(free_dataset) nz_dataset *data = NULL;
+static nz_status write_names(const nz_making *m, const nz_dataset *data) {
     NZ_AUTO(nz_text_done) nz_text text = {0};
     NZ_AUTO_FREE char *path = NULL;
-    NZ_TRY(nz_making_open(&data, m, m->splits[0]));
     nz_text_append(&text, "path: .\n");
     for (size_t s = 0; s < NZ_COUNT(m->splits) && m->splits[s]; s++)
         nz_text_appendf(&text, "%s: images/%s\n", m->splits[s], m->splits[s]);
@@ -148,8 +144,8 @@ static nz_status make_split(nz_making *m, const char *split) {
     return write_coco(&c, data, path);
 }
 
-nz_status nz_making_objects(nz_making *m) {
-    NZ_TRY(write_names(m));
+nz_status nz_making_objects(nz_making *m, const nz_dataset *any_split) {
+    NZ_TRY(write_names(m, any_split));
     for (size_t s = 0; s < NZ_COUNT(m->splits) && m->splits[s]; s++) NZ_TRY(make_split(m, m->splits[s]));
     return NZ_OK;
 }
