@@ -104,10 +104,7 @@ static nz_status coco_open(nz_source *source, const char *path, const nz_data_op
     if (options->split != NZ_SPLIT_UNSTATED)
         return nz_fail(NZ_E_ARG, "%s: split= is given, but annotations are one file for each split; name that one",
                        path);
-    NZ_TRY(nz_alloc(&set, 1, sizeof *set));
-    source->state = set;
-    source->channels = 3;
-    source->has_objects = true;
+    NZ_TRY(nz_object_set_open(&set, source));
     NZ_TRY(images_folder(&set->files.root, path, options));
     return read_all(source, set, path);
 }
@@ -117,11 +114,5 @@ const nz_source_kind nz_source_coco = {
     .help = "COCO's annotation JSON (images, categories, annotations with bbox); images=DIR tells where the images are",
     .own_keys = "images",
     .open = coco_open,
-    .image = nz_object_set_image,
-    .size = nz_object_set_size,
-    .objects = nz_object_set_objects,
-    .id = nz_object_set_id,
-    .path = nz_files_path,
-    .identify = nz_object_set_identify,
-    .close = nz_object_set_close,
+    NZ_OBJECT_SET_ENTRIES,
 };

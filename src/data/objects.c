@@ -12,6 +12,15 @@
 
 /* ---- Filling ---- */
 
+nz_status nz_object_set_open(nz_object_set **ret_set, nz_source *source) {
+    nz_object_set *set = NULL;
+    NZ_TRY(nz_alloc(&set, 1, sizeof *set));
+    source->state = *ret_set = set;
+    source->channels = 3;
+    source->has_objects = true;
+    return NZ_OK;
+}
+
 nz_status nz_object_set_add_image(nz_object_set *set, const char *path) {
     size_t count = set->files.count;
     if (count >= INT32_MAX) return nz_fail(NZ_E_FORMAT, "%s: more than %d images", path, INT32_MAX);
@@ -81,15 +90,6 @@ nz_status nz_object_set_number(nz_object_set *set) {
     for (size_t i = 1; i < count && numbers; i++) numbers = sorted[i] != sorted[i - 1];
     for (size_t i = 0; i < count && !numbers; i++) set->images[i].id = (int64_t)i;
     return NZ_OK;
-}
-
-void nz_object_set_done(nz_object_set *set) {
-    for (size_t i = 0; i < set->files.count; i++) free(set->images[i].broken);
-    nz_files_done(&set->files);
-    free(set->images);
-    free(set->added);
-    free(set->objects);
-    *set = (nz_object_set){0};
 }
 
 /* ---- What a source's table asks ---- */
@@ -178,7 +178,12 @@ void nz_object_set_identify(const nz_source *source, size_t i, nz_text *text) {
 }
 
 void nz_object_set_close(nz_source *source) {
-    if (!source->state) return;
-    nz_object_set_done(source->state);
-    free(source->state);
+    nz_object_set *set = source->state;
+    if (!set) return;
+    for (size_t i = 0; i < set->files.count; i++) free(set->images[i].broken);
+    nz_files_done(&set->files);
+    free(set->images);
+    free(set->added);
+    free(set->objects);
+    free(set);
 }

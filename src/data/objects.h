@@ -16,7 +16,7 @@ typedef struct nz_labelled_image {
     bool size_told;        /**< by the labels: the image must be of that size, or its boxes lie elsewhere */
 } nz_labelled_image;
 
-/** The `state` of such a source, or its first member. */
+/** The `state` of such a source. */
 typedef struct nz_object_set {
     nz_files files;            /**< the images, in the order of samples */
     nz_labelled_image *images; /**< [files.count] */
@@ -30,6 +30,8 @@ typedef struct nz_object_set {
     bool fractions;     /**< boxes are fractions of the image's extents */
 } nz_object_set;
 
+/** Makes an empty set the state of `source`, of images with objects in three channels. Borrowed: the source's `close` releases it. */
+NZ_CHECKED nz_status nz_object_set_open(nz_object_set **ret_set, nz_source *source);
 /** Adds an image without objects. At most INT32_MAX of them: NZ_E_FORMAT. */
 NZ_CHECKED nz_status nz_object_set_add_image(nz_object_set *set, const char *path);
 /** What the labels say of image `image`'s extents; 0 where they do not. */
@@ -42,15 +44,17 @@ NZ_CHECKED nz_status nz_object_set_break(nz_object_set *set, size_t image);
 NZ_CHECKED nz_status nz_object_set_finish(nz_object_set *set);
 /** Ids of the images: the numbers that all files' stems are, where they are all different numbers; else positions. */
 NZ_CHECKED nz_status nz_object_set_number(nz_object_set *set);
-void nz_object_set_done(nz_object_set *set);
 
-/* The entries of a source's table, where its state begins with nz_object_set. */
+/* The entries of such a source's table. */
 NZ_CHECKED nz_status nz_object_set_image(const nz_source *source, size_t i, nz_image *ret_image);
 NZ_CHECKED nz_status nz_object_set_size(const nz_source *source, size_t i, int *ret_width, int *ret_height);
 NZ_CHECKED nz_status nz_object_set_objects(const nz_source *source, size_t i, nz_object **ret_objects,
                                            size_t *ret_count);
 int64_t nz_object_set_id(const nz_source *source, size_t i);
 void nz_object_set_identify(const nz_source *source, size_t i, nz_text *text);
-void nz_object_set_close(nz_source *source); /**< for a state that is nz_object_set alone */
+void nz_object_set_close(nz_source *source);
+#define NZ_OBJECT_SET_ENTRIES                                                                                          \
+    .image = nz_object_set_image, .size = nz_object_set_size, .objects = nz_object_set_objects,                        \
+    .id = nz_object_set_id, .path = nz_files_path, .identify = nz_object_set_identify, .close = nz_object_set_close
 
 #endif

@@ -211,10 +211,7 @@ static nz_status add_objects(reader *r) {
 static nz_status voc_open(nz_source *source, const char *path, const nz_data_options *options) {
     NZ_AUTO(reader_done) reader r = {.source = source, .options = options, .path = path};
     if (!nz_dir_exists(path)) return nz_fail(NZ_E_IO, "%s: is not a folder", path);
-    NZ_TRY(nz_alloc(&r.set, 1, sizeof *r.set));
-    source->state = r.set;
-    source->channels = 3;
-    source->has_objects = true;
+    NZ_TRY(nz_object_set_open(&r.set, source));
     NZ_TRY(nz_strdup(&r.set->files.root, path));
     NZ_TRY(choose_images(&r));
     NZ_TRY(read_labels(&r));
@@ -229,11 +226,5 @@ const nz_source_kind nz_source_voc = {
     .help = "folder of Pascal VOC: JPEGImages/, Annotations/ (XML), ImageSets/Main/SPLIT.txt where there are splits",
     .own_keys = "labels",
     .open = voc_open,
-    .image = nz_object_set_image,
-    .size = nz_object_set_size,
-    .objects = nz_object_set_objects,
-    .id = nz_object_set_id,
-    .path = nz_files_path,
-    .identify = nz_object_set_identify,
-    .close = nz_object_set_close,
+    NZ_OBJECT_SET_ENTRIES,
 };

@@ -138,10 +138,8 @@ static nz_status add_listed(reader *r) {
     return status;
 }
 
-static void files_done(nz_files *files) { nz_files_done(files); }
-
 static nz_status add_images(reader *r) {
-    NZ_AUTO(files_done) nz_files files = {0};
+    NZ_AUTO(nz_files_done) nz_files files = {0};
     if (!nz_dir_exists(r->images)) return add_listed(r);
     NZ_TRY(nz_files_add_folder(&files, r->images, -1));
     if (!files.count) return nz_fail(NZ_E_FORMAT, "%s: no .jpg, .jpeg or .png files here", r->images);
@@ -190,10 +188,7 @@ static nz_status name_classes(reader *r) {
 
 static nz_status yolo_open(nz_source *source, const char *path, const nz_data_options *options) {
     NZ_AUTO(reader_done) reader r = {.source = source, .options = options};
-    NZ_TRY(nz_alloc(&r.set, 1, sizeof *r.set));
-    source->state = r.set;
-    source->channels = 3;
-    source->has_objects = true;
+    NZ_TRY(nz_object_set_open(&r.set, source));
     r.set->fractions = true;
     NZ_TRY(open_description(&r, path));
     NZ_TRY(find_images(&r, path));
@@ -214,11 +209,5 @@ const nz_source_kind nz_source_yolo = {
         "splits; classes named by names.yaml, data.yaml or labels=",
     .own_keys = "labels",
     .open = yolo_open,
-    .image = nz_object_set_image,
-    .size = nz_object_set_size,
-    .objects = nz_object_set_objects,
-    .id = nz_object_set_id,
-    .path = nz_files_path,
-    .identify = nz_object_set_identify,
-    .close = nz_object_set_close,
+    NZ_OBJECT_SET_ENTRIES,
 };
