@@ -8,8 +8,7 @@
 #include "core/memory.h"
 #include "core/yaml.h"
 #include "data/labels.h"
-
-enum { CLASSES_MOST = 100000 };
+#include "data/yolo_label.h"
 
 void nz_yolo_description_done(nz_yolo_description *d) {
     nz_labels_free(d->names, d->count);
@@ -51,10 +50,10 @@ static nz_status read_names(nz_yolo_description *d, const nz_yaml *yaml) {
     const json_t *wanted = json_object_get(yaml->root, "nc");
     if (!names) return NZ_OK;
     size_t count = json_is_object(names) ? json_object_size(names) : json_array_size(names);
-    if (!count || count > CLASSES_MOST)
+    if (!count || count > NZ_YOLO_CLASSES_MOST)
         return nz_yaml_fail(NZ_E_FORMAT, yaml, yaml->root, "names", 0,
                             "names should be a list of classes, or a mapping from their numbers, of 1 to %d",
-                            CLASSES_MOST);
+                            NZ_YOLO_CLASSES_MOST);
     if (json_is_integer(wanted) && json_integer_value(wanted) != (json_int_t)count)
         return nz_yaml_fail(NZ_E_FORMAT, yaml, yaml->root, "nc", 0, "nc is %lld, but there are %zu names",
                             (long long)json_integer_value(wanted), count);
@@ -73,11 +72,9 @@ static nz_status read_text(char **ret_text, const nz_yaml *yaml, const char *key
     return nz_strdup(ret_text, json_string_value(value));
 }
 
-static void yaml_done(nz_yaml *yaml) { nz_yaml_done(yaml); }
-
 nz_status nz_yolo_description_read(nz_yolo_description *ret_description, const char *path) {
     static const char *const keys[] = {"train", "test", "val"};
-    NZ_AUTO(yaml_done) nz_yaml yaml = {0};
+    NZ_AUTO(nz_yaml_done) nz_yaml yaml = {0};
     NZ_AUTO(nz_yolo_description_done) nz_yolo_description d = {0};
     NZ_TRY(nz_yaml_read(&yaml, path));
     if (!json_is_object(yaml.root)) return nz_fail(NZ_E_FORMAT, "%s: should be a mapping with the key 'names'", path);
