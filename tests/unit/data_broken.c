@@ -2,14 +2,6 @@
 /* Broken data sets and label files: each is refused with the right status and one line that names the file and the place. */
 #include "data_files.h"
 
-static void refuse(const char *spec, nz_status status, const char *part) {
-    nz_dataset *data = NULL;
-    nz_assert_fails(nz_data_open(&data, spec, NULL, NZ_DATA_COMPARE, NULL), status, part);
-    assert_null(data);
-    assert_null(strchr(nz_last_error(), '\n'));
-    assert_true(strlen(nz_last_error()) < 8000);
-}
-
 static void broken_idx_files(void **state) {
     (void)state;
     put_idx("i1/t10k-images-idx3-ubyte", 3, (unsigned[]){2, 4, 3}, 1, 0);
@@ -98,8 +90,7 @@ static void broken_lists(void **state) {
 
 static void broken_labels_files(void **state) {
     (void)state;
-    char keys[4200];
-    snprintf(keys, sizeof keys, "labels=%s", nz_test_file("names.txt"));
+    const char *keys = labels_key("names.txt");
     put_text("m.csv", "image,label\na.png,cat\n");
     put_text("names.txt", "");
     refuse(spec_of("list", "m.csv", keys), NZ_E_FORMAT, "names.txt: no class names");

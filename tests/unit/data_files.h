@@ -95,6 +95,22 @@ static inline nz_dataset *open_good(const char *spec, nz_data_use use) {
     return data;
 }
 
+/** "labels=<test folder>/name". Static buffer. */
+static inline const char *labels_key(const char *name) {
+    static char key[4200];
+    snprintf(key, sizeof key, "labels=%s", nz_test_file(name));
+    return key;
+}
+
+/** The set is not opened, for a reason of one line that has `part` in it. */
+static inline void refuse(const char *spec, nz_status status, const char *part) {
+    nz_dataset *data = NULL;
+    nz_assert_fails(nz_data_open(&data, spec, NULL, NZ_DATA_COMPARE, NULL), status, part);
+    assert_null(data);
+    assert_null(strchr(nz_last_error(), '\n'));
+    assert_true(strlen(nz_last_error()) < 8000);
+}
+
 static inline void free_dataset(nz_dataset **data) { nz_data_free(*data); }
 #define AUTO_DATA NZ_AUTO(free_dataset) nz_dataset *
 
