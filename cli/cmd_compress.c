@@ -15,6 +15,7 @@
 #include "graph/build.h"
 #include "netzip/compress.h"
 #include "netzip/onnx.h"
+#include "train_text.h"
 
 static const nz_cli_option options[] = {
     {"method", "METHOD[,key=value...]", "how to compress; --list shows the methods and their keys"},
@@ -112,19 +113,8 @@ static nz_status print_json(const nz_compress_report *report, const nz_graph *re
                                         nz_json_real(row->sqnr_db), "sparsity", nz_json_real(row->sparsity_pct)));
     }
     NZ_AUTO_JSON json_t *epochs = json_array();
-    for (size_t i = 0; i < report->training.epoch_count; i++) {
-        const nz_train_epoch *e = &report->training.epochs[i];
-        json_t *row = json_pack("{so so so so}", "epoch", nz_json_real(e->epoch), "lr", nz_json_real(e->lr),
-                                "train_loss", nz_json_real(e->train_loss), "seconds", nz_json_real(e->seconds));
-        const char *const names[2][3] = {{"train_top1", "test_loss", "test_top1"},
-                                         {"box_loss", "test_map50", "test_map50_95"}};
-        const double values[2][3] = {{e->train_top1_pct, e->test_loss, e->test_top1_pct},
-                                     {e->box_loss, e->test_map50_pct, e->test_map50_95_pct}};
-        for (int k = 0; row && k < 3; k++)
-            json_object_set_new(row, names[report->training.detector][k],
-                                nz_json_real(values[report->training.detector][k]));
-        json_array_append_new(epochs, row);
-    }
+    for (size_t i = 0; i < report->training.epoch_count; i++)
+        json_array_append_new(epochs, nz_train_epoch_json(&report->training.epochs[i]));
     NZ_AUTO_JSON json_t *all = json_pack(
         "{so so so so sI sI sI sI sO sO}", "path", nz_json_string(path), "technique",
         nz_json_string(nz_graph_meta(result, "netzip.technique")), "method",

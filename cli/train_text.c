@@ -63,7 +63,7 @@ nz_status nz_train_print_list(bool json) {
 
 /* ---- the outcome ---- */
 
-static json_t *epoch_json(const nz_train_epoch *e) {
+json_t *nz_train_epoch_json(const nz_train_epoch *e) {
     return json_pack("{so so so so so so so so so so so so so}", "epoch", nz_json_real(e->epoch), "lr",
                      nz_json_real(e->lr), "train_loss", nz_json_real(e->train_loss), "train_top1",
                      nz_json_real(e->train_top1_pct), "test_loss", nz_json_real(e->test_loss), "test_top1",
@@ -81,7 +81,7 @@ static nz_status print_outcome_json(const nz_train_outcome *o) {
     for (size_t i = 0; i < report->epoch_count; i++) {
         const nz_train_epoch *e = &report->epochs[i];
         seconds += e->seconds;
-        json_array_append_new(epochs, epoch_json(e));
+        json_array_append_new(epochs, nz_train_epoch_json(e));
     }
     NZ_AUTO_JSON json_t *all = json_pack(
         "{so sI so so so so so so sI sb so so so so so sO}", "path", nz_json_string(o->model), "trained_params",

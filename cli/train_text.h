@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "core/json.h"
 #include "netzip/train.h"
 
 /** Every known architecture with its parameters and MACs at its own size. */
@@ -17,6 +18,8 @@ typedef struct nz_train_outcome {
     const char *options;            /**< in full */
     const nz_dataset *train, *test; /**< test NULL: none */
 } nz_train_outcome;
+/** A row of the learning curve with all its columns. NULL where memory is short. */
+json_t *nz_train_epoch_json(const nz_train_epoch *epoch);
 NZ_CHECKED nz_status nz_train_print_outcome(const nz_train_outcome *outcome, bool json);
 
 #endif
