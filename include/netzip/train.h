@@ -39,8 +39,8 @@ typedef struct nz_train_options {
     char *augment;    /**< "crop=4+flip=1": keys of nz_augment_read joined by '+'; NULL, "" or "none": none; "auto" */
     double checkpoint_minutes; /**< between checkpoints within an epoch; there is one at every epoch's end too */
     long long evaluate_every;  /**< epochs between evaluations on `test`; the last epoch always has one */
-    double
-        ema; /**< what the average of weights keeps at a step, in the long run; 0: none; -1: 0.9999 for detectors, else none */
+    /** What the average of weights keeps at a step, in the long run; 0: none; -1: 0.9999 for detectors, else none. */
+    double ema;
     double box_gain, object_gain, class_gain; /**< of a detector's loss */
     double anchor_ratio;                      /**< an object takes anchors that differ by less than this factor */
 } nz_train_options;

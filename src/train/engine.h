@@ -28,9 +28,9 @@ typedef struct nz_engine_options {
     bool forward_only;       /**< no backward: nothing is kept for it (a teacher) */
     const char *const *taps; /**< names of values to look at and to push gradients into (distillation, tests) */
     size_t tap_count;
-    bool
-        taps_alone; /**< the taps stand for the model's outputs: what follows on them is neither run nor differentiated,
-                        and backward starts at their gradients (heads of detectors) */
+    /** The taps stand for the model's outputs: what follows on them is neither run nor differentiated, and backward starts at
+     * their gradients (heads of detectors). */
+    bool taps_alone;
 } nz_engine_options;
 
 /** A tensor that training changes. Borrowed from the engine; values and gradients may be written to. */
