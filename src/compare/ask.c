@@ -10,11 +10,6 @@
 #include "core/progress.h"
 #include "core/text.h"
 
-const char *nz_text_at(const json_t *json, const char *key) {
-    const char *text = json_string_value(json_object_get(json, key));
-    return text ? text : "";
-}
-
 void nz_warn(json_t *array, const char *format, ...) {
     char line[1024];
     va_list args;

@@ -53,7 +53,7 @@ static nz_status describe_entry(nz_run *run, size_t index) {
     if (status != NZ_OK) return entry_fail(entry);
     json_object_del(entry->describe, "ok");
     if (json_object_get(json_object_get(entry->describe, "data"), "samples")) entry->samples = NZ_STEAL(samples);
-    const char *problem = nz_text_at(json_object_get(entry->describe, "data"), "error");
+    const char *problem = nz_json_text_at(json_object_get(entry->describe, "data"), "error");
     if (*problem) nz_progress_note(run->progress, "%s: the data does not fit this model: %s", entry->name, problem);
     return NZ_OK;
 }

@@ -95,7 +95,7 @@ static nz_status file_name(char **ret_file, const nz_run *run, const nz_variant 
 
 static bool is_taken(const nz_run *run, const char *file) {
     for (size_t i = 0; i < run->variant_count; i++)
-        if (strcmp(nz_text_at(run->variants[i].detection, "detections"), file) == 0) return true;
+        if (strcmp(nz_json_text_at(run->variants[i].detection, "detections"), file) == 0) return true;
     return false;
 }
 

@@ -167,7 +167,7 @@ nz_status nz_detection_row(nz_cell *row, nz_run *run, size_t v, const nz_metric_
     if (v != base && !p.has_base) {
         const nz_variant *b = &run->variants[base];
         snprintf(reason, sizeof reason, "the baseline has no boxes: %.400s",
-                 b->error ? b->error : nz_text_at(json_object_get(b->raw, "predict"), "unavailable"));
+                 b->error ? b->error : nz_json_text_at(json_object_get(b->raw, "predict"), "unavailable"));
         own.reason_baseline = reason;
     }
     if (!nz_progress_step(run->progress, "evaluation of boxes", v, run->variant_count))

@@ -12,7 +12,7 @@ static const json_t *variant_of(const json_t *model) { return json_object_get(mo
 
 static bool same_group(const json_t *a, const json_t *b) {
     static const char *const keys[] = {"runtime", "threads", "batch", "host"};
-    bool same = strcmp(nz_text_at(a, "name"), nz_text_at(b, "name")) == 0;
+    bool same = strcmp(nz_json_text_at(a, "name"), nz_json_text_at(b, "name")) == 0;
     for (size_t i = 0; same && i < NZ_COUNT(keys); i++) {
         const json_t *one = json_object_get(variant_of(a), keys[i]), *other = json_object_get(variant_of(b), keys[i]);
         same = one == other || json_equal(one, other); /* both absent are the same too */
@@ -81,7 +81,7 @@ static const json_t *example(const json_t *members) {
     size_t i;
     const json_t *member;
     json_array_foreach(members, i, member) {
-        if (strcmp(nz_text_at(member, "status"), "ok") == 0) return member;
+        if (strcmp(nz_json_text_at(member, "status"), "ok") == 0) return member;
     }
     return json_array_get(members, 0);
 }
@@ -136,18 +136,18 @@ static nz_status group_json(json_t *group, const json_t *members) {
     size_t i, failed = 0;
     copy_keys(group, known, kept, NZ_COUNT(kept));
     if (json_is_string(json_object_get(known, "method")))
-        NZ_TRY(set(group, "method", method_json(nz_text_at(known, "method"))));
+        NZ_TRY(set(group, "method", method_json(nz_json_text_at(known, "method"))));
     json_array_foreach(members, i, member) {
         const json_t *seed = json_object_get(variant_of(member), "seed");
         if (seed && json_array_append(seeds, (json_t *)(uintptr_t)seed))
             return nz_fail(NZ_E_MEMORY, "out of memory: the results");
-        failed += strcmp(nz_text_at(member, "status"), "failed") == 0;
+        failed += strcmp(nz_json_text_at(member, "status"), "failed") == 0;
     }
     json_t *variant = json_deep_copy(variant_of(first));
     json_object_del(variant, "seed");
     NZ_TRY(set(group, "variant", variant));
-    NZ_TRY(
-        set(group, "is_baseline", json_boolean(strcmp(nz_text_at(first, "id"), nz_text_at(first, "baseline")) == 0)));
+    NZ_TRY(set(group, "is_baseline",
+               json_boolean(strcmp(nz_json_text_at(first, "id"), nz_json_text_at(first, "baseline")) == 0)));
     NZ_TRY(set(group, "n", json_integer((json_int_t)json_array_size(members))));
     NZ_TRY(set(group, "failed", json_integer((json_int_t)failed)));
     NZ_TRY(set(group, "seeds", json_incref(seeds)));

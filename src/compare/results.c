@@ -11,7 +11,7 @@
 static const nz_entry *entry_of(const nz_run *run, const nz_variant *v) { return &run->entries[v->entry]; }
 
 static const char *meta_of(const nz_entry *entry, const char *key) {
-    return nz_text_at(json_object_get(entry->describe, "meta"), key);
+    return nz_json_text_at(json_object_get(entry->describe, "meta"), key);
 }
 
 static const char *technique_of(const nz_entry *entry) {
@@ -26,7 +26,7 @@ static json_t *list_of(const char *const *items, size_t count) {
 }
 
 static json_t *variant_json(const nz_run *run, const nz_variant *v) {
-    const char *compute = nz_text_at(json_object_get(v->raw, "load"), "compute");
+    const char *compute = nz_json_text_at(json_object_get(v->raw, "load"), "compute");
     long long own = entry_of(run, v)->seed;
     return json_pack("{s:s,s:o,s:i,s:i,s:o,s:I,s:o}", "runtime", v->runtime, "runtime_version",
                      nz_json_string(v->runtime_version), "threads", v->threads, "batch", v->batch, "host",
@@ -85,7 +85,7 @@ static void combine(nz_combined *ret, const nz_run *run, const nz_cell *row, con
 
 static json_t *find_by_name(const json_t *layers, const char *name) {
     for (size_t i = 0; i < json_array_size(layers); i++)
-        if (strcmp(nz_text_at(json_array_get(layers, i), "name"), name) == 0) return json_array_get(layers, i);
+        if (strcmp(nz_json_text_at(json_array_get(layers, i), "name"), name) == 0) return json_array_get(layers, i);
     return NULL;
 }
 
@@ -93,7 +93,7 @@ static json_t *find_by_name(const json_t *layers, const char *name) {
 static json_t *find_fused(const json_t *layers, const char *name) {
     size_t length = strlen(name);
     for (size_t i = 0; length && i < json_array_size(layers); i++) {
-        const char *fused = nz_text_at(json_array_get(layers, i), "fused");
+        const char *fused = nz_json_text_at(json_array_get(layers, i), "fused");
         for (const char *p = fused; (p = strstr(p, name)); p += length)
             if ((p == fused || p[-1] == ' ') && (p[length] == ' ' || !p[length])) return json_array_get(layers, i);
     }
@@ -106,7 +106,7 @@ static void set_or_null(json_t *object, const char *key, json_t *borrowed) {
 
 /* One row per node of the counted graph, with the kernel that does its work. */
 static json_t *layer_json(const json_t *facts, const json_t *planned, const json_t *timed) {
-    const char *name = nz_text_at(facts, "name");
+    const char *name = nz_json_text_at(facts, "name");
     json_t *layer = json_object(), *step = find_by_name(planned, name),
            *fused = step ? NULL : find_fused(planned, name);
     static const char *const keys[] = {
@@ -139,17 +139,18 @@ static json_t *notes_json(const nz_run *run, const nz_variant *v) {
     json_int_t broken = json_integer_value(json_object_get(predict, "broken"));
     json_int_t fixed = json_integer_value(json_object_get(entry->describe, "fixed_batch"));
     const json_t *timing = json_object_get(v->raw, "timing"), *throughput = json_object_get(v->raw, "throughput");
-    if (*nz_text_at(data, "error")) nz_warn(notes, "the data does not fit this model: %s", nz_text_at(data, "error"));
+    if (*nz_json_text_at(data, "error"))
+        nz_warn(notes, "the data does not fit this model: %s", nz_json_text_at(data, "error"));
     if (json_is_true(json_object_get(data, "default_preprocess")))
         nz_warn(notes, "no preprocessing is stated by the model or the command line: pixels were only scaled to 0..1");
-    const char *preprocess = nz_text_at(data, "preprocess");
+    const char *preprocess = nz_json_text_at(data, "preprocess");
     if (run->task == NZ_TASK_DETECTION && !strstr(preprocess, "letterbox=") &&
         (strstr(preprocess, "resize=") || strstr(preprocess, "crop=")))
         nz_warn(notes,
                 "images are stretched or cut to the model's input (%s): detectors are mostly trained with a "
                 "letterbox",
                 preprocess);
-    if (*nz_text_at(predict, "note")) nz_warn(notes, "%s", nz_text_at(predict, "note"));
+    if (*nz_json_text_at(predict, "note")) nz_warn(notes, "%s", nz_json_text_at(predict, "note"));
     if (broken)
         nz_warn(notes, "%lld samples could not be read and were left out; the first: %s", (long long)broken,
                 json_string_value(json_array_get(json_object_get(predict, "broken_messages"), 0)));
@@ -199,7 +200,7 @@ static json_t *model_json(const nz_run *run, size_t v, const nz_cell *cells) {
     json_object_set_new(json, "ratios", nz_ratios_json(&combined, &run->combine));
     json_object_set_new(json, "ocs", nz_ocs_json(&combined, &run->combine));
     json_object_set_new(json, "notes", notes_json(run, variant));
-    if (*nz_text_at(entry->describe, "weights_sha256"))
+    if (*nz_json_text_at(entry->describe, "weights_sha256"))
         set_or_null(json, "weights_sha256", json_object_get(entry->describe, "weights_sha256"));
     set_or_null(json, "inputs", json_object_get(entry->describe, "inputs"));
     set_or_null(json, "outputs", json_object_get(entry->describe, "outputs"));
@@ -263,7 +264,7 @@ nz_status nz_manifest_json(json_t **ret_json, const nz_run *run) {
         json_t *model =
             json_pack("{s:o,s:o,s:o,s:o}", "name", nz_json_string(e->name), "path", nz_json_string(e->path), "sha256",
                       *e->sha256 ? json_string(e->sha256) : json_null(), "technique", nz_json_string(technique_of(e)));
-        if (*nz_text_at(e->describe, "weights_sha256")) /* they lie in files of their own */
+        if (*nz_json_text_at(e->describe, "weights_sha256")) /* they lie in files of their own */
             set_or_null(model, "weights_sha256", json_object_get(e->describe, "weights_sha256"));
         set_or_null(model, "meta", json_object_get(e->describe, "meta"));
         set_or_null(model, "disk_bytes", json_object_get(e->describe, "disk_bytes"));

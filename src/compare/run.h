@@ -119,7 +119,6 @@ json_t *nz_groups_json(const json_t *models);
 
 /** The baseline's variant that has the same runtime, threads and batch as variant v. */
 size_t nz_run_baseline_of(const nz_run *run, size_t v);
-const char *nz_text_at(const json_t *json, const char *key); /**< "" where it is no string */
 /** Adds a line to an array of strings once. */
 void nz_warn(json_t *array, const char *format, ...) NZ_PRINTF(2, 3);
 

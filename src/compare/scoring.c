@@ -23,7 +23,7 @@ static bool share(nz_run *run, nz_variant *v, const char *part, bool same_runtim
 
 static nz_status predict(nz_run *run, nz_variant *v) {
     const json_t *data = json_object_get(run->entries[v->entry].describe, "data");
-    if (*nz_text_at(data, "error")) {
+    if (*nz_json_text_at(data, "error")) {
         json_t *part = json_pack("{s:O}", "unavailable", json_object_get(data, "error"));
         return json_object_set_new(v->raw, "predict", part) ? nz_fail(NZ_E_MEMORY, "out of memory: an answer") : NZ_OK;
     }

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "compare/detection.h"
+#include "compare/run.h"
 #include "core/error.h"
 #include "core/file.h"
 #include "core/text.h"
@@ -37,9 +37,9 @@ static nz_status collect(json_t **ret_files, const json_t *results) {
     for (size_t i = 0; i < json_array_size(models); i++) {
         const json_t *detection = json_object_get(json_array_get(models, i), "detection"),
                      *samples = json_object_get(detection, "samples");
-        NZ_TRY(add_file(files, nz_text_at(detection, "detections")));
+        NZ_TRY(add_file(files, nz_json_text_at(detection, "detections")));
         for (size_t k = 0; k < json_array_size(samples); k++)
-            NZ_TRY(add_file(files, nz_text_at(json_array_get(samples, k), "image")));
+            NZ_TRY(add_file(files, nz_json_text_at(json_array_get(samples, k), "image")));
     }
     *ret_files = NZ_STEAL(files);
     return NZ_OK;
@@ -51,7 +51,7 @@ nz_status nz_stale_find(json_t **ret_files, const char *out) {
     NZ_TRY(nz_path_join(&path, out, "results.json"));
     nz_status status = nz_file_exists(path) ? nz_json_read(&results, path) : NZ_OK;
     if (status == NZ_E_MEMORY) return status;
-    bool ours = status == NZ_OK && strcmp(nz_text_at(results, "schema"), "netzip.results/1") == 0;
+    bool ours = status == NZ_OK && strcmp(nz_json_text_at(results, "schema"), "netzip.results/1") == 0;
     return collect(ret_files, ours ? results : NULL);
 }
 

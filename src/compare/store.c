@@ -46,7 +46,7 @@ static nz_status identity(char **ret_text, const nz_run *run, const nz_variant *
     const nz_compare_options *o = run->options;
     const nz_entry *entry = &run->entries[v->entry];
     return nz_format(ret_text, "5\n%llu\n%s\n%s\n%s\n%s\n%s %s\n%s\n%s\n%s", (unsigned long long)o->seed, NZ_VERSION,
-                     entry->sha256, nz_text_at(entry->describe, "weights_sha256"), entry->data ? entry->data : "",
+                     entry->sha256, nz_json_text_at(entry->describe, "weights_sha256"), entry->data ? entry->data : "",
                      run->fingerprint, run->stamp, v->runtime, v->runtime_version, o->detect ? o->detect : "");
 }
 
