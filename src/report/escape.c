@@ -169,3 +169,16 @@ void nz_put_fixed(nz_text *out, double value, int decimals) {
     bool zero = strspn(digits, "-0.") == strlen(digits);
     nz_text_append(out, zero && *digits == '-' ? digits + 1 : digits);
 }
+
+void nz_put_base64(nz_text *out, const uint8_t *bytes, size_t count) {
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (size_t i = 0; i < count; i += 3) {
+        size_t left = count - i;
+        unsigned group = (unsigned)bytes[i] << 16;
+        if (left > 1) group |= (unsigned)bytes[i + 1] << 8;
+        if (left > 2) group |= bytes[i + 2];
+        char four[4] = {digits[group >> 18], digits[group >> 12 & 63], left > 1 ? digits[group >> 6 & 63] : '=',
+                        left > 2 ? digits[group & 63] : '='};
+        nz_text_append_bytes(out, four, sizeof four);
+    }
+}

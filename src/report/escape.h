@@ -3,6 +3,8 @@
 #ifndef NZ_REPORT_ESCAPE_H
 #define NZ_REPORT_ESCAPE_H
 
+#include <stdint.h>
+
 #include "core/text.h"
 
 /**
@@ -16,6 +18,9 @@ void nz_put_tex(nz_text *out, const char *text);      /**< LaTeX text mode */
 void nz_put_markdown(nz_text *out, const char *text); /**< a cell of a table: markup and pipes are taken literally */
 /** A field of CSV: quoted where it must be. Text that a spreadsheet would run as a formula gets an apostrophe in front. */
 void nz_put_csv(nz_text *out, const char *text);
+
+/** Bytes in base64, padded. */
+void nz_put_base64(nz_text *out, const uint8_t *bytes, size_t count);
 
 /** Appends at most `most` characters; of a longer text the beginning and the end with an ellipsis between. most >= 3. */
 void nz_put_short(nz_text *out, const char *text, size_t most);

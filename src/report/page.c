@@ -13,22 +13,15 @@
 
 /* "sha256-<base64>" of a script or style, as content security policies name it. */
 static void put_hash(nz_text *out, const char *content) {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     char hex[65];
-    unsigned char bytes[33] = {0};
+    uint8_t bytes[32] = {0};
     nz_sha256(hex, content, strlen(content));
-    for (size_t i = 0; i < 32; i++) {
+    for (size_t i = 0; i < sizeof bytes; i++) {
         unsigned byte;
-        if (sscanf(hex + 2 * i, "%2x", &byte) == 1) bytes[i] = (unsigned char)byte;
+        if (sscanf(hex + 2 * i, "%2x", &byte) == 1) bytes[i] = (uint8_t)byte;
     }
     nz_text_append(out, "'sha256-");
-    for (size_t i = 0; i < 33; i += 3) {
-        unsigned group = (unsigned)bytes[i] << 16 | (unsigned)bytes[i + 1] << 8 | bytes[i + 2];
-        char four[5] = {digits[group >> 18], digits[group >> 12 & 63], digits[group >> 6 & 63], digits[group & 63],
-                        '\0'};
-        if (i == 30) four[3] = '='; /* 32 bytes: the last group has two */
-        nz_text_append(out, four);
-    }
+    nz_put_base64(out, bytes, sizeof bytes);
     nz_text_append(out, "'");
 }
 

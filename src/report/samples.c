@@ -35,19 +35,6 @@ static void sheet_done(nz_sample_sheet **sheet) { nz_sample_sheet_free(*sheet); 
 
 /* ---- the picture ---- */
 
-static void put_base64(nz_text *out, const uint8_t *bytes, size_t count) {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (size_t i = 0; i < count; i += 3) {
-        size_t left = count - i;
-        unsigned group = (unsigned)bytes[i] << 16;
-        if (left > 1) group |= (unsigned)bytes[i + 1] << 8;
-        if (left > 2) group |= bytes[i + 2];
-        char four[4] = {digits[group >> 18], digits[group >> 12 & 63], left > 1 ? digits[group >> 6 & 63] : '=',
-                        left > 2 ? digits[group & 63] : '='};
-        nz_text_append_bytes(out, four, sizeof four);
-    }
-}
-
 /* Drawn scenes are smaller as PNG, and exact; photographs as JPEG. */
 static nz_status make_uri(char **ret_uri, const nz_image *image) {
     NZ_AUTO_FREE uint8_t *png = NULL, *jpeg = NULL;
@@ -57,7 +44,7 @@ static nz_status make_uri(char **ret_uri, const nz_image *image) {
     NZ_TRY(nz_jpeg_encode(&jpeg, &jpeg_count, image, QUALITY));
     bool exact = png_count <= jpeg_count + jpeg_count / 2;
     nz_text_append(&uri, exact ? "data:image/png;base64," : "data:image/jpeg;base64,");
-    put_base64(&uri, exact ? png : jpeg, exact ? png_count : jpeg_count);
+    nz_put_base64(&uri, exact ? png : jpeg, exact ? png_count : jpeg_count);
     return nz_text_take(&uri, ret_uri);
 }
 

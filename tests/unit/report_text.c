@@ -129,6 +129,18 @@ static void fixed_decimals_have_no_minus_zero(void **state) {
     }
 }
 
+/* @source RFC 4648, section 10 */
+static void bytes_in_base64(void **state) {
+    (void)state;
+    static const char *const expected[] = {"", "Zg==", "Zm8=", "Zm9v", "Zm9vYg==", "Zm9vYmE=", "Zm9vYmFy"};
+    for (size_t count = 0; count < NZ_COUNT(expected); count++) {
+        NZ_AUTO(nz_text_done) nz_text out = {0};
+        nz_put_base64(&out, (const uint8_t *)"foobar", count);
+        assert_int_equal(out.status, NZ_OK);
+        assert_string_equal(out.data ? out.data : "", expected[count]);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(html_takes_markup_literally),
@@ -140,6 +152,7 @@ int main(void) {
         cmocka_unit_test(long_text_is_shortened_in_its_middle),
         cmocka_unit_test(numbers_are_the_shortest_that_read_back),
         cmocka_unit_test(fixed_decimals_have_no_minus_zero),
+        cmocka_unit_test(bytes_in_base64),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
