@@ -11,7 +11,7 @@
 #include "report/escape.h"
 #include "report/plots.h"
 
-enum { ROW_HEIGHT = 21, HEAD = 62, FOOT = 62, LABEL_WIDTH = 122, CHANGE_WIDTH = 48, ROWS_ALONE = 40 };
+enum { ROW_HEIGHT = 21, HEAD = 62, FOOT = 62, LABEL_WIDTH = 108, COUNT_WIDTH = 44, CHANGE_WIDTH = 48, ROWS_ALONE = 40 };
 
 static nz_status plan_row(nz_plots *plots, const nz_view *view, size_t row, size_t base) {
     NZ_AUTO(nz_class_changes_done) nz_class_changes changes = {0};
@@ -66,6 +66,24 @@ static void draw_axis(nz_canvas *canvas, const frame *f) {
         nz_text_done(&label);
     }
     nz_canvas_line(canvas, f->left, f->bottom, f->right, f->bottom, (nz_paint){.stroke = NZ_RULE});
+    nz_canvas_text(canvas, f->left - 10, f->bottom + 16, "objects",
+                   (nz_lettering){.size = NZ_SIZE_SMALL, .anchor = NZ_RIGHT, .colour = NZ_INK_SOFT});
+}
+
+/* Few objects make large changes: how many there are stands beside the name. */
+static void draw_name(nz_canvas *canvas, const frame *f, const nz_class_change *c, double y) {
+    nz_text count = {0};
+    nz_canvas_text_fit(canvas, f->left - 10 - COUNT_WIDTH, y + 4.5, c->name,
+                       (nz_lettering){.size = NZ_SIZE_TEXT, .anchor = NZ_RIGHT, .colour = NZ_INK}, LABEL_WIDTH);
+    if (isnan(c->truths))
+        nz_text_append(&count, "\xe2\x80\x93");
+    else
+        nz_put_fixed(&count, c->truths, 0);
+    if (count.data)
+        nz_canvas_text_fit(canvas, f->left - 10, y + 4.5, count.data,
+                           (nz_lettering){.size = NZ_SIZE_SMALL, .anchor = NZ_RIGHT, .colour = NZ_INK_SOFT},
+                           COUNT_WIDTH - 4);
+    nz_text_done(&count);
 }
 
 static void draw_class(nz_canvas *canvas, const frame *f, const nz_class_change *c, double y) {
@@ -74,8 +92,7 @@ static void draw_class(nz_canvas *canvas, const frame *f, const nz_class_change 
     nz_text told = {0}, change = {0};
     nz_class_change_put(&told, c);
     nz_canvas_begin(canvas, told.data ? told.data : "");
-    nz_canvas_text_fit(canvas, f->left - 10, y + 4.5, c->name,
-                       (nz_lettering){.size = NZ_SIZE_TEXT, .anchor = NZ_RIGHT, .colour = NZ_INK}, LABEL_WIDTH);
+    draw_name(canvas, f, c, y);
     if (compared) {
         nz_canvas_line(canvas, x_of(f, c->before), y, x_of(f, c->after), y,
                        (nz_paint){.stroke = c->change < 0 ? 0xb04a00 : 0x00694d, .width = 2.2});
@@ -126,7 +143,7 @@ void nz_classes_draw(nz_canvas *canvas, const nz_plot *plot) {
     else
         nz_text_appendf(&subtitle, "the %zu classes with most objects of %zu", changes.count, changes.of);
     if (compared) nz_text_append(&subtitle, " \xc2\xb7 right: change in points");
-    frame f = {.plot = plot, .left = NZ_PLOT_MARGIN + LABEL_WIDTH + 10};
+    frame f = {.plot = plot, .left = NZ_PLOT_MARGIN + LABEL_WIDTH + COUNT_WIDTH + 10};
     f.right = plot->width - NZ_PLOT_MARGIN - CHANGE_WIDTH;
     f.top = nz_plot_head(canvas, plot, plot->title, subtitle.data ? subtitle.data : "") + 4;
     f.bottom = f.top + (double)changes.count * ROW_HEIGHT;

@@ -29,6 +29,7 @@ P=$D/plots
 has "the curve's legend tells AP50" "$P/precision-recall.svg" '>60.50</text>'
 has "the F1 curve's legend tells the best point" "$P/f1-confidence.svg" '>0.660 at 0.400</text>'
 has "a class is shown with its change" "$P/classes-PTQ.svg" '>−10.0</text>'
+has "with the number of its objects" "$P/classes-PTQ.svg" '>6</text>'
 has "losses come first" "$P/classes-PTQ.svg" 'dog: 40.0 against 50.0, 6 objects'
 lacks "a class without objects has no average precision" "$P/classes-PTQ.svg" 'zebra'
 has "a cell of the matrix tells its share" "$P/confusion-None.svg" 'dog, found as dog: 5 of 6 (83.3%)'
