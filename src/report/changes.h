@@ -15,7 +15,7 @@ typedef struct nz_class_change {
     double before, after, change; /**< before, change: NaN where there is no baseline */
 } nz_class_change;
 
-/** Largest losses first, then largest gains last; without a baseline the classes with most objects in the document's order. */
+/** Largest losses first, then largest gains last; without a baseline the classes with most objects, the best found first. */
 typedef struct nz_class_changes {
     size_t count, of; /**< shown, and how many classes could be */
     nz_class_change *items;

@@ -24,7 +24,7 @@ typedef struct nz_plot {
     nz_plot_kind kind;
     const nz_view *view;
     size_t column;  /**< bars: the metric; scatter: the cost; learning: networks or methods */
-    size_t against; /**< scatter: the accuracy */
+    size_t against; /**< scatter: the accuracy; classes: the baseline, SIZE_MAX: none */
     size_t row;     /**< layers, classes, confusion: the model; sample: its place among the reference's samples */
     double width, height;
     double png_scale;              /**< 0: 2 */
@@ -40,10 +40,10 @@ typedef struct nz_plots {
     nz_text notes; /**< what could not be drawn as it should, one a line */
 } nz_plots;
 
-/** The plots of detectors alone, likewise. */
-NZ_CHECKED nz_status nz_plots_draw_detection(nz_plots *ret_plots, const nz_view *view);
 /** Every plot that the document has values for, drawn as SVG. The view must outlive the plots. */
 NZ_CHECKED nz_status nz_plots_draw(nz_plots *ret_plots, const nz_view *view);
+/** The plots of detectors alone, likewise. */
+NZ_CHECKED nz_status nz_plots_draw_detection(nz_plots *ret_plots, const nz_view *view);
 /** Writes DIR/plots/<slug>.svg and .png, and removes those of an earlier report that are no more. */
 NZ_CHECKED nz_status nz_plots_write(const nz_plots *plots, const char *dir, const nz_progress *progress);
 void nz_plots_done(nz_plots *plots);
@@ -53,7 +53,7 @@ void nz_plots_done(nz_plots *plots);
 NZ_CHECKED nz_status nz_plots_add(nz_plots *plots, const nz_plot *plot, const char *name, nz_text *title,
                                   nz_text *description);
 
-/* One file each: which plots there are, and how one is drawn. */
+/* A pair for each kind: which plots there are, and how one is drawn. */
 NZ_CHECKED nz_status nz_bars_plan(nz_plots *plots, const nz_view *view);
 void nz_bars_draw(nz_canvas *canvas, const nz_plot *plot);
 NZ_CHECKED nz_status nz_radar_plan(nz_plots *plots, const nz_view *view);
