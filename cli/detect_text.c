@@ -6,6 +6,7 @@
 #include "cli.h"
 #include "core/error.h"
 #include "core/memory.h"
+#include "metric/detection_json.h"
 #include "table.h"
 
 void nz_detect_summary_done(nz_detect_summary *s) {
@@ -111,13 +112,6 @@ static json_t *classes_json(const nz_detect_summary *s) {
     return list;
 }
 
-static json_t *coco_json(const nz_coco_result *coco) {
-    json_t *stats = json_object();
-    for (int i = 0; i < NZ_COCO_STATS; i++)
-        json_object_set_new(stats, nz_coco_stat_name((nz_coco_stat)i), nz_json_real(coco->stats[i]));
-    return stats;
-}
-
 nz_status nz_detect_summary_print_json(const nz_detect_summary *s) {
     NZ_AUTO_FREE char *options = NULL;
     NZ_TRY(nz_detect_options_text(&options, s->options));
@@ -129,7 +123,7 @@ nz_status nz_detect_summary_print_json(const nz_detect_summary *s) {
         "inference", ms(s, s->times.inference_ns), "boxes", ms(s, s->times.boxes_ns));
     if (s->has_truths) {
         const nz_yolo_result *y = &s->yolo;
-        json_object_set_new(json, "coco", coco_json(&s->coco));
+        json_object_set_new(json, "coco", nz_coco_stats_json(&s->coco));
         json_object_set_new(json, "yolov5",
                             json_pack("{sf sf sf sf sf sf}", "map50", y->map50, "map50_95", y->map50_95, "precision",
                                       y->precision, "recall", y->recall, "f1", y->f1, "confidence", y->confidence));

@@ -76,7 +76,7 @@ static nz_status print_confusion(const nz_detection_evaluation *e) {
     NZ_AUTO(nz_confusion_done) nz_confusion m = {0};
     char found[32], there[32];
     if (e->own.class_count > CLASSES_MOST) return NZ_OK;
-    NZ_TRY(nz_confusion_get(&m, &e->own, 0.25, 0.45));
+    NZ_TRY(nz_confusion_get(&m, &e->own, NZ_CONFUSION_CONFIDENCE, NZ_CONFUSION_IOU));
     size_t none = m.class_count, side = none + 1, shown[CONFUSIONS_SHOWN], count = 0;
     uint64_t right = 0, confused = 0, missed = 0, extra = 0;
     for (size_t i = 0; i < side * side; i++) {

@@ -139,6 +139,10 @@ NZ_API NZ_CHECKED nz_status nz_yolo_evaluate(nz_yolo_result *ret_result, const n
 
 /* ---- Curves and counts for the report ---- */
 
+/** What reports show the confusion at: YOLOv5's thresholds. */
+#define NZ_CONFUSION_CONFIDENCE 0.25
+#define NZ_CONFUSION_IOU 0.45
+
 /** Which class was taken for which, laid out as YOLOv5's confusion matrix; its pairs are one to one, which YOLOv5's are not. */
 typedef struct nz_confusion {
     double confidence,

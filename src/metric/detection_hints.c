@@ -42,10 +42,8 @@ static int32_t object_below(const nz_detections *d, const nz_by_image *truths, c
 }
 
 static nz_status hint_categories(char **ret_hint, const nz_detections *d) {
-    enum {
-        LEAST = 20,
-        ENOUGH = 1 << 27
-    }; /* boxes on objects to judge by; comparisons after which no more are looked for */
+    /* Boxes on objects to judge by; comparisons after which no more are looked for. */
+    enum { LEAST = 20, ENOUGH = 1 << 27 };
     size_t compared = 0;
     NZ_AUTO(nz_by_image_done) nz_by_image truths = {0};
     size_t counts[READINGS] = {0}, on_objects = 0;

@@ -10,11 +10,10 @@ enum {
     MOST_CONFUSED = 400, /* of the matrix, which grows with their square */
     CONFIDENCE_STEP = 3  /* every third confidence is a point of the curve: 0, 3/999, ... 1 */
 };
-static const double confusion_confidence = 0.25, confusion_iou = 0.45;
 
 static nz_status no_memory(void) { return nz_fail(NZ_E_MEMORY, "out of memory: the results"); }
 
-static json_t *coco_json(const nz_coco_result *coco) {
+json_t *nz_coco_stats_json(const nz_coco_result *coco) {
     json_t *json = json_object();
     for (size_t i = 0; i < NZ_COCO_STATS; i++)
         json_object_set_new(json, nz_coco_stat_name((nz_coco_stat)i), nz_json_real(coco->stats[i]));
@@ -82,7 +81,7 @@ static json_t *counts_json(const nz_confusion *confusion) {
 static nz_status add_confusion(json_t *json, const nz_detections *d) {
     NZ_AUTO(nz_confusion_done) nz_confusion confusion = {0};
     if (d->class_count > MOST_CONFUSED) return NZ_OK;
-    NZ_TRY(nz_confusion_get(&confusion, d, confusion_confidence, confusion_iou));
+    NZ_TRY(nz_confusion_get(&confusion, d, NZ_CONFUSION_CONFIDENCE, NZ_CONFUSION_IOU));
     json_t *part = json_pack("{s:f,s:f,s:o}", "confidence", confusion.confidence, "iou", confusion.iou, "counts",
                              counts_json(&confusion));
     return json_object_set_new(json, "confusion", part) ? no_memory() : NZ_OK;
@@ -100,7 +99,7 @@ nz_status nz_detection_scores_json(json_t **ret_json, const nz_detection_scores 
     const nz_detections *d = scores->detections;
     NZ_AUTO_JSON json_t *json = json_pack(
         "{s:I,s:I,s:o,s:o,s:o,s:o,s:o,s:o}", "images", (json_int_t)d->image_count, "boxes", (json_int_t)d->found_count,
-        "confidence", nz_json_real(scores->yolo.confidence), "coco", coco_json(&scores->coco), "yolov5",
+        "confidence", nz_json_real(scores->yolo.confidence), "coco", nz_coco_stats_json(&scores->coco), "yolov5",
         yolo_json(&scores->yolo), "precision_recall", precision_recall_json(&scores->coco), "f1_confidence",
         f1_json(&scores->yolo), "classes", classes_json(scores));
     if (!json) return no_memory();
