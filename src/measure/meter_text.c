@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "core/locale.h"
 #include "measure/meter.h"
@@ -183,14 +184,10 @@ const char *nz_meter_time_text(char text[40], int64_t time_ns) {
             snprintf(text, 40, "%s", clock);
         return text;
     }
-    int64_t of_era = (day + 719468) % 146097, era = (day + 719468) / 146097;
-    if (of_era < 0) {
-        of_era += 146097;
-        era--;
-    }
-    int64_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-    int64_t of_year = of_era - (365 * year + year / 4 - year / 100), march = (5 * of_year + 2) / 153;
-    int month = (int)(march < 10 ? march + 3 : march - 9), date = (int)(of_year - (153 * march + 2) / 5 + 1);
-    snprintf(text, 40, "%04d-%02d-%02d %.12s UTC", (int)(year + era * 400 + (month <= 2)) % 10000, month, date, clock);
+    time_t midnight = (time_t)(day * (NZ_DAY_NS / NZ_SECOND_NS));
+    struct tm date;
+    gmtime_r(&midnight, &date);
+    size_t count = strftime(text, 40, "%Y-%m-%d ", &date);
+    snprintf(text + count, 40 - count, "%.12s UTC", clock);
     return text;
 }
