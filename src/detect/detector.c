@@ -98,7 +98,8 @@ static nz_status check_fit(const nz_head_fit *fit, const nz_head_kind *kind, con
             return nz_fail(NZ_E_SHAPE, "an output of %s for a batch of %lld images",
                            nz_shape_text(&output->shape, text), (long long)ask->batch);
     }
-    if (fit->rows > UINT32_MAX / fit->classes)
+    /* A candidate's id counts pairs, a box's class index has a sign. */
+    if (fit->classes > INT32_MAX || fit->rows > UINT32_MAX / fit->classes)
         return nz_fail(NZ_E_UNSUPPORTED, "%zu boxes of %zu classes are more than are handled", fit->rows, fit->classes);
     return NZ_OK;
 }

@@ -122,6 +122,7 @@ static void what_is_no_head_is_refused_with_its_shapes(void **state) {
         {"", 640, 640, {{3, {1, -1, 85}}}, 0, "1x?x85", 0},
         {"", 640, 640, {{3, {1, INT64_MAX, INT64_MAX}}}, 0, "are those of no head", 0},
         {"head=yolov5", 640, 640, {{3, {1, 60000, 100005}}}, 0, "more than are handled", 0},
+        {"head=yolov5", 640, 640, {{3, {1, 1, (int64_t)INT32_MAX + 6}}}, 0, "more than are handled", 0},
     };
     for (size_t i = 0; i < sizeof models / sizeof *models; i++) check_told(&models[i]);
     nz_detector *detector = NULL;
