@@ -67,8 +67,7 @@ static nz_value_report kl(const nz_metric_input *input, int argument) {
     report.has_n = true;
     report.n = own->count;
     report.has_ci = own->count > 1;
-    double half =
-        own->count > 1 ? 1.959963984540054 * sqrt(squares / (double)(own->count - 1) / (double)own->count) : 0;
+    double half = own->count > 1 ? NZ_NORMAL_95 * sqrt(squares / (double)(own->count - 1) / (double)own->count) : 0;
     report.ci95[0] = mean - half;
     report.ci95[1] = mean + half;
     return report;

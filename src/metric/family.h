@@ -11,6 +11,9 @@ extern const nz_metric nz_metrics_speed[], nz_metrics_complexity[];
 extern const nz_metric nz_metrics_size[], nz_metrics_process[];
 extern const nz_metric nz_metrics_energy[];
 
+/** Where the middle 95% of the standard normal distribution ends: its 97.5% quantile. */
+#define NZ_NORMAL_95 1.959963984540054
+
 /** The row of topK; only its argument, id, title and alias differ from K to K. */
 nz_metric nz_metric_topk_row(int k, const char *id, const char *title);
 

@@ -9,7 +9,6 @@
 #include "netzip/blocks.h"
 
 enum { TERMS = 4, PERFORMANCE = 0, LEAST_DRAWS = 100 };
-static const double z = 1.959963984540054; /* where an interval of 95% ends */
 
 nz_difference nz_ratio_difference(const double ends[2]) {
     if (ends[0] > 1 && ends[1] >= ends[0]) return NZ_BETTER;
@@ -51,7 +50,7 @@ static double drawn_ratio(const nz_ratio_spread *spread, double value, size_t k,
     if (!spread->has_ci) return value;
     double step = nz_random_normal(random);
     double side = step < 0 ? value - spread->ci95[0] : spread->ci95[1] - value;
-    return fmax(0, value + step / z * side);
+    return fmax(0, value + step / NZ_NORMAL_95 * side);
 }
 
 nz_status nz_ocs_interval(double ret_ends[2], const nz_combine_options *options, const nz_value_report original[4],

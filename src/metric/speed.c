@@ -18,7 +18,7 @@ static nz_value_report mean(const double *times, size_t n) {
     nz_value_report report = nz_report_value(average, NZ_MEASURED);
     /* The normal interval stands on many samples; few timings of a skewed distribution have none worth printing. */
     report.has_ci = n >= 30;
-    double half = n >= 30 ? 1.959963984540054 * sqrt(squares / (double)(n - 1) / (double)n) : 0;
+    double half = n >= 30 ? NZ_NORMAL_95 * sqrt(squares / (double)(n - 1) / (double)n) : 0;
     report.ci95[0] = average - half;
     report.ci95[1] = average + half;
     return report;

@@ -8,8 +8,7 @@
 #include "core/random.h"
 #include "metric/family.h"
 
-/* 97.5% quantile of the standard normal distribution. */
-static const double Z = 1.959963984540054;
+static const double Z = NZ_NORMAL_95;
 
 void nz_wilson(double ret_ci95[2], uint64_t hits, uint64_t n) {
     if (n == 0) {
