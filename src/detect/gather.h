@@ -23,7 +23,6 @@ NZ_CHECKED nz_status nz_gathered_finish(nz_detections *ret_detections, nz_gather
 
 /** The names that a model carries, [count]; an entry is NULL where it has none. NZ_E_MEMORY. */
 NZ_CHECKED nz_status nz_class_names_read(char ***ret_names, const nz_graph *graph, size_t count);
-void nz_class_names_free(char **names, size_t count);
 /** What to tell the user where a name that the model gives to one of its `count` classes is that of another class of the data;
  * left alone where that is not so, or names are missing on either side. Owned: free(). NZ_E_MEMORY. */
 NZ_CHECKED nz_status nz_class_names_compare(char **ret_note, const nz_graph *graph, const nz_dataset *data,

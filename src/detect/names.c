@@ -11,7 +11,7 @@
 #include "detect/gather.h"
 #include "netzip/data.h"
 
-void nz_class_names_free(char **names, size_t count) {
+static void free_names(char **names, size_t count) {
     for (size_t c = 0; names && c < count; c++) free(names[c]);
     free(names);
 }
@@ -68,7 +68,7 @@ nz_status nz_class_names_read(char ***ret_names, const nz_graph *graph, size_t c
     else if (dictionary)
         status = read_dictionary(names, count, dictionary);
     if (status != NZ_OK) {
-        nz_class_names_free(names, count);
+        free_names(names, count);
         return status;
     }
     *ret_names = names;
@@ -99,6 +99,6 @@ nz_status nz_class_names_compare(char **ret_note, const nz_graph *graph, const n
                       c, own[c], there, own[c], place);
         break;
     }
-    nz_class_names_free(own, count);
+    free_names(own, count);
     return status;
 }
