@@ -30,6 +30,11 @@ static inline int32_t nz_data_source_label(const nz_dataset *data, size_t at) {
     return data->source.kind->label ? data->source.kind->label(&data->source, at) : -1;
 }
 
+/** NZ_E_ARG where sample `i` is not there. */
+NZ_CHECKED nz_status nz_data_check_index(const nz_dataset *data, size_t i);
+/** Width and height of every sample. NZ_E_SHAPE where they vary. */
+NZ_CHECKED nz_status nz_data_sample_size(const nz_dataset *data, int *ret_width, int *ret_height);
+
 enum { NZ_SAMPLE_NAME_BYTES = 512 };
 /** What messages call a sample: its file, or the set and its number. */
 const char *nz_data_sample_name(const nz_dataset *data, size_t at, char buffer[NZ_SAMPLE_NAME_BYTES]);

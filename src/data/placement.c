@@ -4,14 +4,10 @@
 #include "data/augment.h"
 #include "data/dataset.h"
 
-static nz_status check_sample(const nz_dataset *d, size_t i) {
-    return i < d->count ? NZ_OK : nz_fail(NZ_E_ARG, "sample %zu of %zu is not there", i, d->count);
-}
-
 bool nz_data_has_objects(const nz_dataset *d) { return d->source.has_objects; }
 
 nz_status nz_data_objects(nz_object **ret_objects, size_t *ret_count, const nz_dataset *d, size_t i) {
-    NZ_TRY(check_sample(d, i));
+    NZ_TRY(nz_data_check_index(d, i));
     if (!d->source.has_objects)
         return nz_fail(NZ_E_UNSUPPORTED,
                        "%s: samples are not labelled with objects; the kinds coco, yolo, voc and "
@@ -40,22 +36,21 @@ static nz_status image_size(const nz_dataset *d, size_t at, int *ret_width, int 
 
 nz_status nz_data_placement(nz_placement *ret_placement, const nz_dataset *d, size_t i) {
     int width = 0, height = 0;
-    NZ_TRY(check_sample(d, i));
+    NZ_TRY(nz_data_check_index(d, i));
     NZ_TRY(image_size(d, nz_data_source_index(d, i), &width, &height));
     nz_preprocess_place(ret_placement, &d->preprocess, width, height);
     return NZ_OK;
 }
 
 /* The part that is kept becomes the whole sample. */
-static void place_part(nz_placement *p, const nz_dataset *d, const nz_augment_draw *draw) {
-    const int64_t *dim = d->shape.dim;
+static nz_status place_part(nz_placement *p, const nz_dataset *d, const nz_augment_draw *draw) {
+    NZ_TRY(nz_data_sample_size(d, &p->width, &p->height));
     nz_augment_box box = nz_augment_place(draw, p->image_width, p->image_height);
-    p->height = (int)(d->preprocess.nhwc ? dim[0] : dim[1]);
-    p->width = (int)(d->preprocess.nhwc ? dim[1] : dim[2]);
     p->scale_x = (double)p->width / box.width;
     p->scale_y = (double)p->height / box.height;
     p->left = -box.left * p->scale_x;
     p->top = -box.top * p->scale_y;
+    return NZ_OK;
 }
 
 nz_status nz_data_placement_augmented(nz_placement *ret_placement, const nz_dataset *d, size_t i,
@@ -63,10 +58,8 @@ nz_status nz_data_placement_augmented(nz_placement *ret_placement, const nz_data
     nz_placement p;
     NZ_TRY(nz_augment_check(augment));
     NZ_TRY(nz_data_placement(&p, d, i));
-    if (augment->resized_crop && !nz_shape_known(&d->shape))
-        return nz_fail(NZ_E_SHAPE, "%s: samples vary in size; give resize=HxW, crop= or letterbox=", d->description);
     nz_augment_draw draw = nz_augment_draw_sample(augment, i);
-    if (augment->resized_crop) place_part(&p, d, &draw);
+    if (augment->resized_crop) NZ_TRY(place_part(&p, d, &draw));
     double zoom = (double)draw.zoom / NZ_AUGMENT_ONE;
     p.left = (p.left - p.width / 2.0) * zoom + p.width / 2.0 + (double)draw.shift_x * p.width / NZ_AUGMENT_ONE;
     p.top = (p.top - p.height / 2.0) * zoom + p.height / 2.0 + (double)draw.shift_y * p.height / NZ_AUGMENT_ONE;

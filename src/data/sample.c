@@ -13,18 +13,29 @@ const char *nz_data_sample_name(const nz_dataset *d, size_t at, char buffer[NZ_S
     return buffer;
 }
 
-nz_status nz_data_check_size(const nz_dataset *d, const nz_image *image, size_t at) {
+nz_status nz_data_check_index(const nz_dataset *d, size_t i) {
+    return i < d->count ? NZ_OK : nz_fail(NZ_E_ARG, "sample %zu of %zu is not there", i, d->count);
+}
+
+nz_status nz_data_sample_size(const nz_dataset *d, int *ret_width, int *ret_height) {
     const int64_t *dim = d->shape.dim;
     int64_t height = d->preprocess.nhwc ? dim[0] : dim[1], width = d->preprocess.nhwc ? dim[1] : dim[2];
-    if (height < 1 || width < 1)
+    if (height < 1 || width < 1 || height > NZ_IMAGE_SIDE_MAX || width > NZ_IMAGE_SIDE_MAX)
         return nz_fail(NZ_E_SHAPE, "%s: samples vary in size; give resize=HxW, crop= or letterbox=", d->description);
+    *ret_width = (int)width;
+    *ret_height = (int)height;
+    return NZ_OK;
+}
+
+nz_status nz_data_check_size(const nz_dataset *d, const nz_image *image, size_t at) {
+    int width = 0, height = 0;
+    NZ_TRY(nz_data_sample_size(d, &width, &height));
     if (image->height == height && image->width == width) return NZ_OK;
     char buffer[NZ_SAMPLE_NAME_BYTES];
     return nz_fail(NZ_E_SHAPE,
-                   "%s: the image is %dx%d (width x height) after preprocessing; %lldx%lld is wanted "
+                   "%s: the image is %dx%d (width x height) after preprocessing; %dx%d is wanted "
                    "(resize=, crop= or letterbox=)",
-                   nz_data_sample_name(d, at, buffer), image->width, image->height, (long long)width,
-                   (long long)height);
+                   nz_data_sample_name(d, at, buffer), image->width, image->height, width, height);
 }
 
 nz_status nz_data_keep(nz_dataset *d, size_t bytes) {
@@ -52,12 +63,8 @@ int32_t nz_data_label(const nz_dataset *d, size_t i) {
     return i < d->count ? nz_data_source_label(d, nz_data_source_index(d, i)) : -1;
 }
 
-static nz_status fail_index(const nz_dataset *d, size_t i) {
-    return nz_fail(NZ_E_ARG, "sample %zu of %zu is not there", i, d->count);
-}
-
 nz_status nz_data_get(const nz_dataset *d, size_t i, float *out, int32_t *ret_label) {
-    if (i >= d->count) return fail_index(d, i);
+    NZ_TRY(nz_data_check_index(d, i));
     size_t at = nz_data_source_index(d, i);
     const nz_source_kind *kind = d->source.kind;
     if (d->source.values.rank) {
@@ -76,15 +83,13 @@ nz_status nz_data_get(const nz_dataset *d, size_t i, float *out, int32_t *ret_la
 /* The part of the image that was drawn, at the size of samples. */
 static nz_status read_part(const nz_dataset *d, size_t at, const nz_augment_draw *draw, nz_image *ret_image) {
     NZ_AUTO(nz_image_done) nz_image image = {0}, flat = {0}, part = {0};
-    const int64_t *dim = d->shape.dim;
-    int64_t height = d->preprocess.nhwc ? dim[0] : dim[1], width = d->preprocess.nhwc ? dim[1] : dim[2];
-    if (height < 1 || width < 1 || height > NZ_IMAGE_SIDE_MAX || width > NZ_IMAGE_SIDE_MAX)
-        return nz_fail(NZ_E_SHAPE, "%s: samples vary in size; give resize=HxW, crop= or letterbox=", d->description);
+    int width = 0, height = 0;
+    NZ_TRY(nz_data_sample_size(d, &width, &height));
     NZ_TRY(nz_data_read_image(d, at, true, &image));
     if (image.planar) NZ_TRY(nz_image_interleave(&flat, &image));
     nz_augment_box box = nz_augment_place(draw, image.width, image.height);
     NZ_TRY(nz_image_crop(&part, image.planar ? &flat : &image, box.left, box.top, box.width, box.height));
-    return nz_image_resize(ret_image, &part, (int)width, (int)height);
+    return nz_image_resize(ret_image, &part, width, height);
 }
 
 /* Replaces the image, which may be borrowed, by its changed copy. */
@@ -103,7 +108,7 @@ nz_status nz_data_get_augmented(const nz_dataset *d, size_t i, const nz_augment 
                                 int32_t *ret_label) {
     if (nz_augment_is_none(augment)) return nz_data_get(d, i, out, ret_label);
     NZ_TRY(nz_augment_check(augment));
-    if (i >= d->count) return fail_index(d, i);
+    NZ_TRY(nz_data_check_index(d, i));
     if (d->source.values.rank)
         return nz_fail(NZ_E_UNSUPPORTED, "%s: float values are no images; augmentation needs arrays of 8-bit pixels",
                        d->description);
@@ -136,7 +141,7 @@ static nz_status to_rgb(uint8_t **ret_rgb, int *ret_width, int *ret_height, cons
 }
 
 static nz_status read_stored(nz_image *ret_raw, const nz_dataset *d, size_t i) {
-    if (i >= d->count) return fail_index(d, i);
+    NZ_TRY(nz_data_check_index(d, i));
     if (d->source.values.rank) return nz_fail(NZ_E_UNSUPPORTED, "%s: float values have no image", d->description);
     return d->source.kind->image(&d->source, nz_data_source_index(d, i), ret_raw);
 }
