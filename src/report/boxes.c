@@ -49,7 +49,8 @@ nz_colour nz_colour_on(nz_colour ground) {
 
 /* ---- one box ---- */
 
-void nz_box_put_label(nz_text *out, const nz_box_mark *box, const char *const *class_names, size_t class_count) {
+/* "dog 0.87" */
+static void put_label(nz_text *out, const nz_box_mark *box, const char *const *class_names, size_t class_count) {
     nz_text clean = {0};
     const char *name = box->label;
     if (!name && box->class_index >= 0 && (size_t)box->class_index < class_count) name = class_names[box->class_index];
@@ -174,7 +175,7 @@ void nz_boxes_draw(nz_canvas *canvas, const nz_box_panel *panel, const nz_pictur
         nz_text text = {0};
         place_box(p, panel, &frame);
         if (!p->shown) continue;
-        nz_box_put_label(&text, p->mark, frame.class_names, frame.class_count);
+        put_label(&text, p->mark, frame.class_names, frame.class_count);
         nz_canvas_fit(canvas, &p->text, text.data ? text.data : "", frame.letters, false,
                       fmin(frame.width * 0.9, fmax(frame.width * 0.38, frame.letters * 9)));
         status = text.status != NZ_OK ? text.status : p->text.status;

@@ -25,8 +25,6 @@ typedef struct nz_box_frame {
 double nz_box_letters(double width, double height);
 /** The image and its boxes. @param picture  What is shown below the boxes; its extent may differ from the panel's. */
 void nz_boxes_draw(nz_canvas *canvas, const nz_box_panel *panel, const nz_picture *picture, nz_box_frame frame);
-/** Text of one box's label: "dog 0.87". */
-void nz_box_put_label(nz_text *out, const nz_box_mark *box, const char *const *class_names, size_t class_count);
 /** A sample of an outline, for a legend. */
 void nz_box_draw_sample(nz_canvas *canvas, double x, double y, double width, double height, nz_colour colour,
                         nz_outline outline);
