@@ -15,8 +15,8 @@
 
 static const struct {
     const char *prefix;
-    nz_status (*plan)(nz_plots *plots, const nz_view *view);
-    void (*draw)(nz_canvas *canvas, const nz_plot *plot);
+    nz_plot_planner *plan;
+    nz_plot_drawer *draw;
 } kinds[] = {
     [NZ_PLOT_RADAR] = {"ratios", nz_radar_plan, nz_radar_draw},
     [NZ_PLOT_SCATTER] = {"scatter-", nz_scatter_plan, nz_scatter_draw},

@@ -54,26 +54,12 @@ NZ_CHECKED nz_status nz_plots_add(nz_plots *plots, const nz_plot *plot, const ch
                                   nz_text *description);
 
 /* A pair for each kind: which plots there are, and how one is drawn. */
-NZ_CHECKED nz_status nz_bars_plan(nz_plots *plots, const nz_view *view);
-void nz_bars_draw(nz_canvas *canvas, const nz_plot *plot);
-NZ_CHECKED nz_status nz_radar_plan(nz_plots *plots, const nz_view *view);
-void nz_radar_draw(nz_canvas *canvas, const nz_plot *plot);
-NZ_CHECKED nz_status nz_scatter_plan(nz_plots *plots, const nz_view *view);
-void nz_scatter_draw(nz_canvas *canvas, const nz_plot *plot);
-NZ_CHECKED nz_status nz_layers_plan(nz_plots *plots, const nz_view *view);
-void nz_layers_draw(nz_canvas *canvas, const nz_plot *plot);
-NZ_CHECKED nz_status nz_learning_plan(nz_plots *plots, const nz_view *view);
-void nz_learning_draw(nz_canvas *canvas, const nz_plot *plot);
-NZ_CHECKED nz_status nz_precision_plan(nz_plots *plots, const nz_view *view);
-void nz_precision_draw(nz_canvas *canvas, const nz_plot *plot);
-NZ_CHECKED nz_status nz_f1_plan(nz_plots *plots, const nz_view *view);
-void nz_f1_draw(nz_canvas *canvas, const nz_plot *plot);
-NZ_CHECKED nz_status nz_classes_plan(nz_plots *plots, const nz_view *view);
-void nz_classes_draw(nz_canvas *canvas, const nz_plot *plot);
-NZ_CHECKED nz_status nz_confusion_plan(nz_plots *plots, const nz_view *view);
-void nz_confusion_draw(nz_canvas *canvas, const nz_plot *plot);
-NZ_CHECKED nz_status nz_sample_plan(nz_plots *plots, const nz_view *view);
-void nz_sample_draw(nz_canvas *canvas, const nz_plot *plot);
+typedef nz_status nz_plot_planner(nz_plots *plots, const nz_view *view);
+typedef void nz_plot_drawer(nz_canvas *canvas, const nz_plot *plot);
+NZ_CHECKED nz_plot_planner nz_radar_plan, nz_scatter_plan, nz_bars_plan, nz_layers_plan, nz_learning_plan,
+    nz_precision_plan, nz_f1_plan, nz_classes_plan, nz_confusion_plan, nz_sample_plan;
+nz_plot_drawer nz_radar_draw, nz_scatter_draw, nz_bars_draw, nz_layers_draw, nz_learning_draw, nz_precision_draw,
+    nz_f1_draw, nz_classes_draw, nz_confusion_draw, nz_sample_draw;
 
 /* ---- what the plots share ---- */
 
