@@ -8,6 +8,7 @@
 #include "netzip/pass.h"
 #include "netzip/runtime.h"
 #include "test.h"
+#include "trained_nets.h"
 
 #include <strings.h>
 
@@ -23,18 +24,6 @@ static int add_weights(nz_graph *g, const char *name, nz_shape shape, uint64_t s
     return index;
 }
 
-static int add_node(nz_graph *g, const char *op, const char *name, const int *inputs, size_t count) {
-    nz_shape unknown = {.rank = -1};
-    int value = 0, node = 0;
-    char output[64];
-    snprintf(output, sizeof output, "%s_out", name);
-    nz_assert_ok(nz_graph_add_value(g, &value, output, NZ_F32, &unknown));
-    nz_assert_ok(nz_graph_add_node(g, &node, op, name, inputs, count, &value, 1));
-    if (strcmp(op, "Conv") == 0)
-        nz_assert_ok(nz_node_set_ints(&g->nodes[node], "pads", (const int64_t[]){1, 1, 1, 1}, 4));
-    return value;
-}
-
 /* input - conv1 - relu1 - conv2 - add(relu1) - relu2 - pool - flatten - gemm; conv1 without bias. 32x32, 10 classes. */
 static nz_graph *residual_network_of(int64_t side) {
     nz_graph *g = NULL;
@@ -47,14 +36,14 @@ static nz_graph *residual_network_of(int64_t side) {
     int b2 = add_weights(g, "b2", (nz_shape){.rank = 1, .dim = {8}}, 3);
     int w3 = add_weights(g, "w3", (nz_shape){.rank = 2, .dim = {8, 10}}, 4);
     int b3 = add_weights(g, "b3", (nz_shape){.rank = 1, .dim = {10}}, 5);
-    int c1 = add_node(g, "Conv", "conv1", (int[]){x, w1}, 2);
-    int r1 = add_node(g, "Relu", "relu1", &c1, 1);
-    int c2 = add_node(g, "Conv", "conv2", (int[]){r1, w2, b2}, 3);
-    int a = add_node(g, "Add", "add", (int[]){c2, r1}, 2);
-    int r2 = add_node(g, "Relu", "relu2", &a, 1);
-    int p = add_node(g, "GlobalAveragePool", "pool", &r2, 1);
-    int f = add_node(g, "Flatten", "flatten", &p, 1);
-    int y = add_node(g, "Gemm", "gemm", (int[]){f, w3, b3}, 3);
+    int c1 = made_node(g, "Conv", "conv1", (int[]){x, w1}, 2);
+    int r1 = made_node(g, "Relu", "relu1", &c1, 1);
+    int c2 = made_node(g, "Conv", "conv2", (int[]){r1, w2, b2}, 3);
+    int a = made_node(g, "Add", "add", (int[]){c2, r1}, 2);
+    int r2 = made_node(g, "Relu", "relu2", &a, 1);
+    int p = made_node(g, "GlobalAveragePool", "pool", &r2, 1);
+    int f = made_node(g, "Flatten", "flatten", &p, 1);
+    int y = made_node(g, "Gemm", "gemm", (int[]){f, w3, b3}, 3);
     nz_assert_ok(nz_graph_add_output(g, y));
     nz_assert_ok(nz_graph_finish(g));
     for (size_t n = 0; n < g->node_count; n++) g->nodes[n].opset = NZ_OPSET;
@@ -68,24 +57,6 @@ static nz_dataset *shapes(void) {
     nz_assert_ok(nz_data_open(&data, "synthetic:shapes,limit=24,split=train", NULL, NZ_DATA_TRAIN,
                               (const int64_t[]){3, 32, 32}));
     return data;
-}
-
-static const nz_tensor *constant(const nz_graph *g, const char *name) {
-    int v = nz_graph_find_value(g, name);
-    if (v < 0) fail_msg("no value %s", name);
-    return &g->values[v].constant;
-}
-
-static int64_t zeros(const nz_tensor *t) {
-    int64_t count = 0;
-    for (int64_t i = 0; i < nz_shape_elements(&t->shape); i++) count += nz_tensor_real(t, i) == 0;
-    return count;
-}
-
-static size_t count_op(const nz_graph *g, const char *op) {
-    size_t count = 0;
-    for (size_t n = 0; n < g->node_count; n++) count += strcmp(g->nodes[n].op_type, op) == 0;
-    return count;
 }
 
 static nz_graph *compress(const nz_graph *g, const char *method, nz_compress_report *report) {
@@ -102,18 +73,18 @@ static void pruning_reaches_the_exact_share_of_convolution_weights(void **state)
     const char *const methods[] = {"gup-l1,sparsity=0.37", "gup-r,sparsity=0.37"};
     for (int m = 0; m < 2; m++) {
         NZ_AUTO_GRAPH nz_graph *pruned = compress(g, methods[m], NULL);
-        assert_int_equal(zeros(constant(pruned, "w1")) + zeros(constant(pruned, "w2")),
+        assert_int_equal(zeros_of(constant(pruned, "w1")) + zeros_of(constant(pruned, "w2")),
                          lround(0.37 * (8 * 27 + 8 * 72)));
-        assert_int_equal(zeros(constant(pruned, "w3")), 0);
+        assert_int_equal(zeros_of(constant(pruned, "w3")), 0);
     }
-    assert_int_equal(zeros(constant(g, "w1")), 0); /* the model given stays as it was */
+    assert_int_equal(zeros_of(constant(g, "w1")), 0); /* the model given stays as it was */
 }
 
 static void linear_weights_are_pruned_on_request(void **state) {
     (void)state;
     NZ_AUTO_GRAPH nz_graph *g = residual_network();
     NZ_AUTO_GRAPH nz_graph *pruned = compress(g, "gup-l1,sparsity=1,linear=1", NULL);
-    assert_int_equal(zeros(constant(pruned, "w3")), 80);
+    assert_int_equal(zeros_of(constant(pruned, "w3")), 80);
 }
 
 static void l1_keeps_every_weight_larger_than_any_it_removes(void **state) {
@@ -144,7 +115,7 @@ static void equal_magnitudes_are_removed_in_file_order(void **state) {
     for (int64_t i = 0; i < nz_shape_elements(&w2->shape); i++) ((float *)w2->data)[i] = 0.25f;
     NZ_AUTO_GRAPH nz_graph *pruned =
         compress(g, "gup-l1,sparsity=0.5", NULL); /* 396 of 792: all 216 of w1, 180 of w2 */
-    assert_int_equal(zeros(constant(pruned, "w1")), 216);
+    assert_int_equal(zeros_of(constant(pruned, "w1")), 216);
     const nz_tensor *after = constant(pruned, "w2");
     for (int64_t i = 0; i < 576; i++) assert_true((nz_tensor_real(after, i) == 0) == (i < 180));
 }
@@ -181,12 +152,12 @@ static void statistics_and_anchors_stay_float(void **state) {
     nz_assert_ok(nz_graph_add_value(g, &x, "input", NZ_F32, &(nz_shape){.rank = 4, .dim = {-1, 3, 32, 32}}));
     nz_assert_ok(nz_graph_add_input(g, x));
     int c =
-        add_node(g, "Conv", "conv", (int[]){x, add_weights(g, "w", (nz_shape){.rank = 4, .dim = {8, 3, 3, 3}}, 1)}, 2);
+        made_node(g, "Conv", "conv", (int[]){x, add_weights(g, "w", (nz_shape){.rank = 4, .dim = {8, 3, 3, 3}}, 1)}, 2);
     int bn[5] = {c, add_weights(g, "gamma", eight, 2), add_weights(g, "beta", eight, 3),
                  add_weights(g, "mean", eight, 4), add_weights(g, "variance", eight, 5)};
-    int b = add_node(g, "BatchNormalization", "bn", bn, 5);
+    int b = made_node(g, "BatchNormalization", "bn", bn, 5);
     int anchors = add_weights(g, "anchors", (nz_shape){.rank = 4, .dim = {1, 1, 32, 32}}, 6);
-    nz_assert_ok(nz_graph_add_output(g, add_node(g, "Mul", "decode", (int[]){b, anchors}, 2)));
+    nz_assert_ok(nz_graph_add_output(g, made_node(g, "Mul", "decode", (int[]){b, anchors}, 2)));
     nz_assert_ok(nz_graph_finish(g));
     for (size_t n = 0; n < g->node_count; n++) g->nodes[n].opset = NZ_OPSET;
     NZ_AUTO_GRAPH nz_graph *half = compress(g, "bf16", NULL);
@@ -264,17 +235,17 @@ static void a_weight_shared_with_an_excluded_layer_is_not_pruned(void **state) {
     nz_assert_ok(nz_graph_add_input(g, x));
     int shared = add_weights(g, "shared", (nz_shape){.rank = 4, .dim = {4, 4, 3, 3}}, 1);
     int own = add_weights(g, "own", (nz_shape){.rank = 4, .dim = {4, 4, 3, 3}}, 2);
-    int y = add_node(g, "Conv", "first", (int[]){x, shared}, 2);
-    y = add_node(g, "Conv", "second", (int[]){y, shared}, 2);
-    y = add_node(g, "Conv", "third", (int[]){y, own}, 2);
+    int y = made_node(g, "Conv", "first", (int[]){x, shared}, 2);
+    y = made_node(g, "Conv", "second", (int[]){y, shared}, 2);
+    y = made_node(g, "Conv", "third", (int[]){y, own}, 2);
     nz_assert_ok(nz_graph_add_output(g, y));
     nz_assert_ok(nz_graph_finish(g));
     for (size_t n = 0; n < g->node_count; n++) g->nodes[n].opset = NZ_OPSET;
     for (int second = 0; second < 2; second++) { /* the excluded layer comes before or after the other */
         NZ_AUTO_GRAPH nz_graph *pruned =
             compress(g, second ? "gup-l1,sparsity=0.5,exclude=second" : "gup-l1,sparsity=0.5,exclude=first", NULL);
-        assert_int_equal(zeros(constant(pruned, "shared")), 0);
-        assert_int_equal(zeros(constant(pruned, "own")), 72);
+        assert_int_equal(zeros_of(constant(pruned, "shared")), 0);
+        assert_int_equal(zeros_of(constant(pruned, "own")), 72);
     }
 }
 
@@ -308,7 +279,7 @@ static nz_graph *quantised_gemm(nz_shape bias, bool transposed) {
     nz_assert_ok(nz_graph_add_value(g, &x, "input", NZ_F32, &square));
     nz_assert_ok(nz_graph_add_input(g, x));
     int inputs[3] = {x, add_weights(g, "w", square, 1), add_weights(g, "bias", bias, 2)};
-    nz_assert_ok(nz_graph_add_output(g, add_node(g, "Gemm", "gemm", inputs, 3)));
+    nz_assert_ok(nz_graph_add_output(g, made_node(g, "Gemm", "gemm", inputs, 3)));
     if (transposed) nz_assert_ok(nz_node_set_int(&g->nodes[0], "transA", 1));
     NZ_AUTO(nz_qplan_done) nz_qplan plan = {0};
     nz_assert_ok(nz_qplan_make(&plan, g, NULL));
@@ -419,7 +390,7 @@ static void samples_of_another_size_are_refused(void **state) {
     nz_assert_ok(nz_graph_add_value(g, &x, "input", NZ_F32, &(nz_shape){.rank = 2, .dim = {-1, 4000}}));
     nz_assert_ok(nz_graph_add_input(g, x));
     int w = add_weights(g, "w", (nz_shape){.rank = 2, .dim = {4000, 2}}, 1);
-    nz_assert_ok(nz_graph_add_output(g, add_node(g, "MatMul", "matmul", (int[]){x, w}, 2)));
+    nz_assert_ok(nz_graph_add_output(g, made_node(g, "MatMul", "matmul", (int[]){x, w}, 2)));
     nz_assert_ok(nz_graph_finish(g));
     for (size_t n = 0; n < g->node_count; n++) g->nodes[n].opset = NZ_OPSET;
     nz_dataset *data = shapes();

@@ -10,8 +10,7 @@
 #include "netzip/compress.h"
 #include "test.h"
 #include "train/head.h"
-
-static void free_data(nz_dataset **data) { nz_data_free(*data); }
+#include "trained_nets.h"
 
 static int add_weights(nz_graph *g, const char *name, nz_shape shape, uint64_t stream, int spoilt, float factor) {
     NZ_AUTO_TENSOR nz_tensor t = {0};
@@ -26,17 +25,6 @@ static int add_weights(nz_graph *g, const char *name, nz_shape shape, uint64_t s
     return index;
 }
 
-static int add_node(nz_graph *g, const char *op, const char *name, const int *inputs, size_t count, int64_t groups) {
-    nz_shape unknown = {.rank = -1};
-    int value = 0, node = 0;
-    char output[64];
-    snprintf(output, sizeof output, "%s_out", name);
-    nz_assert_ok(nz_graph_add_value(g, &value, output, NZ_F32, &unknown));
-    nz_assert_ok(nz_graph_add_node(g, &node, op, name, inputs, count, &value, 1));
-    if (groups > 1) nz_assert_ok(nz_node_set_int(&g->nodes[node], "group", groups));
-    return value;
-}
-
 /* first - relu - depthwise - relu2 - last. With a factor the first gives one channel `factor` times the size of the others,
  * which the second layer takes back: one scale for all channels leaves nothing of the others. */
 static nz_graph *network_for(float factor, nz_shape input, int64_t last_stride) {
@@ -48,11 +36,12 @@ static nz_graph *network_for(float factor, nz_shape input, int64_t last_stride) 
     int w1 = add_weights(g, "w1", (nz_shape){.rank = 4, .dim = {8, 3, 3, 3}}, 1, 2, factor);
     int w2 = add_weights(g, "w2", (nz_shape){.rank = 4, .dim = {8, 1, 3, 3}}, 2, 2, 1 / factor);
     int w3 = add_weights(g, "w3", (nz_shape){.rank = 4, .dim = {16, 8, 1, 1}}, 3, -1, 1);
-    int y = add_node(g, "Conv", "first", (int[]){x, w1}, 2, 1);
-    y = add_node(g, "Relu", "relu", &y, 1, 1);
-    y = add_node(g, "Conv", "depthwise", (int[]){y, w2}, 2, 8);
-    y = add_node(g, "Relu", "relu2", &y, 1, 1);
-    y = add_node(g, "Conv", "last", (int[]){y, w3}, 2, 1);
+    int y = bare_node(g, "Conv", "first", (int[]){x, w1}, 2);
+    y = bare_node(g, "Relu", "relu", &y, 1);
+    y = bare_node(g, "Conv", "depthwise", (int[]){y, w2}, 2);
+    nz_assert_ok(nz_node_set_int(&g->nodes[g->node_count - 1], "group", 8));
+    y = bare_node(g, "Relu", "relu2", &y, 1);
+    y = bare_node(g, "Conv", "last", (int[]){y, w3}, 2);
     nz_assert_ok(nz_node_set_ints(&g->nodes[g->node_count - 1], "strides", (int64_t[]){last_stride, last_stride}, 2));
     nz_assert_ok(nz_graph_add_output(g, y));
     nz_assert_ok(nz_graph_finish(g));
@@ -177,8 +166,8 @@ static nz_graph *chain(uint64_t seed) {
         snprintf(name[2], sizeof name[2], "relu%d", (int)k);
         nz_shape shape = {.rank = 4, .dim = {6, k ? 6 : 3, 1, 1}};
         int w = add_weights(g, name[0], shape, 100 * seed + k, -1, 1);
-        y = add_node(g, "Conv", name[1], (int[]){y, w}, 2, 1);
-        if (k < 9) y = add_node(g, "Relu", name[2], &y, 1, 1);
+        y = bare_node(g, "Conv", name[1], (int[]){y, w}, 2);
+        if (k < 9) y = bare_node(g, "Relu", name[2], &y, 1);
     }
     nz_assert_ok(nz_graph_add_output(g, y));
     nz_assert_ok(nz_graph_finish(g));
@@ -379,15 +368,6 @@ static float *outputs_of(size_t *ret_count, const nz_graph *g, const char *spec,
     free(x);
     *ret_count = samples * each;
     return y;
-}
-
-static double closeness_db(const float *exact, const float *other, size_t count) {
-    double signal = 0, noise = 0;
-    for (size_t i = 0; i < count; i++) {
-        signal += (double)exact[i] * (double)exact[i];
-        noise += ((double)exact[i] - (double)other[i]) * ((double)exact[i] - (double)other[i]);
-    }
-    return 10 * log10(signal / fmax(noise, 1e-30));
 }
 
 /* Integers give what the file says in float, step of rounding apart; so do plain C kernels. */

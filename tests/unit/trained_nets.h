@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/** Small networks and data for the methods that train, and how a network is run. Included by one test program each. */
+/** Small networks and data for compression methods, and how a network is run. Included by one test program each. */
 #ifndef NZ_TESTS_TRAINED_NETS_H
 #define NZ_TESTS_TRAINED_NETS_H
 
@@ -25,18 +25,24 @@ static inline int made_weights(nz_graph *g, const char *name, nz_shape shape, ui
     return index;
 }
 
-static inline int made_node(nz_graph *g, const char *op, const char *name, const int *inputs, size_t count) {
+static inline int bare_node(nz_graph *g, const char *op, const char *name, const int *inputs, size_t count) {
     nz_shape unknown = {.rank = -1};
-    int value = 0, node = 0;
+    int value = 0;
     char output[64];
     snprintf(output, sizeof output, "%s_out", name);
     nz_assert_ok(nz_graph_add_value(g, &value, output, NZ_F32, &unknown));
-    nz_assert_ok(nz_graph_add_node(g, &node, op, name, inputs, count, &value, 1));
-    if (strcmp(op, "Conv") == 0)
-        nz_assert_ok(nz_node_set_ints(&g->nodes[node], "pads", (const int64_t[]){1, 1, 1, 1}, 4));
+    nz_assert_ok(nz_graph_add_node(g, NULL, op, name, inputs, count, &value, 1));
+    return value;
+}
+
+/* With the attributes of a convolution of 3x3 that keeps the size, and of pooling that halves it. */
+static inline int made_node(nz_graph *g, const char *op, const char *name, const int *inputs, size_t count) {
+    int value = bare_node(g, op, name, inputs, count);
+    nz_node *node = &g->nodes[g->node_count - 1];
+    if (strcmp(op, "Conv") == 0) nz_assert_ok(nz_node_set_ints(node, "pads", (const int64_t[]){1, 1, 1, 1}, 4));
     if (strcmp(op, "MaxPool") == 0) {
-        nz_assert_ok(nz_node_set_ints(&g->nodes[node], "kernel_shape", (const int64_t[]){2, 2}, 2));
-        nz_assert_ok(nz_node_set_ints(&g->nodes[node], "strides", (const int64_t[]){2, 2}, 2));
+        nz_assert_ok(nz_node_set_ints(node, "kernel_shape", (const int64_t[]){2, 2}, 2));
+        nz_assert_ok(nz_node_set_ints(node, "strides", (const int64_t[]){2, 2}, 2));
     }
     return value;
 }
