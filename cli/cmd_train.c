@@ -145,27 +145,11 @@ static nz_status read_files(job *j) {
     return access(folder, W_OK) == 0 ? NZ_OK : nz_fail_errno(folder, "cannot be written to");
 }
 
-static const nz_arch_detector *detector_of(const char *arch) {
-    const nz_arch_info *info = nz_arch_get(arch);
-    return info ? info->detector : NULL;
-}
-
-/* Photographs of any size go into a detector's own; what is of one size that it can take stays as it is. */
-static nz_status open_samples(nz_dataset **ret_data, const char *arch, const char *data) {
-    const nz_arch_detector *detector = detector_of(arch);
-    nz_shape shape;
-    NZ_TRY(nz_data_open(ret_data, data, NULL, NZ_DATA_TRAIN, NULL));
-    nz_data_shape(*ret_data, &shape);
-    if (!detector || nz_shape_known(&shape)) return NZ_OK;
-    nz_data_free(*ret_data);
-    *ret_data = NULL;
-    return nz_data_open(ret_data, data, detector->preprocess, NZ_DATA_TRAIN, NULL);
-}
-
 static nz_status choose_anchors(const job *j, const char *arch, nz_arch_options *options, char **ret_fitted) {
     const char *given = nz_cli_get(j->args, "anchors", NULL);
     if (!given) return NZ_OK;
-    if (!detector_of(arch)) return nz_fail(NZ_E_ARG, "train: --anchors: %s is no detector", arch);
+    const nz_arch_info *info = nz_arch_get(arch);
+    if (!info || !info->detector) return nz_fail(NZ_E_ARG, "train: --anchors: %s is no detector", arch);
     if (strcmp(given, "fit") == 0) {
         nz_levels levels = {.count = NZ_ARCH_LEVELS, .anchors = NZ_ARCH_ANCHORS};
         NZ_TRY(nz_anchors_fit(ret_fitted, j->train, &levels, j->options.anchor_ratio, options->seed));
@@ -180,7 +164,7 @@ static nz_status open_arch(job *j, const char *arch, const char *data) {
     long long classes = 0;
     nz_shape shape;
     NZ_TRY(nz_cli_get_int(&classes, j->args, "classes", 0, 1, 1 << 24));
-    NZ_TRY(open_samples(&j->train, arch, data));
+    NZ_TRY(nz_data_open_for_arch(&j->train, data, NZ_DATA_TRAIN, arch));
     nz_data_shape(j->train, &shape);
     if (!nz_shape_known(&shape) || shape.rank != 3)
         return nz_fail(NZ_E_SHAPE, "%s: samples vary in size; give resize=HxW, crop= or letterbox= behind it",

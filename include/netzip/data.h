@@ -32,6 +32,10 @@ NZ_API NZ_CHECKED nz_status nz_data_open(nz_dataset **ret_data, const char *spec
  * input whose last extent is 1, 3 or 4 while its second is not is taken for NHWC. */
 NZ_API NZ_CHECKED nz_status nz_data_open_for_model(nz_dataset **ret_data, const char *spec, nz_data_use use,
                                                    const nz_graph *graph);
+/** nz_data_open for an architecture that is not built yet (NULL: for none): photographs of any size go into a detector's own
+ * extents; what is of one size stays as it is. */
+NZ_API NZ_CHECKED nz_status nz_data_open_for_arch(nz_dataset **ret_data, const char *spec, nz_data_use use,
+                                                  const char *arch);
 /** DATA text `spec` with `keys` ("key=value,...", about preprocessing alone) in place of the preprocessing that it states: for
  * models that want the same data each in its way. Owned: free(). NZ_E_ARG names the key or value that is wrong. */
 NZ_API NZ_CHECKED nz_status nz_data_respec(char **ret_spec, const char *spec, const char *keys);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/error.h"
 #include "data/source.h"
+#include "netzip/arch.h"
 #include "netzip/data.h"
 
 static bool looks_like_channels(int64_t extent) { return extent == 1 || extent == 3 || extent == 4; }
@@ -16,4 +17,18 @@ nz_status nz_data_open_for_model(nz_dataset **ret_data, const char *spec, nz_dat
     const int64_t *chw = channels_last ? nhwc : nchw;
     bool known = chw[0] > 0 && chw[1] > 0 && chw[2] > 0;
     return nz_data_open_as(ret_data, spec, preprocess, use, known ? chw : NULL, channels_last);
+}
+
+nz_status nz_data_open_for_arch(nz_dataset **ret_data, const char *spec, nz_data_use use, const char *arch) {
+    const nz_arch_info *info = arch ? nz_arch_get(arch) : NULL;
+    nz_dataset *data = NULL;
+    nz_shape shape;
+    NZ_TRY(nz_data_open(&data, spec, NULL, use, NULL));
+    nz_data_shape(data, &shape);
+    if (!info || !info->detector || nz_shape_known(&shape)) {
+        *ret_data = data;
+        return NZ_OK;
+    }
+    nz_data_free(data);
+    return nz_data_open(ret_data, spec, info->detector->preprocess, use, NULL);
 }

@@ -23,24 +23,11 @@ static nz_status tell_absent(nz_experiment *x, nz_status status, const char *wha
                                                                  : NZ_OK;
 }
 
-/* Photographs of any size go into a detector's own; what is of one size already stays so. */
-static nz_status open_samples(nz_dataset **ret_data, const nz_experiment *x, const char *spec, nz_data_use use) {
-    const char *arch = x->description->source.arch;
-    const nz_arch_detector *detector = arch ? nz_arch_get(arch)->detector : NULL;
-    nz_shape shape;
-    NZ_TRY(nz_data_open(ret_data, spec, NULL, use, NULL));
-    nz_data_shape(*ret_data, &shape);
-    if (!detector || nz_shape_known(&shape)) return NZ_OK;
-    nz_data_free(*ret_data);
-    *ret_data = NULL;
-    return nz_data_open(ret_data, spec, detector->preprocess, use, NULL);
-}
-
 static nz_status open_data(nz_experiment *x, nz_data_facts *facts, const char *spec, nz_data_use use, const char *what,
                            bool labelled) {
     NZ_AUTO(free_data) nz_dataset *data = NULL;
     nz_shape shape;
-    nz_status status = open_samples(&data, x, spec, use);
+    nz_status status = nz_data_open_for_arch(&data, spec, use, x->description->source.arch);
     if (status != NZ_OK) return tell_absent(x, status, what);
     if (labelled && nz_data_classes(data) == 0)
         return nz_fail(NZ_E_ARG, "%s: %s: %s has no labels", x->file, what, spec);
