@@ -223,7 +223,7 @@ static nz_status open_test(job *j, const char *data) {
         nz_progress_note(nz_cli_progress(), "accuracy is not tested (--test DATA): %s", nz_last_error());
         return NZ_OK;
     }
-    if (status == NZ_OK && j->test && strcmp(nz_data_fingerprint(j->test), nz_data_fingerprint(j->train)) == 0) {
+    if (j->test && strcmp(nz_data_fingerprint(j->test), nz_data_fingerprint(j->train)) == 0) {
         nz_data_free(j->test);
         j->test = NULL;
     }
