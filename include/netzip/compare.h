@@ -51,7 +51,18 @@ typedef struct nz_compare_options {
     const char *fail_if; /**< condition; NULL: none */
     const char *power;   /**< power source by name; NULL: the first usable one */
     uint64_t seed;
-    double budget_s;              /**< for the latency of one variant */
+    double budget_s;            /**< for the latency of one variant */
+    double width_pct;           /**< wanted width of the 95% intervals of medians and ratios, in % of the value */
+    const char *const *targets; /**< machines that measure: "local" or "ssh://[USER@]HOST[:PORT]"; NULL: this one */
+    size_t target_count;
+    const char *target_data; /**< where another machine finds the data: a folder there, or "here": accuracy is computed
+                                  on this machine; NULL: what DATA reads is copied */
+    const char *pin;         /**< CPUs that workers run on, "0,2-3"; NULL: any */
+    bool has_priority;
+    int priority;                 /**< nice value of workers, -20 to 19 */
+    double cooldown_s;            /**< rest before each block; 0: none */
+    double cooldown_c;            /**< rest until the machine is no hotter, in degrees Celsius; NaN: no such wait */
+    const char *against;          /**< results.json of an earlier run that this one is compared with; NULL: none */
     double timeout_s;             /**< how long a worker may say nothing */
     const struct nz_roots *roots; /**< where power, CPU times and GPUs are read; NULL: this machine */
     const char *worker;           /**< program that is run as `PROGRAM worker`; NULL: /proc/self/exe */

@@ -13,7 +13,13 @@
 #include "core/text.h"
 
 void nz_compare_options_init(nz_compare_options *options) {
-    *options = (nz_compare_options){.zeta = 1, .lambda = {1, 1, 1, 1}, .budget_s = 3, .timeout_s = 600, .pictures = 6};
+    *options = (nz_compare_options){.zeta = 1,
+                                    .lambda = {1, 1, 1, 1},
+                                    .budget_s = 3,
+                                    .width_pct = 1,
+                                    .cooldown_c = NAN,
+                                    .timeout_s = 600,
+                                    .pictures = 6};
 }
 
 void nz_compare_result_done(nz_compare_result *result) {

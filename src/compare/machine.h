@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * A machine that models are measured on: this one, or another one reached by ssh. One process on it, its station, reads what
+ * belongs to the machine and not to a model: power, CPU times, clock rates, temperatures. Stations are workers that hold no
+ * model; times of a station and of workers of the same machine are of one clock (nz_clock_ns).
+ */
+#ifndef NZ_COMPARE_MACHINE_H
+#define NZ_COMPARE_MACHINE_H
+
+#include "compare/process.h"
+#include "netzip/compare.h"
+#include "netzip/measure.h"
+
+/** What a machine did during a window. */
+typedef struct nz_watch {
+    double seconds;
+    uint64_t busy, idle, steal;                       /**< ticks of all CPUs */
+    double mhz_before, mhz_after;                     /**< mean over the usable CPUs; NaN: unknown */
+    double temperature_before_c, temperature_after_c; /**< of the hottest zone; NaN: unknown */
+    uint64_t throttled; /**< how often a CPU or the board lowered its clock for heat or lack of power */
+    double held_back_s; /**< for which the control group's CPU quota held this machine's processes back */
+    double load1;       /**< load average of the last minute; NaN: unknown */
+    bool has_energy;
+    nz_energy energy;        /**< of exactly the window asked for */
+    char energy_reason[256]; /**< why there is none */
+} nz_watch;
+
+typedef struct nz_link nz_link; /**< target.c: how another machine is reached */
+
+typedef struct nz_machine {
+    const char *target; /**< "local" or "ssh://..."; borrowed */
+    char *host;         /**< its own name */
+    nz_link *link;      /**< NULL: this machine */
+    nz_process station;
+    json_t *about; /**< {"hardware", "clock", "noise", "power": {"name", "scope"} or null, "power_reason"} */
+    int cpus, cpus_usable;
+    double clock_overhead_ns;
+    bool has_power;
+    nz_watch before, after; /**< nobody computes: before the first model and after the last */
+} nz_machine;
+
+/** Starts the station and asks it about its machine. Release with nz_machine_close on success and failure alike.
+ * @return NZ_E_ARG: no such target or power source; NZ_E_RESOURCE: it cannot be reached or started; NZ_E_MEMORY. */
+NZ_CHECKED nz_status nz_machine_open(nz_machine *machine, const char *target, const nz_compare_options *options,
+                                     const nz_progress *progress);
+void nz_machine_close(nz_machine *machine);
+/** Starts a worker there, pinned and with the priority that the options ask for. `patient` as in nz_process_start. */
+NZ_CHECKED nz_status nz_machine_start(nz_machine *machine, nz_process *ret_process, bool patient);
+/** Where a worker there finds the local file: itself, or its copy, made once. Owned: free(). */
+NZ_CHECKED nz_status nz_machine_path(nz_machine *machine, char **ret_path, const char *local);
+
+/** Begins a window: power is sampled from now on, by a thread of the station. */
+NZ_CHECKED nz_status nz_machine_watch(nz_machine *machine);
+/** Ends it. @param from_ns, to_ns  What energy is wanted of, by the machine's clock, inside the window; 0, 0: all of it. */
+NZ_CHECKED nz_status nz_machine_watched(nz_machine *machine, nz_watch *ret_watch, uint64_t from_ns, uint64_t to_ns);
+/** A window of `seconds` in which nobody computes. */
+NZ_CHECKED nz_status nz_machine_quiet(nz_machine *machine, nz_watch *ret_watch, double seconds);
+
+#endif
