@@ -76,8 +76,9 @@ static nz_status print_classes(const nz_detect_summary *s) {
 nz_status nz_detect_summary_print(const nz_detect_summary *s) {
     NZ_TRY(print_classes(s));
     printf("\n%s\n", s->description);
-    printf("%zu images (%zu could not be read), %zu boxes, %zu of them with a score of %g or more\n",
-           s->detections.image_count, s->broken, s->detections.found_count, sure_boxes(s), s->sure);
+    printf("%zu image%s (%zu could not be read), %zu boxes, %zu of them with a score of %g or more\n",
+           s->detections.image_count, s->detections.image_count == 1 ? "" : "s", s->broken, s->detections.found_count,
+           sure_boxes(s), s->sure);
     if (s->has_truths) {
         const double *stats = s->coco.stats;
         printf("COCO:   mAP50 %.2f%%, mAP50-95 %.2f%%, mAP75 %.2f%%, AR100 %.2f%%\n", 100 * stats[NZ_COCO_AP50],

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Detections that cannot be meant as they stand: categories counted in another way, boxes in other units. */
+/* Detections that cannot be meant as they stand: categories counted in another way, boxes in other units, images left out. */
 #include <math.h>
 
 #include "core/error.h"
@@ -75,4 +75,23 @@ nz_status nz_detection_hint(char **ret_hint, const nz_detections *own) {
                          "They are x, y, width, height in pixels",
                          largest);
     return own->class_ids ? hint_categories(ret_hint, own) : NZ_OK;
+}
+
+nz_status nz_detection_gap(char **ret_hint, const nz_detections *own) {
+    enum { TRUTH = 1, FOUND = 2, LEAST = 5 };
+    NZ_AUTO_FREE unsigned char *has = NULL;
+    size_t with_truth = 0, empty = 0;
+    NZ_TRY(nz_alloc(&has, own->image_count, sizeof *has));
+    for (size_t i = 0; i < own->truth_count; i++) has[own->truths[i].image] |= TRUTH;
+    for (size_t i = 0; i < own->found_count; i++) has[own->found[i].image] |= FOUND;
+    for (size_t i = 0; i < own->image_count; i++) {
+        with_truth += (has[i] & TRUTH) != 0;
+        empty += has[i] == TRUTH;
+    }
+    /* A detector that is asked for all but the least certain boxes leaves a few images empty; a quarter it does not. */
+    if (empty < LEAST || empty * 4 < with_truth) return NZ_OK;
+    return nz_format(ret_hint,
+                     "%zu of %zu images with objects have no detection at all, and all their objects count as missed: "
+                     "were these images run?",
+                     empty, with_truth);
 }

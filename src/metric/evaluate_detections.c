@@ -53,6 +53,13 @@ static nz_status fill(nz_detection_evaluation *e) {
     return NZ_OK;
 }
 
+static nz_status add_hint(nz_detection_evaluation *e, const char *path, const char *hint) {
+    if (!hint) return NZ_OK;
+    NZ_TRY(nz_format(&e->warnings[e->warning_count], "%s: %s", path, hint));
+    e->warning_count++;
+    return NZ_OK;
+}
+
 static nz_status warn(nz_detection_evaluation *e, const nz_detections *d, const char *path, double ap50) {
     char **at = &e->warnings[e->warning_count];
     if (d->skipped_found) {
@@ -62,14 +69,13 @@ static nz_status warn(nz_detection_evaluation *e, const nz_detections *d, const 
                          path, d->skipped_found, (long long)d->skipped_class, d->class_count,
                          (long long)(d->class_count ? d->class_ids[0] : 0),
                          (long long)(d->class_count ? d->class_ids[d->class_count - 1] : 0)));
-        at = &e->warnings[++e->warning_count];
+        e->warning_count++;
     }
-    NZ_AUTO_FREE char *hint = NULL;
+    NZ_AUTO_FREE char *hint = NULL, *gap = NULL;
     if (ap50 >= 0 && ap50 < 0.1) NZ_TRY(nz_detection_hint(&hint, d));
-    if (!hint) return NZ_OK;
-    NZ_TRY(nz_format(at, "%s: %s", path, hint));
-    e->warning_count++;
-    return NZ_OK;
+    NZ_TRY(add_hint(e, path, hint));
+    NZ_TRY(nz_detection_gap(&gap, d));
+    return add_hint(e, path, gap);
 }
 
 static nz_status warn_of_baseline(nz_detection_evaluation *e, const char *path) {

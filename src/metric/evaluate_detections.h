@@ -40,5 +40,7 @@ NZ_CHECKED nz_status nz_detection_evaluation_json(json_t **ret_json, const nz_de
 /** detection_hints.c: the warning that `own` deserves because its categories or boxes are of another kind than the ground truth's,
  * in words; NULL where nothing is odd. Owned: free(). NZ_E_MEMORY. */
 NZ_CHECKED nz_status nz_detection_hint(char **ret_hint, const nz_detections *own);
+/** detection_hints.c: the warning that a quarter or more of the images with objects have no detection; else as nz_detection_hint. */
+NZ_CHECKED nz_status nz_detection_gap(char **ret_hint, const nz_detections *own);
 
 #endif

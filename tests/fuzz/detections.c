@@ -25,10 +25,11 @@ static void check_boxes(const nz_detections *d) {
 static void evaluate(const nz_detections *d) {
     NZ_AUTO(nz_detection_scores_done) nz_detection_scores scores = {0};
     NZ_AUTO(nz_confusion_done) nz_confusion confusion = {0};
-    NZ_AUTO_FREE char *hint = NULL;
+    NZ_AUTO_FREE char *hint = NULL, *gap = NULL;
     const nz_detections twin = *d; /* another detector that finds the same */
     if (d->image_count > 1000 || d->class_count > 100 || d->found_count > 2000) return;
     nz_fuzz_check(nz_detection_hint(&hint, d) == NZ_OK);
+    nz_fuzz_check(nz_detection_gap(&gap, d) == NZ_OK);
     if (!d->image_count) return;
     nz_fuzz_check(nz_detection_scores_resampled(&scores, d, &twin, 3, 0) == NZ_OK);
     nz_fuzz_check(scores.match.matched <= scores.match.first && scores.match.first == scores.match.second);

@@ -206,6 +206,15 @@ static void odd_detections_get_a_hint(void **state) {
     assert_non_null(hint);
     assert_non_null(strstr(hint, "fractions of the image"));
     free(hint);
+    hint = NULL;
+    d.found_count = COUNT - 9;
+    nz_assert_ok(nz_detection_gap(&hint, &d));
+    assert_null(hint);
+    d.found_count = COUNT - 10;
+    nz_assert_ok(nz_detection_gap(&hint, &d));
+    assert_non_null(hint);
+    assert_non_null(strstr(hint, "10 of 40 images with objects have no detection"));
+    free(hint);
 }
 
 int main(void) {
