@@ -15,7 +15,8 @@ nz_status nz_channel_send(nz_channel *channel, const json_t *message) {
     NZ_AUTO_FREE char *text = NULL;
     NZ_TRY(nz_json_text(&text, message, 1));
     for (size_t at = 0, length = strlen(text); at < length;) {
-        ssize_t sent = send(channel->fd, text + at, length - at, MSG_NOSIGNAL);
+        ssize_t sent = channel->out > 0 ? write(channel->out, text + at, length - at)
+                                        : send(channel->fd, text + at, length - at, MSG_NOSIGNAL);
         if (sent < 0 && errno == EINTR) continue;
         if (sent < 0) return nz_fail(NZ_E_IO, "the other side of a worker's socket is gone: %s", strerror(errno));
         at += (size_t)sent;
@@ -59,7 +60,7 @@ nz_status nz_channel_receive(nz_channel *channel, nz_channel_event *ret_event, j
             return NZ_OK;
         }
         NZ_TRY(nz_grow(&channel->buffer, &channel->capacity, channel->length + CHUNK, 1));
-        ssize_t got = recv(channel->fd, channel->buffer + channel->length, CHUNK, 0);
+        ssize_t got = read(channel->fd, channel->buffer + channel->length, CHUNK);
         if (got < 0 && errno == EINTR) continue;
         if (got <= 0) {
             *ret_event = NZ_CHANNEL_CLOSED;
@@ -71,6 +72,7 @@ nz_status nz_channel_receive(nz_channel *channel, nz_channel_event *ret_event, j
 
 void nz_channel_done(nz_channel *channel) {
     if (channel->fd >= 0) close(channel->fd);
+    if (channel->out > 0) close(channel->out);
     free(channel->buffer);
     *channel = (nz_channel){.fd = -1};
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * JSON lines over a socket, between a comparison and its workers.
+ * JSON lines over a socket, between a comparison and its workers; over a pair of pipes where ssh carries them.
  *
  * A request is {"do": VERB, ...}. Its answer is {"ok": true, ...} or {"ok": false, "status": NAME, "error": TEXT}; before
  * it any number of {"progress": [done, total]} may come. One request at a time; a worker that has none blocks in read.
@@ -14,6 +14,7 @@ enum { NZ_WORKER_FD = 3 }; /**< the worker's end */
 
 typedef struct nz_channel {
     int fd;
+    int out; /**< where messages are written; 0: to fd, a socket */
     char *buffer;
     size_t length, capacity;
 } nz_channel;
@@ -29,6 +30,6 @@ NZ_CHECKED nz_status nz_channel_send(nz_channel *channel, const json_t *message)
  */
 NZ_CHECKED nz_status nz_channel_receive(nz_channel *channel, nz_channel_event *ret_event, json_t **ret_message,
                                         int timeout_ms);
-void nz_channel_done(nz_channel *channel); /**< closes the descriptor, frees the buffer */
+void nz_channel_done(nz_channel *channel); /**< closes the descriptors, frees the buffer */
 
 #endif
