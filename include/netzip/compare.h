@@ -49,10 +49,15 @@ typedef struct nz_compare_options {
     const char *out; /**< folder for results.json and manifest.json; NULL: none is written */
     bool resume;     /**< take over the finished parts of an interrupted run in `out` */
     const char *fail_if; /**< condition; NULL: none */
-    const char *power;   /**< power source by name; NULL: the first usable one */
+    const char
+        *power; /**< power source by name, or "meter:LOG": an external meter's log that grows meanwhile; NULL: the
+                            first usable one */
+    const char *meter_columns; /**< of that log, as nz_meter_options.columns; NULL: told by their names */
+    const char *meter_shift;   /**< how many seconds the meter's clock is ahead of this machine's, or "auto"; NULL: 0 */
     uint64_t seed;
     double budget_s;            /**< for the latency of one variant */
     double width_pct;           /**< wanted width of the 95% intervals of medians and ratios, in % of the value */
+    double block_s;             /**< length of a block of inferences; 0: 0.25 s, 1.05 s where a power source is read */
     const char *const *targets; /**< machines that measure: "local" or "ssh://[USER@]HOST[:PORT]"; NULL: this one */
     size_t target_count;
     const char *target_data; /**< where another machine finds the data: a folder there, or "here": accuracy is computed

@@ -14,6 +14,7 @@
 /** What a machine did during a window. */
 typedef struct nz_watch {
     double seconds;
+    double unix_s;                                    /**< when it began, by the wall clock of the machine */
     uint64_t busy, idle, steal;                       /**< ticks of all CPUs */
     double mhz_before, mhz_after;                     /**< mean over the usable CPUs; NaN: unknown */
     double temperature_before_c, temperature_after_c; /**< of the hottest zone; NaN: unknown */
