@@ -80,6 +80,53 @@ typedef struct nz_memory_machine {
 /** Reads /proc/meminfo below the root. NZ_E_UNAVAILABLE where it cannot be read or lacks a figure. */
 NZ_API NZ_CHECKED nz_status nz_memory_machine_get(nz_memory_machine *ret_memory, const nz_roots *roots);
 
+/* ---- counters ---- */
+
+/** What the CPU (the first five) and the kernel count of a process. */
+typedef enum nz_counter_id {
+    NZ_COUNTER_INSTRUCTIONS,
+    NZ_COUNTER_CYCLES,
+    NZ_COUNTER_CACHE_REFERENCES, /**< of the last level */
+    NZ_COUNTER_CACHE_MISSES,
+    NZ_COUNTER_BRANCH_MISSES,
+    NZ_COUNTER_TASK_CLOCK, /**< ns on a CPU */
+    NZ_COUNTER_CONTEXT_SWITCHES,
+    NZ_COUNTER_PAGE_FAULTS,       /**< with those that read from disk */
+    NZ_COUNTER_PAGE_FAULTS_MAJOR, /**< those alone */
+    NZ_COUNTER_MIGRATIONS,        /**< to another CPU */
+    NZ_COUNTERS
+} nz_counter_id;
+
+/** One counter over a window: all threads of this process, those that were started meanwhile included. */
+typedef struct nz_counter {
+    const char *name;   /**< "instructions", "cache_misses", ...; static */
+    const char *source; /**< "perf" or "getrusage"; static; NULL: unavailable */
+    double value;       /**< NaN: unavailable */
+    bool kernel;        /**< what the kernel did for the process is in it */
+    bool multiplexed;   /**< it ran for a part of the time only; the value is scaled up */
+    double running_pct; /**< that part; 100 from getrusage */
+    char reason[320];   /**< unavailable: why, and what mends it */
+} nz_counter;
+
+typedef struct nz_counters nz_counters;
+/**
+ * Opens the counters of this process, every thread that it has by now, and starts them. A counter that cannot be had is no
+ * error: it says so itself.
+ *
+ * @param kernel  Count instructions and the like in the kernel too, where that is permitted. What the kernel counts about a
+ *                process (switches, migrations) is counted there in any case.
+ * @return NZ_E_MEMORY; NZ_E_UNAVAILABLE where the threads of the process cannot be listed. Not thread-safe for one object.
+ */
+NZ_API NZ_CHECKED nz_status nz_counters_open(nz_counters **ret_counters, bool kernel, const nz_roots *roots);
+/** A window begins. */
+NZ_API void nz_counters_begin(nz_counters *counters);
+/** What was counted since nz_counters_begin. May be called again for a longer window. */
+NZ_API void nz_counters_get(const nz_counters *counters, nz_counter ret_values[NZ_COUNTERS]);
+/** The name of a counter. Static. */
+NZ_API const char *nz_counter_name(nz_counter_id id);
+/** Stops counting. NULL passes. */
+NZ_API void nz_counters_close(nz_counters *counters);
+
 /* ---- hardware ---- */
 
 typedef struct nz_hardware {
