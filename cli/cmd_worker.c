@@ -4,8 +4,7 @@
 #include "netzip/compare.h"
 
 int nz_cmd_worker(int argc, char **argv) {
-    (void)argc, (void)argv;
-    int exit_status = nz_worker_main();
+    int exit_status = nz_worker_main(argc - 1, argv + 1);
     if (exit_status == NZ_EXIT_USAGE) nz_cli_error("%s", nz_last_error());
     return exit_status;
 }

@@ -96,9 +96,13 @@ NZ_API void nz_compare_result_done(nz_compare_result *result);
 NZ_API NZ_CHECKED nz_status nz_compare(nz_compare_result *ret_result, const nz_compare_options *options,
                                        const nz_progress *progress);
 
-/** What a program does when it is run as a worker: serves requests on file descriptor 3 until that is closed.
- * Returns the exit status. */
-NZ_API int nz_worker_main(void);
+/**
+ * What a program does when it is run as `PROGRAM worker [--pin LIST] [--nice N]`: takes its CPUs and its priority, serves
+ * requests on file descriptor 3 until that is closed.
+ * @param argc, argv  What stands behind the verb.
+ * Returns the exit status.
+ */
+NZ_API int nz_worker_main(int argc, char **argv);
 
 /**
  * What this machine can measure and run, and what it cannot, and why: one JSON document. Takes about a second.

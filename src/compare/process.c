@@ -59,19 +59,37 @@ static int connect_ends(int ends[2]) {
 }
 
 nz_status nz_process_start(nz_process *ret_process, const char *program, bool patient) {
-    NZ_AUTO_FREE char **environment = NULL;
+    return nz_process_start_with(ret_process, program, NULL, patient);
+}
+
+/* "netzip worker" and what follows. */
+static nz_status make_arguments(char ***ret_list, const char *const *arguments) {
+    static char name[] = "netzip", verb[] = "worker";
+    char **list = NULL;
+    size_t count = 0;
+    while (arguments && arguments[count]) count++;
+    NZ_TRY(nz_alloc(&list, count + 3, sizeof *list));
+    list[0] = name;
+    list[1] = verb;
+    for (size_t i = 0; i < count; i++) list[2 + i] = (char *)(uintptr_t)arguments[i]; /* the started program's to change */
+    *ret_list = list;
+    return NZ_OK;
+}
+
+nz_status nz_process_start_with(nz_process *ret_process, const char *program, const char *const *arguments,
+                                bool patient) {
+    NZ_AUTO_FREE char **environment = NULL, **list = NULL;
     NZ_TRY(waiting_environment(&environment, patient));
+    NZ_TRY(make_arguments(&list, arguments));
     int ends[2] = {-1, -1};
     pid_t pid = 0;
-    static char name[] = "netzip", verb[] = "worker";
-    char *arguments[] = {name, verb, NULL};
     int code = connect_ends(ends);
     if (code) return nz_fail(NZ_E_RESOURCE, "no socket for a worker: %s", strerror(code));
     posix_spawn_file_actions_t actions;
     code = posix_spawn_file_actions_init(&actions);
     if (!code) {
         code = describe_files(&actions, ends[1]);
-        if (!code) code = posix_spawn(&pid, program, &actions, NULL, arguments, environment);
+        if (!code) code = posix_spawn(&pid, program, &actions, NULL, list, environment);
         posix_spawn_file_actions_destroy(&actions);
     }
     close(ends[1]);

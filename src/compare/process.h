@@ -32,6 +32,9 @@ typedef struct nz_wait {
  * @return NZ_E_RESOURCE, NZ_E_MEMORY.
  */
 NZ_CHECKED nz_status nz_process_start(nz_process *ret_process, const char *program, bool patient);
+/** The same with arguments behind `worker`, NULL-terminated: --pin LIST, --nice N (pin.h). */
+NZ_CHECKED nz_status nz_process_start_with(nz_process *ret_process, const char *program, const char *const *arguments,
+                                           bool patient);
 /**
  * Sends a request and waits for its answer. After any failure but the worker's own ("ok": false) the process has ended.
  *

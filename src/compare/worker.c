@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "compare/pin.h"
 #include "core/error.h"
 #include "core/file.h"
 #include "core/text.h"
@@ -21,10 +22,11 @@ static const struct verb {
     const char *name;
     nz_status (*serve)(nz_worker *worker, const json_t *request, json_t **ret_answer);
 } verbs[] = {
-    {"describe", nz_worker_describe}, {"load", nz_worker_load},       {"warm", nz_worker_warm},
-    {"time", nz_worker_time},         {"memory", nz_worker_memory},   {"throughput", nz_worker_throughput},
-    {"profile", nz_worker_profile},   {"predict", nz_worker_predict}, {"detect", nz_worker_detect},
-    {"facts", nz_worker_facts},
+    {"describe", nz_worker_describe}, {"load", nz_worker_load},     {"warm", nz_worker_warm},
+    {"time", nz_worker_time},         {"memory", nz_worker_memory}, {"profile", nz_worker_profile},
+    {"predict", nz_worker_predict},   {"detect", nz_worker_detect}, {"facts", nz_worker_facts},
+    {"station", nz_worker_station}, {"watch", nz_worker_watch}, {"watched", nz_worker_watched},
+    {"quiet", nz_worker_quiet},
 };
 
 static nz_status serve(nz_worker *worker, const json_t *request, json_t **ret_answer) {
@@ -50,7 +52,8 @@ static bool serve_next(nz_worker *worker) {
     NZ_AUTO_JSON json_t *request = NULL, *answer = NULL;
     nz_channel_event event;
     do {
-        if (nz_channel_receive(&worker->channel, &event, &request, -1) != NZ_OK) return false;
+        if (nz_channel_receive(&worker->channel, &event, &request, worker->idle_ms) != NZ_OK) return false;
+        if (event == NZ_CHANNEL_QUIET && worker->idle_ms > 0 && nz_worker_progress(worker, 0, 0) != NZ_OK) return false;
     } while (event == NZ_CHANNEL_QUIET);
     if (event == NZ_CHANNEL_CLOSED) return false;
     nz_status status = serve(worker, request, &answer);
@@ -64,25 +67,31 @@ static bool serve_next(nz_worker *worker) {
     return answer && nz_channel_send(&worker->channel, answer) == NZ_OK;
 }
 
-int nz_worker_main(void) {
+void nz_worker_serve(nz_worker *worker) {
+    if (nz_memory_process_get(&worker->start, 0, NULL) != NZ_OK) worker->start = (nz_memory_process){0};
+    while (serve_next(worker)) {
+    }
+    nz_session_free(worker->session);
+    nz_ports_done(&worker->ports);
+    free(worker->sample);
+    if (worker->samples >= 0) close(worker->samples);
+    nz_channel_done(&worker->channel);
+}
+
+int nz_worker_main(int argc, char **argv) {
+    static char name[] = "netzip", verb[] = "worker";
     struct stat info;
     if (fstat(NZ_WORKER_FD, &info) != 0 || !S_ISSOCK(info.st_mode)) {
         (void)nz_fail(NZ_E_ARG, "worker: is started by netzip compare, not by hand");
         return 2;
     }
+    if (nz_pin_take(argc, argv, (char *[]){name, verb, NULL}) != NZ_OK) return 2;
     fcntl(NZ_WORKER_FD, F_SETFD, FD_CLOEXEC);
     /* An interrupt from the terminal goes to the whole group; whether to stop is the parent's to decide. */
     signal(SIGINT, SIG_IGN);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    nz_worker worker = {.channel = {.fd = NZ_WORKER_FD}, .samples = -1};
-    if (nz_memory_process_get(&worker.start, 0, NULL) != NZ_OK) worker.start = (nz_memory_process){0};
-    while (serve_next(&worker)) {
-    }
-    nz_session_free(worker.session);
-    nz_ports_done(&worker.ports);
-    free(worker.sample);
-    if (worker.samples >= 0) close(worker.samples);
-    nz_channel_done(&worker.channel);
+    nz_worker worker = {.channel = {.fd = NZ_WORKER_FD}, .idle_ms = -1, .samples = -1};
+    nz_worker_serve(&worker);
     return 0;
 }
 

@@ -27,8 +27,12 @@ void nz_ports_done(nz_ports *ports);
 /** Stores sample `x` (floats) as the slot-th of the fed input. */
 void nz_ports_set(nz_ports *ports, size_t slot, const float *x);
 
+typedef struct nz_station nz_station; /**< worker_station.c */
+
 typedef struct nz_worker {
     nz_channel channel;
+    int idle_ms; /**< without a request it says so as often, so that a line that is dead is found out; -1: never */
+    nz_station *station; /**< NULL: this worker holds a model */
     nz_memory_process start; /**< before anything was loaded */
     /* of the model that `load` planned */
     nz_session *session;
@@ -50,18 +54,32 @@ NZ_CHECKED nz_status nz_worker_model_get(nz_worker_model *ret_model, const json_
 NZ_CHECKED nz_status nz_worker_session(nz_session **ret_session, const nz_graph *graph, const nz_worker_model *model,
                                        int64_t batch, bool tune, bool profile);
 
+/** Serves requests until the channel is closed, and releases what `worker` holds. */
+void nz_worker_serve(nz_worker *worker);
+
 /** The requests: each answers with an object of its own, without "ok". */
 NZ_CHECKED nz_status nz_worker_describe(nz_worker *worker, const json_t *request, json_t **ret_answer);
 NZ_CHECKED nz_status nz_worker_load(nz_worker *worker, const json_t *request, json_t **ret_answer);
 NZ_CHECKED nz_status nz_worker_warm(nz_worker *worker, const json_t *request, json_t **ret_answer);
 NZ_CHECKED nz_status nz_worker_time(nz_worker *worker, const json_t *request, json_t **ret_answer);
 NZ_CHECKED nz_status nz_worker_memory(nz_worker *worker, const json_t *request, json_t **ret_answer);
-NZ_CHECKED nz_status nz_worker_throughput(nz_worker *worker, const json_t *request, json_t **ret_answer);
 NZ_CHECKED nz_status nz_worker_profile(nz_worker *worker, const json_t *request, json_t **ret_answer);
 NZ_CHECKED nz_status nz_worker_predict(nz_worker *worker, const json_t *request, json_t **ret_answer);
 /** nz_worker_predict for data with objects. */
 NZ_CHECKED nz_status nz_worker_detect(nz_worker *worker, const json_t *request, json_t **ret_answer);
 NZ_CHECKED nz_status nz_worker_facts(nz_worker *worker, const json_t *request, json_t **ret_answer);
+
+/** The next samples into the fed input; nothing where there are none. Belongs outside of what is timed. */
+NZ_CHECKED nz_status nz_worker_feed(nz_worker *worker, nz_ports *ports);
+/** Feeds, runs once and times the run alone. */
+NZ_CHECKED nz_status nz_worker_run_once(nz_worker *worker, nz_session *session, nz_ports *ports, uint64_t *ret_ns);
+
+/* of a station (machine.h says what it answers) */
+NZ_CHECKED nz_status nz_worker_station(nz_worker *worker, const json_t *request, json_t **ret_answer);
+NZ_CHECKED nz_status nz_worker_watch(nz_worker *worker, const json_t *request, json_t **ret_answer);
+NZ_CHECKED nz_status nz_worker_watched(nz_worker *worker, const json_t *request, json_t **ret_answer);
+NZ_CHECKED nz_status nz_worker_quiet(nz_worker *worker, const json_t *request, json_t **ret_answer);
+void nz_station_free(nz_station *station); /**< NULL passes */
 
 NZ_CHECKED nz_status nz_worker_progress(nz_worker *worker, size_t done, size_t total);
 /** The answer, or NZ_E_MEMORY where packing it failed. */
