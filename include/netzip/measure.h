@@ -17,9 +17,14 @@
 extern "C" {
 #endif
 
-/** Where readings come from. A NULL pointer or member means the machine itself ("/sys", "/proc", "libnvidia-ml.so.1"). */
+/**
+ * Where readings come from. A NULL pointer or member means the machine itself ("/sys", "/proc", "libnvidia-ml.so.1", "/dev").
+ * Give members by name: more may come.
+ */
 typedef struct nz_roots {
-    const char *sys, *proc, *nvml;
+    const char *sys, *proc, *nvml, *dev;
+    const struct nz_system
+        *system; /**< what is asked of the kernel beyond files; NULL: the kernel (measure/system.h) */
 } nz_roots;
 
 /* ---- clock ---- */
@@ -147,14 +152,57 @@ typedef struct nz_hardware {
 /** Never fails: what is not known stays empty, 0 or NaN. */
 NZ_API void nz_hardware_get(nz_hardware *ret_hardware, const nz_roots *roots);
 
+/* ---- conditions ---- */
+
+/** Of a machine at one moment: what decides how fast it computes beside the model. Nothing is required of a machine: what it
+ * does not tell is NaN, "" or -1. */
+typedef struct nz_conditions {
+    uint64_t t_ns; /**< nz_clock_ns */
+    bool has_cpu;
+    nz_cpu_times cpu;
+    char governor[64];        /**< of the CPUs that may be used: "performance", or several by commas */
+    char preference[64];      /**< their hints to the hardware (energy_performance_preference), likewise */
+    double mhz, mhz_least;    /**< mean and least of those CPUs now */
+    double mhz_base, mhz_max; /**< guaranteed, and at most, with boost; the least of those CPUs' */
+    int boost, smt;           /**< 1: on, 0: off, -1: not told */
+    double temperature_c;     /**< of the hottest zone of CPU or board */
+    bool has_throttled;
+    uint64_t throttled; /**< how often CPUs have lowered their clock for heat, since boot */
+    int held;           /**< of a board that tells: bits of nz_held that hold now; -1: not told */
+    double quota_cpus;  /**< CPU time that the control groups grant, in CPUs; NaN: no limit */
+    double held_back_s; /**< for which a control group's quota has held processes back, since it was made */
+    uint64_t held_back; /**< in how many periods */
+    double pressure_s;  /**< for which some process waited for a CPU (/proc/pressure/cpu), since boot */
+    double load1;       /**< load average of the last minute */
+    int runnable;       /**< processes and threads running or ready to run, the one that asks left out */
+    bool has_swapped;
+    uint64_t swapped_pages; /**< read from and written to swap, since boot */
+} nz_conditions;
+
+/** What holds a board's clock down (Raspberry Pi). */
+typedef enum nz_held {
+    NZ_HELD_UNDER_VOLTAGE = 1,
+    NZ_HELD_CAPPED = 2,
+    NZ_HELD_THROTTLED = 4,
+    NZ_HELD_SOFT_LIMIT = 8,
+} nz_held;
+
+/**
+ * Reads the conditions. Never fails.
+ * @param cpus  The CPUs that matter, "0,2-3"; NULL: those that this process may run on. Borrowed.
+ */
+NZ_API void nz_conditions_get(nz_conditions *ret_conditions, const nz_roots *roots, const char *cpus);
+
 /* ---- power ---- */
 
-enum { NZ_POWER_PARTS = 16 };
+enum { NZ_POWER_PARTS = 24 };
 
-/** A domain that is shown but never added: core, uncore, psys. */
+/** One domain, rail or device of a source. */
 typedef struct nz_power_part {
     char name[32];
-    double joules;
+    bool added;    /**< a term of the source's sum; else shown only: core, uncore and psys, a rail behind another */
+    double joules; /**< since the source was opened; of sources that do not count: 0 */
+    double watts;  /**< a momentary sample; of sources that count: 0 */
 } nz_power_part;
 
 /** One reading of an open source. */
@@ -162,20 +210,26 @@ typedef struct nz_power_reading {
     bool counts;   /**< joules comes from energy counters; otherwise watts is a momentary sample */
     double joules; /**< since the source was opened, wrap-around of the counters undone */
     double watts;
+    /** How often a counter may have wrapped unseen, or was set back, since the source was opened: no difference of joules holds
+     * between two readings whose numbers differ. */
+    unsigned breaks;
     size_t part_count; /**< of parts */
     nz_power_part parts[NZ_POWER_PARTS];
 } nz_power_reading;
 
 /** What a source is and whether it can be used here. */
 typedef struct nz_power_info {
-    const char *name;  /**< "rapl", "hwmon", "battery", "nvml"; static */
+    const char *name;  /**< "rapl", "perf", "hwmon", "battery", "pi5", "nvml"; static */
     const char *title; /**< one line; static */
     const char *scope; /**< what its joules cover: "packages and DRAM", "machine", "GPU"; static */
     bool automatic;    /**< whether it measures what a CPU runtime draws, so that it may be chosen unasked */
     bool usable;
+    double interval_ms; /**< usable: how often to read it; more often tells nothing new */
+    double longest_s; /**< usable: readings further apart may miss that a counter wrapped; infinity: it cannot happen */
     char detail[256]; /**< usable: what was found */
     char reason[256]; /**< not usable: why */
-    char mend[256];   /**< the command or act that would make it usable; "" where there is none */
+    char mend[384];   /**< the command or act that would make it usable; "" where there is none */
+    char lasts[384];  /**< what to type so that it stays usable after the next start; "" where mend lasts or is empty */
 } nz_power_info;
 /** Probes source `i` of the table; false past its end. */
 NZ_API bool nz_power_probe(nz_power_info *ret_info, size_t i, const nz_roots *roots);
@@ -192,6 +246,8 @@ NZ_API NZ_CHECKED nz_status nz_power_read(nz_power *power, nz_power_reading *ret
 NZ_API const char *nz_power_name(const nz_power *power);
 /** What the source's figures cover, in words. Borrowed. */
 NZ_API const char *nz_power_scope(const nz_power *power);
+/** What was found when the source was opened; it is usable. Borrowed. */
+NZ_API const nz_power_info *nz_power_info_get(const nz_power *power);
 /** Closes a source. NULL passes. */
 NZ_API void nz_power_close(nz_power *power);
 
@@ -208,22 +264,35 @@ typedef struct nz_energy {
     nz_power_part parts[NZ_POWER_PARTS];
 } nz_energy;
 
-/** A window being measured: begin, sample again and again, end. Plain data; nothing to release. */
-typedef struct nz_energy_window {
-    nz_power_reading first, last;
-    uint64_t first_ns, last_ns;
-    uint64_t spike_ns; /**< since when the maximum between counter readings is being taken */
-    double spike_joules;
-    double integral_j, sum_w, max_w;
-    size_t samples;
-} nz_energy_window;
+/**
+ * The readings of a source in order of time, from which the energy of any window between the first and the last is computed. It is
+ * bounded: where it is full, every other reading goes, but not the energy up to those that stay. Zeroed: empty; nz_energy_trace_done.
+ */
+typedef struct nz_energy_trace {
+    struct nz_energy_point *points; /**< energy.c */
+    size_t count, capacity;
+    size_t most; /**< points kept; 0: 8192, which is 400 s at 50 ms */
+    bool counts;
+    size_t part_count;
+    char part_names[NZ_POWER_PARTS][32];
+} nz_energy_trace;
 
-/** Adds one reading taken at `t_ns`; readings must come in order of time. The first one begins the window. */
-NZ_API void nz_energy_add(nz_energy_window *window, uint64_t t_ns, const nz_power_reading *reading);
-/** Reads `power` now and adds it. */
-NZ_API NZ_CHECKED nz_status nz_energy_sample(nz_energy_window *window, nz_power *power);
-/** NZ_E_UNAVAILABLE for fewer than two readings or no time between them. */
-NZ_API NZ_CHECKED nz_status nz_energy_get(nz_energy *ret_energy, const nz_energy_window *window);
+/** Adds one reading taken at `t_ns`. A reading that is not later than the last one is left out. NZ_E_MEMORY. */
+NZ_API NZ_CHECKED nz_status nz_energy_add(nz_energy_trace *trace, uint64_t t_ns, const nz_power_reading *reading);
+/** Reads `power` now and adds it. The time is the middle of the reading's own duration. */
+NZ_API NZ_CHECKED nz_status nz_energy_sample(nz_energy_trace *trace, nz_power *power);
+/**
+ * Energy of exactly [from_ns, to_ns]: where an end cuts the time between two readings, counters are taken to count evenly in it and
+ * momentary samples to lie on a straight line. `samples` are the readings inside.
+ *
+ * @param from_ns, to_ns  0, 0: from the first reading to the last.
+ * @return NZ_E_UNAVAILABLE for fewer than two readings, no time between the ends, or a window that the readings do not cover.
+ */
+NZ_API NZ_CHECKED nz_status nz_energy_between(nz_energy *ret_energy, const nz_energy_trace *trace, uint64_t from_ns,
+                                              uint64_t to_ns);
+/** Empties a trace, keeping its memory. */
+NZ_API void nz_energy_trace_clear(nz_energy_trace *trace);
+NZ_API void nz_energy_trace_done(nz_energy_trace *trace);
 
 /* ---- external meters ---- */
 

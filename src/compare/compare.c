@@ -50,9 +50,9 @@ static void run_done(nz_run *run) {
     free(run->entries);
     free(run->variants);
     free(run->metrics);
-    free(run->power_reason);
+    for (size_t i = 0; i < run->machine_count; i++) nz_machine_close(&run->machines[i]);
+    free(run->machines);
     nz_condition_done(&run->condition);
-    nz_power_close(run->power);
     json_decref(run->data);
     json_decref(run->warnings);
 }
@@ -71,12 +71,30 @@ static nz_status check_options(const nz_compare_options *o) {
     return NZ_OK;
 }
 
-static nz_status open_power(nz_run *run) {
-    if (!run->timing) return nz_strdup(&run->power_reason, "not asked for (--metrics)");
-    nz_status status = nz_power_open(&run->power, run->options->power, run->options->roots);
-    if (status == NZ_E_ARG || status == NZ_E_MEMORY) return status;
-    return status == NZ_OK ? NZ_OK : nz_strdup(&run->power_reason, nz_last_error());
+/* ---- machines ---- */
+
+static void warn_of(nz_run *run, const nz_machine *machine) {
+    const char *governor = nz_json_text_at(json_object_get(machine->about, "hardware"), "governor");
+    if (*governor && strcmp(governor, "performance") != 0)
+        nz_warn(run->warnings, "%s: the CPU's frequency governor is '%s': times vary less under 'performance'",
+                machine->host, governor);
 }
+
+nz_status nz_run_open_machines(nz_run *run) {
+    static const char *const here[] = {"local"};
+    const nz_compare_options *o = run->options;
+    size_t count = o->target_count ? o->target_count : 1;
+    const char *const *targets = o->target_count ? o->targets : here;
+    NZ_TRY(nz_alloc(&run->machines, count, sizeof *run->machines));
+    for (size_t i = 0; i < count; i++) {
+        nz_machine *machine = &run->machines[run->machine_count++];
+        NZ_TRY(nz_machine_open(machine, targets[i], o, run->progress));
+        warn_of(run, machine);
+    }
+    return NZ_OK;
+}
+
+nz_machine *nz_run_machine_of(const nz_run *run, const nz_variant *variant) { return &run->machines[variant->machine]; }
 
 static void begin(nz_run *run) {
     time_t now = time(NULL);
@@ -84,10 +102,6 @@ static void begin(nz_run *run) {
     gmtime_r(&now, &utc);
     strftime(run->started, sizeof run->started, "%Y-%m-%dT%H:%M:%SZ", &utc);
     run->began_ns = nz_clock_ns();
-    nz_hardware_get(&run->hardware, NULL);
-    if (*run->hardware.governor && strcmp(run->hardware.governor, "performance") != 0)
-        nz_warn(run->warnings, "the CPU's frequency governor is '%s': times vary less under 'performance'",
-                run->hardware.governor);
 }
 
 /* ---- the condition ---- */
@@ -167,14 +181,14 @@ static nz_status finish(nz_compare_result *result, nz_run *run) {
 
 nz_status nz_compare(nz_compare_result *ret_result, const nz_compare_options *options, const nz_progress *progress) {
     NZ_AUTO(run_done)
-    nz_run run = {.options = options, .progress = progress, .idle_power_w = NAN, .busy_before_pct = NAN};
+    nz_run run = {.options = options, .progress = progress};
     NZ_AUTO(nz_compare_result_done) nz_compare_result result = {0};
     run.warnings = json_array();
     if (!run.warnings) return nz_fail(NZ_E_MEMORY, "out of memory: a comparison");
     NZ_TRY(check_options(options));
     NZ_TRY(nz_run_plan(&run));
     begin(&run);
-    NZ_TRY(open_power(&run));
+    NZ_TRY(nz_run_open_machines(&run));
     NZ_TRY(nz_phase_describe(&run));
     NZ_TRY(nz_phase_timing(&run));
     NZ_TRY(nz_phase_scoring(&run));

@@ -13,18 +13,28 @@
 
 /** What a machine did during a window. */
 typedef struct nz_watch {
+    uint64_t from_ns, to_ns; /**< the window, by the machine's clock */
     double seconds;
-    double unix_s;                                    /**< when it began, by the wall clock of the machine */
-    uint64_t busy, idle, steal;                       /**< ticks of all CPUs */
-    double mhz_before, mhz_after;                     /**< mean over the usable CPUs; NaN: unknown */
-    double temperature_before_c, temperature_after_c; /**< of the hottest zone; NaN: unknown */
+    double unix_s;              /**< when it began, by the wall clock of the machine */
+    uint64_t busy, idle, steal; /**< ticks of all CPUs */
+    nz_conditions begin, end;
     uint64_t throttled; /**< how often a CPU or the board lowered its clock for heat or lack of power */
-    double held_back_s; /**< for which the control group's CPU quota held this machine's processes back */
-    double load1;       /**< load average of the last minute; NaN: unknown */
+    double
+        held_back_s; /**< for which the control group's CPU quota held this machine's processes back; NaN: not told */
+    double pressure_pct; /**< % of the window in which some process waited for a CPU; NaN: not told */
+    uint64_t swapped_pages;
+    uint64_t own_ns; /**< CPU time of the station itself */
     bool has_energy;
     nz_energy energy;        /**< of exactly the window asked for */
     char energy_reason[256]; /**< why there is none */
 } nz_watch;
+
+/** Both ways, for answers of a station. From: what is not there is unknown. */
+json_t *nz_watch_json(const nz_watch *watch);
+void nz_watch_from_json(nz_watch *ret_watch, const json_t *json);
+/** % of the window that its CPUs were busy, and that the hypervisor gave to others; NaN where no tick has passed. */
+double nz_watch_busy_pct(const nz_watch *watch);
+double nz_watch_steal_pct(const nz_watch *watch);
 
 typedef struct nz_link nz_link; /**< target.c: how another machine is reached */
 
@@ -33,11 +43,16 @@ typedef struct nz_machine {
     char *host;         /**< its own name */
     nz_link *link;      /**< NULL: this machine */
     nz_process station;
-    json_t *about; /**< {"hardware", "clock", "noise", "power": {"name", "scope"} or null, "power_reason"} */
+    json_t *
+        about; /**< {"hardware", "clock": {"name", "resolution_ns", "overhead_ns"}, "noise": {"median_ns", "spread_pct",
+                        "worst_pct"}, "power": {"name", "scope"} or null, "power_reason": text or null} */
     int cpus, cpus_usable;
     double clock_overhead_ns;
     bool has_power;
     nz_watch before, after; /**< nobody computes: before the first model and after the last */
+    bool was_quiet;         /**< `before` has been measured */
+    const nz_compare_options *options;
+    const nz_progress *progress;
 } nz_machine;
 
 /** Starts the station and asks it about its machine. Release with nz_machine_close on success and failure alike.

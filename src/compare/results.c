@@ -30,7 +30,7 @@ static json_t *variant_json(const nz_run *run, const nz_variant *v) {
     long long own = entry_of(run, v)->seed;
     return json_pack("{s:s,s:o,s:i,s:i,s:o,s:I,s:o}", "runtime", v->runtime, "runtime_version",
                      nz_json_string(v->runtime_version), "threads", v->threads, "batch", v->batch, "host",
-                     nz_json_string(run->hardware.hostname), "seed",
+                     nz_json_string(nz_run_machine_of(run, v)->host), "seed",
                      own >= 0 ? (json_int_t)own : (json_int_t)run->options->seed, "compute",
                      *compute ? nz_json_string(compute) : json_null());
 }
@@ -213,10 +213,15 @@ static json_t *model_json(const nz_run *run, size_t v, const nz_cell *cells) {
 }
 
 static json_t *host_json(const nz_run *run) {
-    json_t *host = nz_hardware_json(&run->hardware);
-    json_object_set_new(host, "busy_before_pct", nz_json_real(run->busy_before_pct));
-    json_object_set_new(host, "power_source", run->power ? nz_json_string(nz_power_name(run->power)) : json_null());
-    if (run->power_reason) json_object_set_new(host, "power_reason", nz_json_string(run->power_reason));
+    const nz_machine *first = &run->machines[0];
+    const json_t *power = json_object_get(first->about, "power");
+    json_t *host = json_deep_copy(json_object_get(first->about, "hardware")),
+           *reason = json_object_get(first->about, "power_reason");
+    double busy = first->was_quiet ? nz_watch_busy_pct(&first->before) : NAN;
+    json_object_set_new(host, "busy_before_pct", nz_json_real(busy));
+    json_object_set_new(host, "power_source",
+                        json_is_object(power) ? nz_json_string(nz_json_text_at(power, "name")) : json_null());
+    if (json_is_string(reason)) json_object_set(host, "power_reason", reason);
     return host;
 }
 

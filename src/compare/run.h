@@ -4,6 +4,7 @@
 #define NZ_COMPARE_RUN_H
 
 #include "compare/condition.h"
+#include "compare/machine.h"
 #include "compare/process.h"
 #include "netzip/compare.h"
 #include "netzip/measure.h"
@@ -24,7 +25,7 @@ typedef struct nz_entry {
 
 /** A model under one runtime, thread count and batch: a row of the results. */
 typedef struct nz_variant {
-    size_t entry;
+    size_t entry, machine;
     const char *runtime, *runtime_version;
     int threads, batch;
     char *id;     /**< "PTQ/native/t1/b1" */
@@ -61,17 +62,17 @@ typedef struct nz_run {
     bool work_is_temporary;
     char fingerprint[65], stamp[65]; /**< of the data; "" without */
     json_t *data;                    /**< about the data set, for the document; NULL: no data */
-    nz_power *power;
-    char *power_reason; /**< why there is none */
-    double idle_power_w, busy_before_pct;
-    json_t *warnings; /**< of the whole run: array of strings */
+    size_t machine_count;
+    nz_machine *machines; /**< those that measure; the first is the one that documents name as the run's host */
+    json_t *warnings;     /**< of the whole run: array of strings */
     char started[32];
     uint64_t began_ns;
-    nz_hardware hardware;
 } nz_run;
 
 /* plan.c */
-NZ_CHECKED nz_status nz_run_plan(nz_run *run); /**< entries, variants, metrics, condition from the options */
+NZ_CHECKED nz_status nz_run_plan(nz_run *run);          /**< entries, variants, metrics, condition from the options */
+NZ_CHECKED nz_status nz_run_open_machines(nz_run *run); /**< compare.c: after the plan, before anything is measured */
+nz_machine *nz_run_machine_of(const nz_run *run, const nz_variant *variant);
 /* preprocess.c */
 NZ_CHECKED nz_status nz_plan_preprocess(nz_run *run); /**< each entry's data */
 /* store.c: parts of a variant, kept between an interruption and --resume */

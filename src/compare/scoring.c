@@ -30,8 +30,9 @@ static nz_status predict(nz_run *run, nz_variant *v) {
     NZ_AUTO_FREE char *path = NULL;
     NZ_TRY(nz_store_scores(&path, run, v));
     /* Scores do not depend on the number of threads: all that the machine has are used. */
-    json_t *extra = json_pack("{s:o,s:o,s:i,s:i}", "data", nz_json_string(run->entries[v->entry].data), "out",
-                              nz_json_string(path), "batch", SCORING_BATCH, "threads", run->hardware.cpus_usable);
+    json_t *extra =
+        json_pack("{s:o,s:o,s:i,s:i}", "data", nz_json_string(run->entries[v->entry].data), "out", nz_json_string(path),
+                  "batch", SCORING_BATCH, "threads", nz_run_machine_of(run, v)->cpus_usable);
     bool detect = run->task == NZ_TASK_DETECTION;
     if (detect && json_object_set_new(extra, "detect", nz_json_string(run->options->detect)))
         return nz_fail(NZ_E_MEMORY, "out of memory: a request");

@@ -62,7 +62,8 @@ static nz_status make_key(nz_run *run, nz_variant *v) {
     NZ_AUTO_FREE char *common = NULL, *text = NULL;
     NZ_TRY(identity(&common, run, v));
     NZ_TRY(nz_format(&text, "%s\n%d\n%d\n%.3f\n%llu\n%s", common, v->threads, v->batch, run->options->budget_s,
-                     (unsigned long long)run->options->seed, run->power ? nz_power_name(run->power) : ""));
+                     (unsigned long long)run->options->seed,
+                     nz_json_text_at(json_object_get(nz_run_machine_of(run, v)->about, "power"), "name")));
     nz_sha256(v->key, text, strlen(text));
     return NZ_OK;
 }

@@ -24,8 +24,8 @@ typedef struct timer {
     size_t blocks, count, capacity;
     uint64_t *ns;
     uint64_t cpu_ns, wall_ns;
-    nz_cpu_times before_first, before_last; /* the quiet time before the first block */
-    uint64_t busy, idle, steal;             /* ticks during the blocks */
+    double before_pct;          /* how busy the machine was before the first block */
+    uint64_t busy, idle, steal; /* ticks during the blocks */
     double joules, energy_s, watts_max, interval_s;
     size_t energy_count;
     char *energy_reason;
@@ -36,32 +36,17 @@ static void timer_done(timer *t) {
     free(t->energy_reason);
 }
 
-/* Nobody computes: what the machine does by itself. */
-static nz_status be_quiet(nz_run *run, double seconds, nz_cpu_times *ret_before, nz_cpu_times *ret_after,
-                          nz_energy_window *window) {
-    uint64_t begin = nz_clock_ns();
-    if (nz_cpu_times_get(ret_before, run->options->roots) != NZ_OK) *ret_before = (nz_cpu_times){0};
-    bool sampled = window && run->power && nz_energy_sample(window, run->power) == NZ_OK;
-    while ((double)(nz_clock_ns() - begin) * 1e-9 < seconds) {
-        nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
-        sampled = sampled && nz_energy_sample(window, run->power) == NZ_OK;
-        if (!nz_progress_step(run->progress, "quiet", 0, 0)) return nz_fail(NZ_E_CANCELLED, "stopped by the user");
-    }
-    if (nz_cpu_times_get(ret_after, run->options->roots) != NZ_OK) *ret_after = *ret_before;
-    return NZ_OK;
-}
-
 static nz_status measure_idle(nz_run *run) {
-    nz_cpu_times before, after;
-    nz_energy_window window = {0};
-    nz_energy energy;
-    NZ_TRY(be_quiet(run, run->power ? 1.1 : quiet_s(run), &before, &after, &window));
-    run->busy_before_pct = nz_cpu_busy_pct(&before, &after);
-    run->idle_power_w = run->power && nz_energy_get(&energy, &window) == NZ_OK ? energy.watts : NAN;
-    if (run->busy_before_pct > 10)
-        nz_warn(run->warnings,
-                "the machine was %.0f%% busy before the measurement began: times are less certain than they look",
-                run->busy_before_pct);
+    for (size_t i = 0; i < run->machine_count; i++) {
+        nz_machine *m = &run->machines[i];
+        NZ_TRY(nz_machine_quiet(m, &m->before, m->has_power ? 1.1 : quiet_s(run)));
+        m->was_quiet = true;
+        double busy = nz_watch_busy_pct(&m->before);
+        if (busy > 10)
+            nz_warn(run->warnings,
+                    "%s was %.0f%% busy before the measurement began: times are less certain than they look", m->host,
+                    busy);
+    }
     return NZ_OK;
 }
 
@@ -80,7 +65,9 @@ static nz_status load_variant(nz_run *run, timer *t) {
 static nz_status warm_up(nz_run *run, timer *t) {
     json_t *answer = NULL;
     double budget = run->options->budget_s;
-    NZ_TRY(be_quiet(run, quiet_s(run), &t->before_first, &t->before_last, NULL));
+    nz_watch quiet;
+    NZ_TRY(nz_machine_quiet(nz_run_machine_of(run, t->variant), &quiet, quiet_s(run)));
+    t->before_pct = nz_watch_busy_pct(&quiet);
     NZ_TRY(nz_ask(run, t->variant, &answer, "warm", json_pack("{s:f}", "seconds", fmin(0.3, budget / 4)), "warm up",
                   NULL, NULL));
     if (!answer) return NZ_OK;
@@ -107,26 +94,18 @@ static nz_status median_interval(double *ret_width, const timer *t) {
     return NZ_OK;
 }
 
-typedef struct sampler {
-    nz_run *run;
-    nz_energy_window window;
-    bool failed;
-} sampler;
-
-static void sample_power(void *user) {
-    sampler *s = user;
-    if (!s->failed && nz_energy_sample(&s->window, s->run->power) != NZ_OK) s->failed = true;
-}
-
-static nz_status note_energy(timer *t, const sampler *s, size_t count) {
-    nz_energy energy;
+static nz_status note_watch(timer *t, const nz_watch *watch, size_t count) {
+    const nz_energy *energy = &watch->energy;
+    t->busy += watch->busy;
+    t->idle += watch->idle;
+    t->steal += watch->steal;
     if (t->energy_reason) return NZ_OK;
-    if (s->failed || nz_energy_get(&energy, &s->window) != NZ_OK) return nz_strdup(&t->energy_reason, nz_last_error());
-    t->joules += energy.joules;
-    t->energy_s += energy.seconds;
+    if (!watch->has_energy) return nz_strdup(&t->energy_reason, watch->energy_reason);
+    t->joules += energy->joules;
+    t->energy_s += energy->seconds;
     t->energy_count += count;
-    t->interval_s = energy.interval_s;
-    if (isnan(t->watts_max) || energy.watts_max > t->watts_max) t->watts_max = energy.watts_max;
+    t->interval_s = energy->interval_s;
+    if (isnan(t->watts_max) || energy->watts_max > t->watts_max) t->watts_max = energy->watts_max;
     return NZ_OK;
 }
 
@@ -142,28 +121,20 @@ static nz_status take_times(timer *t, const json_t *answer) {
 }
 
 static nz_status run_block(nz_run *run, timer *t) {
-    double seconds = run->power ? energy_block_s : fmin(block_s, run->options->budget_s);
+    nz_machine *machine = nz_run_machine_of(run, t->variant);
+    double seconds = machine->has_power ? energy_block_s : fmin(block_s, run->options->budget_s);
     json_int_t count = (json_int_t)fmin(fmax(1, seconds * 1e9 / t->each_ns), MOST_BLOCK);
-    sampler s = {.run = run};
-    nz_cpu_times before, after;
+    nz_watch watch;
     NZ_AUTO_JSON json_t *answer = NULL;
-    bool cpu = nz_cpu_times_get(&before, run->options->roots) == NZ_OK;
     uint64_t begin = nz_clock_ns();
-    if (run->power) sample_power(&s);
+    NZ_TRY(nz_machine_watch(machine));
     NZ_TRY(nz_ask(run, t->variant, &answer, "time",
-                  json_pack("{s:I,s:f}", "count", count, "seconds", run->power ? seconds : 0.0), "latency",
-                  run->power ? sample_power : NULL, &s));
+                  json_pack("{s:I,s:f}", "count", count, "seconds", machine->has_power ? seconds : 0.0), "latency",
+                  NULL, NULL));
+    NZ_TRY(nz_machine_watched(machine, &watch, 0, 0));
     if (!answer) return NZ_OK;
-    if (run->power) {
-        sample_power(&s);
-        NZ_TRY(note_energy(t, &s, (size_t)json_integer_value(json_object_get(answer, "runs"))));
-    }
+    NZ_TRY(note_watch(t, &watch, (size_t)json_integer_value(json_object_get(answer, "runs"))));
     t->spent_s += (double)(nz_clock_ns() - begin) * 1e-9;
-    if (cpu && nz_cpu_times_get(&after, run->options->roots) == NZ_OK) {
-        t->busy += after.busy - before.busy;
-        t->idle += after.idle > before.idle ? after.idle - before.idle : 0;
-        t->steal += after.steal > before.steal ? after.steal - before.steal : 0; /* it may run backwards */
-    }
     NZ_TRY(take_times(t, answer));
     double width;
     NZ_TRY(median_interval(&width, t));
@@ -226,22 +197,24 @@ static nz_status store_times(nz_run *run, timer *t) {
     json_t *list = json_array();
     for (size_t i = 0; i < t->count; i++) json_array_append_new(list, json_integer((json_int_t)t->ns[i]));
     nz_cpu_times none = {0}, during = {.busy = t->busy, .idle = t->idle, .steal = t->steal};
-    double cpus = run->hardware.cpus > 0 ? run->hardware.cpus : 1;
-    json_t *part = json_pack("{s:o,s:I,s:o,s:o,s:o,s:o}", "ns", list, "blocks", (json_int_t)t->blocks, "cpu_before_pct",
-                             nz_json_real(nz_cpu_busy_pct(&t->before_first, &t->before_last)), "cpu_during_pct",
-                             nz_json_real(nz_cpu_busy_pct(&none, &during)), "cpu_steal_pct",
-                             nz_json_real(nz_cpu_steal_pct(&none, &during)), "cpu_process_pct",
-                             nz_json_real(100 * (double)t->cpu_ns / ((double)t->wall_ns * cpus)));
+    const nz_machine *machine = nz_run_machine_of(run, v);
+    const json_t *power = json_object_get(machine->about, "power");
+    double cpus = machine->cpus;
+    json_t *part =
+        json_pack("{s:o,s:I,s:o,s:o,s:o,s:o}", "ns", list, "blocks", (json_int_t)t->blocks, "cpu_before_pct",
+                  nz_json_real(t->before_pct), "cpu_during_pct", nz_json_real(nz_cpu_busy_pct(&none, &during)),
+                  "cpu_steal_pct", nz_json_real(nz_cpu_steal_pct(&none, &during)), "cpu_process_pct",
+                  nz_json_real(100 * (double)t->cpu_ns / ((double)t->wall_ns * cpus)));
     int failed = !part;
-    if (run->power && !t->energy_reason) {
-        json_t *energy = json_pack("{s:f,s:f,s:o,s:I,s:f,s:s,s:s,s:o}", "joules", t->joules, "seconds", t->energy_s,
-                                   "watts_max", nz_json_real(t->watts_max), "count", (json_int_t)t->energy_count,
-                                   "interval_s", t->interval_s, "power", nz_power_name(run->power), "scope",
-                                   nz_power_scope(run->power), "idle_w", nz_json_real(run->idle_power_w));
+    if (machine->has_power && !t->energy_reason) {
+        json_t *energy =
+            json_pack("{s:f,s:f,s:o,s:I,s:f,s:s,s:s,s:o}", "joules", t->joules, "seconds", t->energy_s, "watts_max",
+                      nz_json_real(t->watts_max), "count", (json_int_t)t->energy_count, "interval_s", t->interval_s,
+                      "power", nz_json_text_at(power, "name"), "scope", nz_json_text_at(power, "scope"), "idle_w",
+                      nz_json_real(machine->before.has_energy ? machine->before.energy.watts : NAN));
         failed |= json_object_set_new(part, "energy", energy);
     } else {
-        failed |= json_object_set_new(part, "energy_reason",
-                                      nz_json_string(t->energy_reason ? t->energy_reason : run->power_reason));
+        failed |= json_object_set_new(part, "energy_reason", nz_json_string(t->energy_reason));
     }
     failed |= json_object_set_new(v->raw, "timing", part);
     return failed ? nz_fail(NZ_E_MEMORY, "out of memory: the times of a variant") : NZ_OK;

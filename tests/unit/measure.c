@@ -41,7 +41,7 @@ static int begin(void **state) {
     static int number;
     snprintf(sys, sizeof sys, "%s/sys%d", nz_test_dir(), ++number);
     snprintf(proc, sizeof proc, "%s/proc%d", nz_test_dir(), number);
-    roots = (nz_roots){sys, proc, "/nonexistent/libnvidia-ml.so"};
+    roots = (nz_roots){.sys = sys, .proc = proc, .nvml = "/nonexistent/libnvidia-ml.so", .dev = "/nonexistent"};
     return nz_dir_make(sys) != NZ_OK || nz_dir_make(proc) != NZ_OK;
 }
 
@@ -234,7 +234,7 @@ static nz_roots fake_gpus(const char *mode) {
     const char *path = getenv("NETZIP_FAKE_NVML");
     if (!path || access(path, R_OK) != 0) nz_test_skip("NETZIP_FAKE_NVML names no library");
     assert_int_equal(setenv("NETZIP_FAKE_NVML_MODE", mode, 1), 0);
-    return (nz_roots){roots.sys, roots.proc, path};
+    return (nz_roots){.sys = roots.sys, .proc = roots.proc, .nvml = path, .dev = roots.dev};
 }
 
 static void gpus_are_added_and_only_used_when_named(void **state) {
@@ -285,68 +285,6 @@ static void the_estimate_follows_its_table(void **state) {
     nz_assert_near(nz_energy_estimate_j(&facts), (1000 * 4.6 + 100 * 0.9 + 40 * 243.75) * 1e-12, 1e-12, 0);
     facts.ops_known = false;
     nz_assert_nan(nz_energy_estimate_j(&facts));
-}
-
-static void energy_of_samples_is_the_trapezoid_of_uneven_steps(void **state) {
-    (void)state;
-    static const struct {
-        uint64_t ms;
-        double watts;
-    } samples[] = {{1000, 2}, {1500, 4}, {2500, 4}, {3000, 0}};
-    nz_energy_window window = {0};
-    nz_energy energy;
-    nz_assert_fails(nz_energy_get(&energy, &window), NZ_E_UNAVAILABLE, "two readings");
-    for (size_t i = 0; i < NZ_COUNT(samples); i++) {
-        nz_power_reading reading = {.watts = samples[i].watts};
-        nz_energy_add(&window, samples[i].ms * 1000000, &reading);
-    }
-    nz_assert_ok(nz_energy_get(&energy, &window));
-    nz_assert_near(energy.joules, 1.5 + 4 + 1, 1e-12, 0);
-    nz_assert_near(energy.seconds, 2, 1e-12, 0);
-    nz_assert_near(energy.watts, 3.25, 1e-12, 0);
-    nz_assert_near(energy.watts_max, 4, 0, 0);
-    nz_assert_near(energy.watts_mean_samples, 2.5, 1e-12, 0);
-    nz_assert_near(energy.interval_s, 2.0 / 3, 1e-12, 0);
-    assert_int_equal(energy.samples, 4);
-}
-
-static void energy_of_counters_is_their_difference(void **state) {
-    (void)state;
-    static const struct {
-        uint64_t ms;
-        double joules;
-    } readings[] = {{0, 5}, {1, 6}, {100, 7}, {1000, 25}};
-    nz_energy_window window = {0};
-    nz_energy energy;
-    for (size_t i = 0; i < NZ_COUNT(readings); i++) {
-        nz_power_reading reading = {.counts = true, .joules = readings[i].joules, .part_count = 1};
-        reading.parts[0].joules = readings[i].joules / 5;
-        nz_energy_add(&window, readings[i].ms * 1000000, &reading);
-    }
-    nz_assert_ok(nz_energy_get(&energy, &window));
-    nz_assert_near(energy.joules, 20, 1e-12, 0);
-    nz_assert_near(energy.watts, 20, 1e-12, 0);
-    nz_assert_nan(energy.watts_mean_samples);
-    nz_assert_near(energy.watts_max, 20, 1e-12, 0); /* the 1 J in the first millisecond is a step, not 1000 W */
-    nz_assert_near(energy.parts[0].joules, 4, 1e-12, 0);
-}
-
-static void a_peak_is_no_less_than_the_mean(void **state) {
-    (void)state;
-    /* 10 J in the first second, 20 J more in the millisecond after it, which is too short to be a sample of its own. */
-    static const struct {
-        uint64_t ms;
-        double joules;
-    } readings[] = {{0, 0}, {1000, 10}, {1001, 30}};
-    nz_energy_window window = {0};
-    nz_energy energy;
-    for (size_t i = 0; i < NZ_COUNT(readings); i++) {
-        nz_power_reading reading = {.counts = true, .joules = readings[i].joules, .part_count = 1};
-        nz_energy_add(&window, readings[i].ms * 1000000, &reading);
-    }
-    nz_assert_ok(nz_energy_get(&energy, &window));
-    assert_true(energy.watts > 29);
-    assert_true(energy.watts_max >= energy.watts);
 }
 
 static void cpu_times_count_what_is_not_idle(void **state) {
@@ -459,9 +397,6 @@ int main(void) {
         cmocka_unit_test_setup(gpus_are_added_and_only_used_when_named, begin),
         cmocka_unit_test_setup(gpus_without_counters_give_momentary_power, begin),
         cmocka_unit_test(the_estimate_follows_its_table),
-        cmocka_unit_test(energy_of_samples_is_the_trapezoid_of_uneven_steps),
-        cmocka_unit_test(energy_of_counters_is_their_difference),
-        cmocka_unit_test(a_peak_is_no_less_than_the_mean),
         cmocka_unit_test_setup(cpu_times_count_what_is_not_idle, begin),
         cmocka_unit_test_setup(memory_of_a_process_and_of_the_machine, begin),
         cmocka_unit_test_setup(hardware_is_read_from_the_tree_and_what_is_missing_stays_empty, begin),

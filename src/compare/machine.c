@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "compare/machine.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/error.h"
+#include "core/memory.h"
+#include "core/text.h"
+
+static const char *program_of(const nz_compare_options *options) {
+    return options->worker ? options->worker : "/proc/self/exe";
+}
+
+/* ---- requests to the station ---- */
+
+static nz_status ask(nz_machine *machine, json_t **ret_answer, json_t *request, const char *what) {
+    nz_wait wait = {.timeout_s = machine->options->timeout_s, .progress = machine->progress, .what = what};
+    if (!request) return nz_fail(NZ_E_MEMORY, "out of memory: a request");
+    nz_status status = nz_process_ask(&machine->station, ret_answer, request, &wait);
+    json_decref(request);
+    if (status == NZ_OK || status == NZ_E_CANCELLED) return status;
+    return nz_fail_context(status, "%s: %s", machine->host ? machine->host : machine->target, what);
+}
+
+static nz_status ask_watch(nz_machine *machine, nz_watch *ret_watch, json_t *request, const char *what) {
+    NZ_AUTO_JSON json_t *answer = NULL;
+    NZ_TRY(ask(machine, &answer, request, what));
+    nz_watch_from_json(ret_watch, json_object_get(answer, "watch"));
+    return NZ_OK;
+}
+
+/* ---- opening ---- */
+
+static json_t *station_request(const nz_compare_options *o) {
+    const nz_roots none = {0}, *roots = o->roots ? o->roots : &none;
+    /* What a meter beside the machine has measured is read later, from its log. */
+    bool beside = o->power && strncmp(o->power, "meter:", 6) == 0;
+    json_t *power = beside ? json_false() : o->power ? nz_json_string(o->power) : json_null();
+    return json_pack("{s:s,s:o,s:s?,s:{s:s?,s:s?,s:s?,s:s?}}", "do", "station", "power", power, "cpus", o->pin, "roots",
+                     "sys", roots->sys, "proc", roots->proc, "nvml", roots->nvml, "dev", roots->dev);
+}
+
+static nz_status take_about(nz_machine *machine, const json_t *answer) {
+    json_t *about = json_object_get(answer, "about");
+    const json_t *hardware = json_object_get(about, "hardware");
+    const char *host = nz_json_text_at(hardware, "hostname");
+    if (!json_is_object(hardware))
+        return nz_fail(NZ_E_RESOURCE, "%s: the station does not say what machine it is on", machine->target);
+    NZ_TRY(nz_strdup(&machine->host, *host ? host : machine->target));
+    machine->about = json_incref(about);
+    machine->cpus = (int)json_integer_value(json_object_get(hardware, "cpus"));
+    machine->cpus_usable = (int)json_integer_value(json_object_get(hardware, "cpus_usable"));
+    if (machine->cpus < 1) machine->cpus = 1;
+    if (machine->cpus_usable < 1) machine->cpus_usable = 1;
+    machine->clock_overhead_ns = nz_json_number_at(json_object_get(about, "clock"), "overhead_ns");
+    machine->has_power = json_is_object(json_object_get(about, "power"));
+    return NZ_OK;
+}
+
+nz_status nz_machine_open(nz_machine *machine, const char *target, const nz_compare_options *options,
+                          const nz_progress *progress) {
+    NZ_AUTO_JSON json_t *answer = NULL;
+    *machine = (nz_machine){.target = target, .options = options, .progress = progress};
+    if (strcmp(target, "local") != 0)
+        return nz_fail(NZ_E_ARG, "compare: the target '%s' is not local: other machines cannot be reached", target);
+    NZ_TRY(nz_process_start(&machine->station, program_of(options), true));
+    NZ_TRY(ask(machine, &answer, station_request(options), "station"));
+    return take_about(machine, answer);
+}
+
+void nz_machine_close(nz_machine *machine) {
+    nz_process_end(&machine->station);
+    json_decref(machine->about);
+    free(machine->host);
+    machine->about = NULL;
+    machine->host = NULL;
+}
+
+nz_status nz_machine_start(nz_machine *machine, nz_process *ret_process, bool patient) {
+    return nz_process_start(ret_process, program_of(machine->options), patient);
+}
+
+nz_status nz_machine_path(nz_machine *machine, char **ret_path, const char *local) {
+    (void)machine;
+    return nz_strdup(ret_path, local);
+}
+
+/* ---- windows ---- */
+
+nz_status nz_machine_watch(nz_machine *machine) {
+    NZ_AUTO_JSON json_t *answer = NULL;
+    return ask(machine, &answer, json_pack("{s:s}", "do", "watch"), "watch");
+}
+
+nz_status nz_machine_watched(nz_machine *machine, nz_watch *ret_watch, uint64_t from_ns, uint64_t to_ns) {
+    return ask_watch(
+        machine, ret_watch,
+        json_pack("{s:s,s:I,s:I}", "do", "watched", "from_ns", (json_int_t)from_ns, "to_ns", (json_int_t)to_ns),
+        "watch");
+}
+
+nz_status nz_machine_quiet(nz_machine *machine, nz_watch *ret_watch, double seconds) {
+    return ask_watch(machine, ret_watch, json_pack("{s:s,s:f}", "do", "quiet", "seconds", seconds), "quiet");
+}
