@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "compare/against.h"
 #include "compare/run.h"
 #include "core/error.h"
 #include "core/file.h"
@@ -55,6 +56,7 @@ static void run_done(nz_run *run) {
     nz_condition_done(&run->condition);
     json_decref(run->data);
     json_decref(run->warnings);
+    json_decref(run->earlier);
 }
 
 static nz_status check_options(const nz_compare_options *o) {
@@ -104,54 +106,15 @@ static void begin(nz_run *run) {
     run->began_ns = nz_clock_ns();
 }
 
-/* ---- the condition ---- */
-
-typedef struct row_of {
-    const nz_run *run;
-    const nz_cell *row, *base_row;
-} row_of;
-
-static bool get_quantity(void *user, const nz_condition_term *term, double *ret_value) {
-    const row_of *r = user;
-    const nz_metric *metric = nz_metric_find(term->id);
-    size_t m = 0;
-    while (m < r->run->metric_count && r->run->metrics[m] != metric) m++;
-    if (m == r->run->metric_count || r->row[m].report.source == NZ_UNAVAILABLE) return false;
-    double mine = r->row[m].report.value, base = r->base_row[m].report.value;
-    if (term->field != NZ_FIELD_VALUE && r->base_row[m].report.source == NZ_UNAVAILABLE) return false;
-    switch (term->field) {
-    case NZ_FIELD_VALUE: *ret_value = mine; break;
-    case NZ_FIELD_DROP: *ret_value = base - mine; break;
-    case NZ_FIELD_DELTA: *ret_value = mine - base; break;
-    case NZ_FIELD_RATIO: *ret_value = metric->better == NZ_LOWER ? base / mine : mine / base; break;
-    }
-    return isfinite(*ret_value);
-}
-
-static nz_status describe_held(char **ret_text, const nz_run *run, size_t v, const nz_condition_term *term, row_of *r) {
-    static const char *const operators[] = {"<", "<=", ">", ">=", "==", "!="};
-    double value;
-    char shown[40] = "unavailable";
-    if (get_quantity(r, term, &value)) nz_snprintf(shown, sizeof shown, "%.6g", value);
-    return nz_format(ret_text, "%s: %s%s is %s, and the condition says %s %g", run->variants[v].id, term->id,
-                     nz_condition_field_suffix(term->field), shown, operators[term->op], term->number);
-}
-
-/* Models are held against the condition, the baseline only where it is alone. */
-static nz_status check_condition(nz_compare_result *result, const nz_run *run, const nz_cell *cells) {
-    if (!run->options->fail_if) return NZ_OK;
-    for (size_t v = 0; v < run->variant_count && !result->condition_held; v++) {
-        size_t term;
-        if (nz_run_baseline_of(run, v) == v && run->entry_count > 1) continue;
-        row_of r = {run, cells + v * run->metric_count, cells + nz_run_baseline_of(run, v) * run->metric_count};
-        if (!nz_condition_holds(&run->condition, get_quantity, &r, &term)) continue;
-        result->condition_held = true;
-        NZ_TRY(describe_held(&result->condition, run, v, &run->condition.terms[term], &r));
-    }
-    return NZ_OK;
-}
-
 /* ---- the whole ---- */
+
+/* What an earlier run found is read before anything is measured: a mistyped path must not cost an hour. */
+static nz_status read_earlier(nz_run *run) {
+    if (run->options->against) return nz_against_read(&run->earlier, run->options->against);
+    if (!nz_condition_needs_against(&run->condition)) return NZ_OK;
+    return nz_fail(NZ_E_ARG, "compare: --fail-if '%s' asks about an earlier run, which --against names",
+                   run->options->fail_if);
+}
 
 static nz_status write_documents(nz_run *run, const json_t *results) {
     NZ_AUTO_FREE char *results_path = NULL, *manifest_path = NULL;
@@ -171,9 +134,11 @@ static nz_status finish(nz_compare_result *result, nz_run *run) {
     NZ_AUTO_JSON json_t *results = NULL;
     NZ_TRY(nz_values_get(&cells, run));
     NZ_TRY(nz_results_json(&results, run, cells));
+    if (run->earlier) NZ_TRY(nz_against_set(results, run->earlier, run->options->against));
     NZ_TRY(write_documents(run, results));
     for (size_t v = 0; v < run->variant_count; v++) result->failed += run->variants[v].error != NULL;
-    NZ_TRY(check_condition(result, run, cells));
+    if (run->options->fail_if) NZ_TRY(nz_condition_check(&result->condition, &run->condition, results));
+    result->condition_held = result->condition != NULL;
     NZ_TRY(nz_json_text(&result->json, results, 0));
     nz_store_close(run, true);
     return NZ_OK;
@@ -187,6 +152,7 @@ nz_status nz_compare(nz_compare_result *ret_result, const nz_compare_options *op
     if (!run.warnings) return nz_fail(NZ_E_MEMORY, "out of memory: a comparison");
     NZ_TRY(check_options(options));
     NZ_TRY(nz_run_plan(&run));
+    NZ_TRY(read_earlier(&run));
     begin(&run);
     NZ_TRY(nz_run_open_machines(&run));
     NZ_TRY(nz_phase_describe(&run));

@@ -20,8 +20,16 @@ typedef struct parser {
 static const struct {
     const char *suffix;
     nz_condition_field field;
-} fields[] = {
-    {".value", NZ_FIELD_VALUE}, {".drop", NZ_FIELD_DROP}, {".ratio", NZ_FIELD_RATIO}, {".delta", NZ_FIELD_DELTA}};
+} fields[] = {{".value", NZ_FIELD_VALUE},
+              {".drop", NZ_FIELD_DROP},
+              {".ratio", NZ_FIELD_RATIO},
+              {".delta", NZ_FIELD_DELTA},
+              {".against", NZ_FIELD_AGAINST}};
+
+static const struct {
+    const char *suffix;
+    nz_condition_end end;
+} ends[] = {{".low", NZ_END_LOW}, {".high", NZ_END_HIGH}};
 
 /* The longer operators come first. */
 static const struct {
@@ -34,6 +42,18 @@ const char *nz_condition_field_suffix(nz_condition_field field) {
     for (size_t i = 1; i < NZ_COUNT(fields); i++)
         if (fields[i].field == field) return fields[i].suffix;
     return "";
+}
+
+const char *nz_condition_end_suffix(nz_condition_end end) {
+    for (size_t i = 0; i < NZ_COUNT(ends); i++)
+        if (ends[i].end == end) return ends[i].suffix;
+    return "";
+}
+
+bool nz_condition_needs_against(const nz_condition *condition) {
+    for (size_t i = 0; i < condition->term_count; i++)
+        if (condition->terms[i].field == NZ_FIELD_AGAINST) return true;
+    return false;
 }
 
 static void skip_blanks(parser *p) { p->at += strspn(p->at, " \t\n"); }
@@ -50,21 +70,29 @@ static nz_status add_step(parser *p, int step) {
     return NZ_OK;
 }
 
+/* Takes `suffix` where it stands whole. */
+static bool take_suffix(parser *p, const char *suffix) {
+    size_t length = strlen(suffix);
+    if (strncmp(p->at, suffix, length) != 0 || isalnum((unsigned char)p->at[length])) return false;
+    p->at += length;
+    return true;
+}
+
 static nz_status parse_name(parser *p, nz_condition_term *term) {
     size_t length = 0;
+    bool found = false;
     while (isalnum((unsigned char)p->at[length]) || p->at[length] == '_') length++;
     if (!length) return fail_at(p, "a metric's id");
     NZ_TRY(nz_format(&term->id, "%.*s", (int)length, p->at));
     p->at += length;
+    for (size_t i = 0; i < NZ_COUNT(fields) && !found; i++)
+        if ((found = take_suffix(p, fields[i].suffix))) term->field = fields[i].field;
+    for (size_t i = 0; i < NZ_COUNT(ends) && !term->end; i++)
+        if (take_suffix(p, ends[i].suffix)) term->end = ends[i].end;
     if (*p->at != '.') return NZ_OK;
-    for (size_t i = 0; i < NZ_COUNT(fields); i++) {
-        size_t suffix = strlen(fields[i].suffix);
-        if (strncmp(p->at, fields[i].suffix, suffix) != 0 || isalnum((unsigned char)p->at[suffix])) continue;
-        term->field = fields[i].field;
-        p->at += suffix;
-        return NZ_OK;
-    }
-    return fail_at(p, ".value, .drop, .ratio or .delta");
+    return fail_at(p, term->end ? "a comparison"
+                      : found   ? ".low or .high"
+                                : ".value, .drop, .ratio, .delta or .against");
 }
 
 static nz_status parse_operator(parser *p, nz_condition_term *term) {

@@ -64,6 +64,7 @@ typedef struct nz_run {
     json_t *data;                    /**< about the data set, for the document; NULL: no data */
     size_t machine_count;
     nz_machine *machines; /**< those that measure; the first is the one that documents name as the run's host */
+    json_t *earlier;      /**< results of --against; NULL: none */
     json_t *warnings;     /**< of the whole run: array of strings */
     char started[32];
     uint64_t began_ns;
