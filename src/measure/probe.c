@@ -17,6 +17,7 @@ enum { MOST_NAMES = 256, MOST_BYTES = 4 << 20 };
 
 const char *nz_root_sys(const nz_roots *roots) { return roots && roots->sys ? roots->sys : "/sys"; }
 const char *nz_root_proc(const nz_roots *roots) { return roots && roots->proc ? roots->proc : "/proc"; }
+const char *nz_root_dev(const nz_roots *roots) { return roots && roots->dev ? roots->dev : "/dev"; }
 const char *nz_root_nvml(const nz_roots *roots) { return roots && roots->nvml ? roots->nvml : "libnvidia-ml.so.1"; }
 
 static int open_below(const char *root, const char *format, va_list args) {
@@ -58,6 +59,33 @@ int nz_probe_text(char *text, size_t size, const char *root, const char *format,
     int fd = open_below(root, format, args);
     va_end(args);
     return text_of(text, size, fd);
+}
+
+const char *nz_probe_why(int code) {
+    switch (code) {
+    case ENOENT: return "it is not there";
+    case EINVAL: return "it holds no number of that kind";
+    case EACCES:
+    case EPERM: return "this user may not read it";
+    case EISDIR: return "it is a folder";
+    case ENODATA: return "the sensor is switched off";
+    default: return strerror(code);
+    }
+}
+
+int nz_probe_i64(int64_t *ret_value, const char *root, const char *format, ...) {
+    char text[64], *end;
+    va_list args;
+    va_start(args, format);
+    int fd = open_below(root, format, args);
+    va_end(args);
+    int code = text_of(text, sizeof text, fd);
+    if (code) return code;
+    errno = 0;
+    long long value = strtoll(text, &end, 10);
+    if (!isdigit((unsigned char)text[*text == '-']) || *end || errno) return EINVAL;
+    *ret_value = value;
+    return 0;
 }
 
 int nz_probe_u64(uint64_t *ret_value, const char *root, const char *format, ...) {
@@ -112,6 +140,26 @@ uint64_t nz_probe_field(const char *text, const char *key, bool *ret_found) {
         return strtoull(p, NULL, 10);
     }
     return 0;
+}
+
+bool nz_probe_cpus(unsigned *cpus, size_t *ret_count, size_t most, const char *text) {
+    size_t count = 0;
+    for (const char *p = text; *p;) {
+        char *end;
+        if (!isdigit((unsigned char)*p)) return false;
+        unsigned long first = strtoul(p, &end, 10), last = first;
+        if (*end == '-') {
+            if (!isdigit((unsigned char)end[1])) return false;
+            last = strtoul(end + 1, &end, 10);
+        }
+        if (last < first || last > 1 << 20 || last - first >= most - count) return false;
+        while (first <= last) cpus[count++] = (unsigned)first++;
+        if (*end && *end != ',') return false;
+        p = *end ? end + 1 : end;
+        if (count >= most && *p) return false;
+    }
+    *ret_count = count;
+    return count > 0;
 }
 
 static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
