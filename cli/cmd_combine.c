@@ -153,6 +153,15 @@ static nz_status print_notes(const nz_table *table, const nz_combine_options *ch
     return NZ_OK;
 }
 
+/* Who wins, and what it hangs on. */
+static void print_rank(const json_t *document) {
+    const json_t *rank = json_object_get(document, "ocs_rank");
+    for (size_t i = 0; i < json_array_size(rank); i++) {
+        nz_cli_put_printable(stdout, nz_json_text_at(json_array_get(rank, i), "text"));
+        fputc('\n', stdout);
+    }
+}
+
 /* What it takes to repeat the calculation: the command, the table as it was, the choices in force. */
 static json_t *manifest_json(const json_t *document, const nz_combine_options *chosen) {
     const json_t *run = json_object_get(document, "run");
@@ -196,7 +205,9 @@ static nz_status combine(const nz_cli_args *args, int argc, char **argv) {
         return nz_cli_print_json(document);
     }
     NZ_TRY(print_table(&table, &chosen));
-    return print_notes(&table, &chosen);
+    NZ_TRY(print_notes(&table, &chosen));
+    print_rank(document);
+    return NZ_OK;
 }
 
 int nz_cmd_combine(int argc, char **argv) {

@@ -91,20 +91,27 @@ typedef struct nz_metric_input {
     const nz_predictions *baseline;              /**< the uncompressed model's on the same samples; NULL for itself */
     const struct nz_detection_scores *detection; /**< of a detector, in place of `predictions`; NULL: it is none */
     const char *reason_baseline; /**< why there is nothing to compare with; NULL where baseline NULL means "itself" */
-    const double *latency_ms;    /**< one per timed inference at batch 1, in order */
+    const double *latency_ms;    /**< timed inferences at batch 1, or order statistics of them at equal distances */
     size_t latency_count;
-    double throughput;     /**< samples/s; 0: not measured */
-    uint64_t throughput_n; /**< samples behind it; 0: not stated */
-    double postprocess_ms; /**< of a detector, a sample: from outputs to boxes; NaN: not measured */
+    uint64_t latency_n;     /**< how many they stand for; 0: latency_count */
+    uint64_t latency_bunch; /**< each is the mean of so many inferences; 0: 1 */
+    double latency_mean_ms; /**< of all that were timed; NaN: that of latency_ms */
+    double throughput;      /**< samples/s; 0: not measured */
+    uint64_t throughput_n;  /**< samples behind it; 0: not stated */
+    double postprocess_ms;  /**< of a detector, a sample: from outputs to boxes; NaN: not measured */
     uint64_t postprocess_n;
     double cpu_util_pct, cpu_util_process_pct;                                 /**< NaN: not measured */
     double ram_bytes, ram_pss_bytes, ram_machine_bytes, activation_peak_bytes; /**< NaN: not measured */
     double gpu_util_pct, gpu_mem_bytes;
-    double energy_j, power_w, power_max_w, energy_estimated_j, idle_power_w; /**< NaN: not measured */
-    uint64_t energy_n;                                                       /**< inferences in the energy window */
+    double energy_j, power_w, power_max_w, energy_estimated_j; /**< NaN: not measured */
+    double energy_net_j;                                       /**< without what the machine draws idle */
+    double idle_power_w;                                       /**< mean of before and after */
+    double idle_power_before_w, idle_power_after_w;
+    uint64_t energy_n; /**< inferences in the energy window */
     /** Why a part is missing; NULL: "not measured". */
     const char *reason_facts, *reason_disk, *reason_entropy;
     const char *reason_accuracy, *reason_speed, *reason_process, *reason_gpu, *reason_energy;
+    const char *reason_energy_net; /**< why energy_net_j is NaN where energy_j is not; NULL: as reason_energy */
 } nz_metric_input;
 
 typedef struct nz_metric {

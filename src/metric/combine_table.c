@@ -10,6 +10,7 @@
 #include "core/file.h"
 #include "core/locale.h"
 #include "core/text.h"
+#include "metric/combined_json.h"
 #include "metric/value_json.h"
 
 /* ---- Columns ---- */
@@ -351,7 +352,7 @@ nz_status nz_table_json(json_t **ret_json, const nz_table *table, const nz_combi
     char sha256[65];
     NZ_TRY(nz_sha256_file(sha256, path));
     NZ_AUTO_JSON json_t *document = json_object();
-    json_t *models = json_array();
+    json_t *models = json_array(), *rank = NULL;
     int failed = json_object_set_new(document, "schema", json_string("netzip.results/1"));
     failed |= json_object_set_new(document, "run", run_json(path, sha256, argc, argv));
     failed |= json_object_set_new(document, "models", models);
@@ -360,6 +361,8 @@ nz_status nz_table_json(json_t **ret_json, const nz_table *table, const nz_combi
         NZ_TRY(model_json(&model, table, options, r));
         failed |= json_array_append_new(models, model);
     }
+    if (!failed) NZ_TRY(nz_ocs_rank_json(&rank, models));
+    failed |= json_object_set_new(document, "ocs_rank", rank);
     if (failed) return nz_fail(NZ_E_MEMORY, "out of memory: the results of %s", path);
     *ret_json = NZ_STEAL(document);
     return NZ_OK;

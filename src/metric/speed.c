@@ -42,6 +42,11 @@ static nz_value_report percentile(const double *sorted, size_t n, int percent) {
 static nz_value_report latency(const nz_metric_input *input, int which) {
     size_t n = input->latency_count;
     if (!input->latency_ms || n == 0) return nz_metric_missing(input->reason_speed);
+    if (input->latency_bunch > 1 && which != MEAN && which != MEDIAN)
+        return nz_report_unavailable(
+            "the model is so fast that the clock is read once in %llu inferences: their mean is "
+            "known, not the time of each",
+            (unsigned long long)input->latency_bunch);
     NZ_AUTO_FREE double *sorted = NULL;
     if (nz_alloc(&sorted, n, sizeof *sorted) != NZ_OK) return nz_report_unavailable("%s", nz_last_error());
     for (size_t i = 0; i < n; i++) {
@@ -52,8 +57,13 @@ static nz_value_report latency(const nz_metric_input *input, int which) {
     nz_value_report report = which == MEAN      ? mean(sorted, n)
                              : which == MINIMUM ? nz_report_value(sorted[0], NZ_MEASURED)
                                                 : percentile(sorted, n, which);
+    if (which == MEAN && !isnan(input->latency_mean_ms)) {
+        double shift = input->latency_mean_ms - report.value;
+        report.value += shift;
+        for (int i = 0; i < 2; i++) report.ci95[i] += shift;
+    }
     report.has_n = true;
-    report.n = n;
+    report.n = input->latency_n ? input->latency_n : n;
     return report;
 }
 
