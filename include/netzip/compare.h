@@ -104,11 +104,18 @@ NZ_API NZ_CHECKED nz_status nz_compare(nz_compare_result *ret_result, const nz_c
  */
 NZ_API int nz_worker_main(int argc, char **argv);
 
+typedef struct nz_doctor_options {
+    bool quick;                   /**< leave out peak rates and bandwidth: about a second instead of five */
+    const struct nz_roots *roots; /**< where /sys and /proc are read; NULL: this machine */
+} nz_doctor_options;
 /**
- * What this machine can measure and run, and what it cannot, and why: one JSON document. Takes about a second.
+ * What this machine can measure and run, and what it cannot, and why: one JSON document (schema netzip.doctor/1,
+ * docs/doctor.md).
  * @param[out] ret_json  Indented text. Owned: free().
+ * @param options        NULL: everything.
+ * @return NZ_E_MEMORY, NZ_E_CANCELLED.
  */
-NZ_API NZ_CHECKED nz_status nz_doctor(char **ret_json);
+NZ_API NZ_CHECKED nz_status nz_doctor(char **ret_json, const nz_doctor_options *options, const nz_progress *progress);
 
 #ifdef __cplusplus
 }

@@ -61,6 +61,12 @@ typedef struct nz_peaks {
  */
 NZ_API NZ_CHECKED nz_status nz_peaks_get(nz_peaks *ret_peaks, const nz_hardware *hardware, int threads, double seconds,
                                          const nz_progress *progress);
+/**
+ * How far passes over an array that no cache holds differ right now: the noise floor of models that are bound by memory, as
+ * nz_noise_get is that of arithmetic. Takes about 200 ms.
+ * @return NZ_E_MEMORY where there is no room for the array.
+ */
+NZ_API NZ_CHECKED nz_status nz_noise_memory_get(nz_noise *ret_noise, const nz_hardware *hardware);
 /** "FP32", "BF16", "INT8". Static. */
 NZ_API const char *nz_peak_type_name(nz_peak_type type);
 /** "read", "copy", "triad", "l1", "l2", "l3". Static. */
