@@ -37,12 +37,25 @@ static const nz_cli_option options[] = {
     {"lambda", "A,B,C,D",
      "weights of performance, speedup, compression, efficiency in OCS; 0 removes a term; default 1,1,1,1"},
     {"fail-if", "EXPR",
-     "exit status 1 where a model is too bad: ID[.value|.drop|.ratio|.delta] OP NUMBER, joined by && and ||; "
-     "drop is baseline minus model, a ratio above 1 is better; unavailable counts as too bad"},
+     "exit status 1 where a model is too bad: ID[.value|.drop|.ratio|.delta|.against][.low|.high] OP NUMBER, joined by "
+     "&& and ||; drop is baseline minus model; ratio (to the baseline) and against (to --against) are above 1 where it "
+     "is "
+     "better; low and high: the ends of the 95% interval; unavailable counts as too bad"},
+    {"against", "RESULTS.json",
+     "tell what got better or worse, beyond noise, than in an earlier run (or its folder); --fail-if may ask about it: "
+     "latency_ms.against.high < 1"},
     {"budget", "SECONDS",
      "time for the latency of each variant, unless its 95% interval is below 1% before; default 3"},
     {"timeout", "SECONDS", "how long a model's process may say nothing before it counts as hung; default 600"},
-    {"power", "NAME", "power source (netzip doctor lists them); default the first usable one"},
+    {"power", "NAME",
+     "power source (netzip doctor lists them), or meter:LOG, the log of an external meter that is written meanwhile; "
+     "default the first usable one"},
+    {"meter-columns", "ROLE=COLUMN,...", "columns of that log, as netzip energy --columns takes them"},
+    {"meter-shift", "SECONDS",
+     "how far the meter's clock is ahead of this machine's; auto: found from the steps of the power; default 0"},
+    {"block", "SECONDS",
+     "length of the blocks in which models take turns; default 0.25, 1.05 with a power source, 10 intervals of a "
+     "meter"},
     {"seed", "N", "seed of random input and of the resampling behind the intervals of mAP; default 0"},
     {"json", NULL, "print results.json on standard output, and nothing else"},
 };
@@ -57,6 +70,9 @@ static const nz_cli_usage usage = {
         "netzip compare net.onnx net-int8.onnx --data imagefolder:images --out comparison\n"
         "netzip compare FP32=net.onnx INT8=net-int8.onnx --data cifar10:cifar --fail-if 'top1.drop > 1 || "
         "latency_ms.ratio < 1'\n"
+        "netzip compare net.onnx net-int8.onnx --data cifar10:cifar --against main/results.json --fail-if "
+        "'latency_ms.against.high < 1 || top1.against.high < 1'\n"
+        "netzip compare net.onnx net-int8.onnx --power meter:/mnt/meter/log.csv --meter-shift auto --out comparison\n"
         "netzip compare net.onnx pruned.onnx --data npz:test.npz --threads 1,4 --metrics accuracy,latency_ms --json\n"
         "netzip compare V5=yolov5n.onnx X=yolox.onnx --data coco:instances.json,images=val2017 "
         "--preprocess V5=preset=yolov5 --preprocess X=preset=yolox",
@@ -123,7 +139,11 @@ static nz_status read_plain(nz_compare_options *o, const nz_cli_args *args) {
     o->resume = nz_cli_has(args, "resume");
     o->fail_if = nz_cli_get(args, "fail-if", NULL);
     o->detect = nz_cli_get(args, "detect", NULL);
+    o->against = nz_cli_get(args, "against", NULL);
     o->power = nz_cli_get(args, "power", NULL);
+    o->meter_columns = nz_cli_get(args, "meter-columns", NULL);
+    o->meter_shift = nz_cli_get(args, "meter-shift", NULL);
+    NZ_TRY(nz_cli_get_real(&o->block_s, args, "block", o->block_s));
     NZ_TRY(nz_cli_get_real(&o->zeta, args, "zeta", o->zeta));
     NZ_TRY(nz_cli_get_real(&o->budget_s, args, "budget", o->budget_s));
     NZ_TRY(nz_cli_get_real(&o->timeout_s, args, "timeout", o->timeout_s));

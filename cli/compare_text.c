@@ -276,6 +276,7 @@ nz_status nz_compare_text_print(const json_t *results, bool everything, FILE *st
     if (everything) NZ_TRY(print_others(models, stream));
     NZ_TRY(print_ratios(models, stream));
     NZ_TRY(print_summary(models, stream));
+    NZ_TRY(nz_against_text_print(results, stream));
     NZ_TRY(print_missing(models, stream));
     print_notes(results, stream);
     return NZ_OK;

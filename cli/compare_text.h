@@ -11,4 +11,7 @@
 /** @param everything  also the metrics that the main table has no room for. */
 NZ_CHECKED nz_status nz_compare_text_print(const json_t *results, bool everything, FILE *stream);
 
+/** What got better or worse than in an earlier run; nothing where the document compares with none. */
+NZ_CHECKED nz_status nz_against_text_print(const json_t *results, FILE *stream);
+
 #endif
