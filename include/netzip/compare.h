@@ -104,6 +104,10 @@ NZ_API NZ_CHECKED nz_status nz_compare(nz_compare_result *ret_result, const nz_c
  */
 NZ_API int nz_worker_main(int argc, char **argv);
 
+/** The same on another machine: serves requests on standard input and output, which ssh carries, and ends with them, also
+ * in the middle of a computation. Takes the arguments behind the program's name. Returns the exit status. */
+NZ_API int nz_worker_main_remote(int argc, char **argv);
+
 typedef struct nz_doctor_options {
     bool quick;                   /**< leave out peak rates and bandwidth: about a second instead of five */
     const struct nz_roots *roots; /**< where /sys and /proc are read; NULL: this machine */
