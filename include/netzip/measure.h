@@ -72,9 +72,17 @@ typedef struct nz_memory_process {
     uint64_t rss_bytes;  /**< VmRSS */
     uint64_t peak_bytes; /**< VmHWM: the peak of VmRSS */
     double pss_bytes;    /**< proportional set size; NaN where the kernel does not tell */
+    uint64_t swap_bytes; /**< VmSwap: what of it has been moved to disk; 0 where the kernel does not tell */
 } nz_memory_process;
 /** @param pid 0: this process. */
 NZ_API NZ_CHECKED nz_status nz_memory_process_get(nz_memory_process *ret_memory, int pid, const nz_roots *roots);
+
+/**
+ * Proportional set size of the files in `folder` (an absolute path) that this process has mapped for reading: a model and its
+ * external data. The program itself and shared libraries do not count.
+ * @return NZ_E_UNAVAILABLE where the kernel does not tell mappings.
+ */
+NZ_API NZ_CHECKED nz_status nz_memory_mapped_get(double *ret_bytes, const char *folder, const nz_roots *roots);
 
 /** /proc/meminfo. */
 typedef struct nz_memory_machine {
@@ -169,6 +177,7 @@ typedef struct nz_conditions {
     bool has_throttled;
     uint64_t throttled; /**< how often CPUs have lowered their clock for heat, since boot */
     int held;           /**< of a board that tells: bits of nz_held that hold now; -1: not told */
+    int held_since_boot; /**< bits of what has held since the board was started; -1: not told */
     double quota_cpus;  /**< CPU time that the control groups grant, in CPUs; NaN: no limit */
     double held_back_s; /**< for which a control group's quota has held processes back, since it was made */
     uint64_t held_back; /**< in how many periods */

@@ -22,7 +22,7 @@ typedef struct nz_runtime_options {
     int64_t batch; /**< for a symbolic batch; 0 means 1. A model with a fixed batch keeps it */
     nz_compute compute;
     bool reference; /**< plain C kernels only (tests) */
-    bool profile;   /**< keep per-layer times: adds two clock reads a layer */
+    bool profile;   /**< keep per-layer times: adds a clock read a layer */
     bool tune;      /**< choose among algorithms by measuring once when planning (default for measuring runs) */
     const nz_binding *bindings; /**< for symbolic extents other than the batch */
     size_t binding_count;
@@ -35,7 +35,7 @@ typedef struct nz_layer {
     const char *kernel;  /**< the implementation: "onednn:jit_wino:avx512", "ref:Resize", ... */
     const char *fused;   /**< names of the other nodes in it, space-separated; "" */
     const char *compute; /**< "f32", "bf16", "int8", ... */
-    double latency_ms;   /**< median of the profiled runs; NaN without profile */
+    double latency_ms;   /**< median of the latest 128 profiled runs, with one clock read each; NaN without profile */
 } nz_layer;
 
 typedef struct nz_session nz_session;
@@ -64,12 +64,28 @@ NZ_API const nz_tensor *nz_session_output(const nz_session *session, size_t i, c
 /** Runs once. `inputs` and `outputs` in the session's order, data of the caller's with exactly the session's types and
  * shapes (checked: NZ_E_SHAPE). Not thread-safe for one session. */
 NZ_API NZ_CHECKED nz_status nz_session_run(nz_session *session, const nz_tensor *inputs, nz_tensor *outputs);
+typedef enum nz_profile {
+    NZ_PROFILE_OFF,  /**< keep no further times; those that were kept stay */
+    NZ_PROFILE_ON,   /**< keep times of layers from now on */
+    NZ_PROFILE_RESET /**< forget those that were kept */
+} nz_profile;
+/** Whether runs keep times of layers, whatever the session was opened with. NZ_E_UNSUPPORTED where a runtime cannot tell
+ * them; NZ_E_MEMORY. */
+NZ_API NZ_CHECKED nz_status nz_session_profile(nz_session *session, nz_profile profile);
 /** How many executed steps can be asked for. */
 NZ_API size_t nz_session_layer_count(const nz_session *session);
 /** Step `i` < nz_session_layer_count, in the order of execution. Its strings are borrowed from the session. */
 NZ_API nz_layer nz_session_layer(const nz_session *session, size_t i);
 /** Bytes of the planned block of activations: activation_peak_bytes. */
 NZ_API size_t nz_session_activation_bytes(const nz_session *session);
+/** Bytes of a model's constants that a session holds, each byte of memory once, whether it has been touched or not. */
+typedef struct nz_weight_bytes {
+    size_t mapped; /**< as stored, in the mapped file: pages that the system may drop and read again */
+    size_t heap;   /**< as stored or computed when planning, in memory of the graph's own */
+    size_t packed; /**< copies in the order and type that kernels want, with biases and scales */
+} nz_weight_bytes;
+/** What the session holds of weights. */
+NZ_API nz_weight_bytes nz_session_weights(const nz_session *session);
 /** What the session computes in: "f32", "int8", "bf16" or "mixed". Borrowed. */
 NZ_API const char *nz_session_compute(const nz_session *session);
 

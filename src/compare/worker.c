@@ -22,11 +22,11 @@ static const struct verb {
     const char *name;
     nz_status (*serve)(nz_worker *worker, const json_t *request, json_t **ret_answer);
 } verbs[] = {
-    {"describe", nz_worker_describe}, {"load", nz_worker_load},     {"warm", nz_worker_warm},
-    {"time", nz_worker_time},         {"memory", nz_worker_memory}, {"profile", nz_worker_profile},
-    {"predict", nz_worker_predict},   {"detect", nz_worker_detect}, {"facts", nz_worker_facts},
-    {"station", nz_worker_station}, {"watch", nz_worker_watch}, {"watched", nz_worker_watched},
-    {"quiet", nz_worker_quiet},
+    {"describe", nz_worker_describe}, {"load", nz_worker_load},       {"warm", nz_worker_warm},
+    {"time", nz_worker_time},         {"memory", nz_worker_memory},   {"counters", nz_worker_counters},
+    {"profile", nz_worker_profile},   {"predict", nz_worker_predict}, {"detect", nz_worker_detect},
+    {"facts", nz_worker_facts},       {"station", nz_worker_station}, {"watch", nz_worker_watch},
+    {"watched", nz_worker_watched},   {"quiet", nz_worker_quiet},
 };
 
 static nz_status serve(nz_worker *worker, const json_t *request, json_t **ret_answer) {

@@ -6,6 +6,8 @@
 #ifndef NZ_COMPARE_WORKER_H
 #define NZ_COMPARE_WORKER_H
 
+#include <pthread.h>
+
 #include "compare/message.h"
 #include "graph/build.h"
 #include "netzip/data.h"
@@ -29,11 +31,27 @@ void nz_ports_set(nz_ports *ports, size_t slot, const float *x);
 
 typedef struct nz_station nz_station; /**< worker_station.c */
 
+/** Samples the proportional set size of this process by a thread, between a begin and its end (worker_memory.c). */
+typedef struct nz_memory_watch {
+    double peak_pss_bytes; /**< largest so far; NaN: none was read */
+    size_t samples;
+    bool running, stop;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+} nz_memory_watch;
+void nz_memory_watch_begin(nz_memory_watch *watch);
+/** Ends the thread and reads once more. */
+void nz_memory_watch_end(nz_memory_watch *watch);
+
 typedef struct nz_worker {
     nz_channel channel;
     int idle_ms; /**< without a request it says so as often, so that a line that is dead is found out; -1: never */
-    nz_station *station; /**< NULL: this worker holds a model */
+    nz_station *station;     /**< NULL: this worker holds a model */
     nz_memory_process start; /**< before anything was loaded */
+    nz_memory_watch memory;
+    double mapped_bytes;   /**< proportional, of the model's file, once it was planned; NaN: unknown */
+    uint64_t major_faults; /**< until the warm-up ended */
     /* of the model that `load` planned */
     nz_session *session;
     nz_ports ports;
@@ -62,12 +80,19 @@ NZ_CHECKED nz_status nz_worker_describe(nz_worker *worker, const json_t *request
 NZ_CHECKED nz_status nz_worker_load(nz_worker *worker, const json_t *request, json_t **ret_answer);
 NZ_CHECKED nz_status nz_worker_warm(nz_worker *worker, const json_t *request, json_t **ret_answer);
 NZ_CHECKED nz_status nz_worker_time(nz_worker *worker, const json_t *request, json_t **ret_answer);
+NZ_CHECKED nz_status nz_worker_counters(nz_worker *worker, const json_t *request, json_t **ret_answer);
 NZ_CHECKED nz_status nz_worker_memory(nz_worker *worker, const json_t *request, json_t **ret_answer);
 NZ_CHECKED nz_status nz_worker_profile(nz_worker *worker, const json_t *request, json_t **ret_answer);
 NZ_CHECKED nz_status nz_worker_predict(nz_worker *worker, const json_t *request, json_t **ret_answer);
 /** nz_worker_predict for data with objects. */
 NZ_CHECKED nz_status nz_worker_detect(nz_worker *worker, const json_t *request, json_t **ret_answer);
 NZ_CHECKED nz_status nz_worker_facts(nz_worker *worker, const json_t *request, json_t **ret_answer);
+
+/** Notes what is to be known of memory once the model at `path` is planned, and once the warm-up has ended. */
+void nz_worker_memory_loaded(nz_worker *worker, const char *path);
+void nz_worker_memory_warmed(nz_worker *worker);
+/** The layers of a session, with their times less `clock_ms` each where they were kept, and the sum of these. */
+json_t *nz_worker_layers_json(const nz_session *session, double clock_ms, double *ret_sum_ms);
 
 /** The next samples into the fed input; nothing where there are none. Belongs outside of what is timed. */
 NZ_CHECKED nz_status nz_worker_feed(nz_worker *worker, nz_ports *ports);

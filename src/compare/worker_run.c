@@ -107,19 +107,6 @@ static size_t sample_elements(const nz_shape *sample) {
     return elements > 0 ? (size_t)elements : 0;
 }
 
-static json_t *layers_json(const nz_session *session) {
-    json_t *layers = json_array();
-    for (size_t i = 0; i < nz_session_layer_count(session); i++) {
-        nz_layer layer = nz_session_layer(session, i);
-        json_array_append_new(layers,
-                              json_pack("{s:o,s:o,s:o,s:o,s:o,s:o}", "name", nz_json_string(layer.name), "op",
-                                        nz_json_string(layer.op), "kernel", nz_json_string(layer.kernel), "fused",
-                                        nz_json_string(layer.fused), "compute", nz_json_string(layer.compute),
-                                        "latency_ms", nz_json_real(layer.latency_ms)));
-    }
-    return layers;
-}
-
 static json_t *ports_json(const nz_session *session, bool outputs) {
     json_t *array = json_array();
     size_t count = outputs ? nz_session_output_count(session) : nz_session_input_count(session);
@@ -142,59 +129,34 @@ static nz_status open_samples(nz_worker *worker, const json_t *request) {
     return NZ_OK;
 }
 
+static nz_status plan(nz_worker *worker, const nz_worker_model *model, int64_t batch) {
+    NZ_AUTO_GRAPH nz_graph *graph = NULL;
+    NZ_TRY(nz_model_load(&graph, model->path));
+    NZ_TRY(nz_worker_session(&worker->session, graph, model, batch, true, false));
+    nz_worker_memory_loaded(worker, model->path);
+    return NZ_OK;
+}
+
 nz_status nz_worker_load(nz_worker *worker, const json_t *request, json_t **ret_answer) {
     nz_worker_model model;
     json_int_t batch = json_integer_value(json_object_get(request, "batch"));
+    double sum_ms;
     if (worker->session) return nz_fail(NZ_E_ARG, "load: this worker holds a model already");
     NZ_TRY(nz_worker_model_get(&model, request));
     uint64_t begin = nz_clock_ns();
-    {
-        NZ_AUTO_GRAPH nz_graph *graph = NULL;
-        NZ_TRY(nz_model_load(&graph, model.path));
-        NZ_TRY(nz_worker_session(&worker->session, graph, &model, batch > 0 ? batch : 1, true, false));
-    }
+    nz_memory_watch_begin(&worker->memory);
+    nz_status status = plan(worker, &model, batch > 0 ? batch : 1);
+    nz_memory_watch_end(&worker->memory);
+    NZ_TRY(status);
     double seconds = (double)(nz_clock_ns() - begin) * 1e-9;
     NZ_TRY(nz_ports_init(&worker->ports, worker->session, sample_elements(&model.sample), model.seed));
     NZ_TRY(open_samples(worker, request));
     return nz_worker_answer(
-        ret_answer, json_pack("{s:o,s:o,s:I,s:b,s:f,s:I,s:s,s:o,s:I,s:o}", "inputs", ports_json(worker->session, false),
-                              "outputs", ports_json(worker->session, true), "batch", (json_int_t)worker->ports.batch,
-                              "real_samples", worker->samples >= 0, "load_s", seconds, "activation_bytes",
-                              (json_int_t)nz_session_activation_bytes(worker->session), "compute",
-                              nz_session_compute(worker->session), "layers", layers_json(worker->session), "rss_before",
-                              (json_int_t)worker->start.rss_bytes, "process", nz_pin_json()));
-}
-
-nz_status nz_worker_memory(nz_worker *worker, const json_t *request, json_t **ret_answer) {
-    (void)request;
-    nz_memory_process now;
-    NZ_TRY(nz_memory_process_get(&now, 0, NULL));
-    if (!worker->start.rss_bytes)
-        return nz_fail(NZ_E_UNAVAILABLE, "resident memory could not be read when the worker started");
-    return nz_worker_answer(ret_answer,
-                            json_pack("{s:I,s:I,s:I,s:o,s:o}", "rss_before", (json_int_t)worker->start.rss_bytes, "rss",
-                                      (json_int_t)now.rss_bytes, "peak", (json_int_t)now.peak_bytes, "pss_before",
-                                      nz_json_real(worker->start.pss_bytes), "pss", nz_json_real(now.pss_bytes)));
-}
-
-nz_status nz_worker_profile(nz_worker *worker, const json_t *request, json_t **ret_answer) {
-    enum { MOST_RUNS = 1000 };
-    nz_worker_model model;
-    NZ_TRY(nz_worker_model_get(&model, request));
-    double seconds = json_number_value(json_object_get(request, "seconds"));
-    NZ_AUTO_GRAPH nz_graph *graph = NULL;
-    NZ_TRY(nz_model_load(&graph, model.path));
-    nz_session *session = NULL;
-    nz_ports ports = {.fed = -1};
-    NZ_TRY(nz_worker_session(&session, graph, &model, 1, true, true));
-    nz_status status = nz_ports_init(&ports, session, sample_elements(&model.sample), model.seed);
-    uint64_t begin = nz_clock_ns(), ns;
-    for (int i = 0; status == NZ_OK && i < MOST_RUNS && (i < 5 || (double)(nz_clock_ns() - begin) * 1e-9 < seconds);
-         i++)
-        status = nz_worker_run_once(worker, session, &ports, &ns);
-    json_t *layers = status == NZ_OK ? layers_json(session) : NULL;
-    nz_ports_done(&ports);
-    nz_session_free(session);
-    if (status != NZ_OK) return status;
-    return nz_worker_answer(ret_answer, json_pack("{s:o}", "layers", layers));
+        ret_answer,
+        json_pack("{s:o,s:o,s:I,s:b,s:f,s:I,s:s,s:o,s:I,s:o}", "inputs", ports_json(worker->session, false), "outputs",
+                  ports_json(worker->session, true), "batch", (json_int_t)worker->ports.batch, "real_samples",
+                  worker->samples >= 0, "load_s", seconds, "activation_bytes",
+                  (json_int_t)nz_session_activation_bytes(worker->session), "compute",
+                  nz_session_compute(worker->session), "layers", nz_worker_layers_json(worker->session, 0, &sum_ms),
+                  "rss_before", (json_int_t)worker->start.rss_bytes, "process", nz_pin_json()));
 }

@@ -95,6 +95,7 @@ nz_status nz_worker_warm(nz_worker *worker, const json_t *request, json_t **ret_
         NZ_TRY(warm_slice(worker, &w));
         NZ_TRY(look_whether_steady(&w));
     }
+    nz_worker_memory_warmed(worker);
     size_t from = w.steady ? 1 + w.first : w.count / 2;
     return nz_worker_answer(ret_answer, json_pack("{s:I,s:f,s:b,s:I,s:f}", "runs", (json_int_t)w.runs, "seconds",
                                                   seconds_since(begin), "steady", w.steady, "values",
@@ -135,7 +136,7 @@ static nz_status time_values(nz_worker *worker, block *b, json_int_t wanted, dou
             NZ_TRY(nz_session_run(worker->session, worker->ports.inputs, worker->ports.outputs));
         end = nz_clock_ns();
         b->sum_ns += (double)(end - begin);
-        b->ns[b->count++] = (double)(end - begin) / (double)b->bunch;
+        b->ns[b->count++] = fmax(1, (double)(end - begin)) / (double)b->bunch; /* a coarse clock may stand still */
         b->runs += b->bunch;
         begin = end;
     }
@@ -180,8 +181,8 @@ nz_status nz_worker_time(nz_worker *worker, const json_t *request, json_t **ret_
     b.cpu_ns = nz_process_cpu_ns() - b.cpu_ns;
     json_t *list = kept_values(&b);
     whole_cpu = nz_process_cpu_ns() - whole_cpu;
-    return nz_worker_answer(ret_answer, json_pack("{s:o,s:I,s:I,s:f,s:I,s:I,s:f,s:f,s:I,s:I}", "ns", list, "timed",
-                                                  (json_int_t)b.count, "runs", b.runs, "sum_ns", b.sum_ns, "from_ns",
+    return nz_worker_answer(ret_answer, json_pack("{s:o,s:I,s:I,s:f,s:f,s:I,s:I,s:f,s:f,s:I,s:I}", "ns", list, "timed",
+                                                  (json_int_t)b.count, "runs", b.runs, "sum_ns", b.sum_ns, "mean_ns", b.sum_ns / (double)b.runs, "from_ns",
                                                   (json_int_t)b.from_ns, "to_ns", (json_int_t)b.to_ns, "unix_s",
                                                   b.unix_s, "seconds", (double)(b.to_ns - b.from_ns) * 1e-9, "cpu_ns",
                                                   (json_int_t)b.cpu_ns, "whole_cpu_ns", (json_int_t)whole_cpu));

@@ -128,6 +128,7 @@ void nz_buffer_unref(nz_buffer *buffer) {
 
 void *nz_buffer_data(const nz_buffer *buffer) { return buffer->data; }
 size_t nz_buffer_bytes(const nz_buffer *buffer) { return buffer->bytes; }
+bool nz_buffer_is_mapped(const nz_buffer *buffer) { return !buffer->block && buffer->data; }
 
 void nz_buffer_forget(const nz_buffer *buffer, const void *data, size_t bytes) {
     if (buffer->block || bytes < ARENA_BLOCK_BYTES) return;

@@ -62,6 +62,7 @@ nz_buffer *nz_buffer_ref(nz_buffer *buffer); /**< NULL passes */
 void nz_buffer_unref(nz_buffer *buffer);     /**< NULL passes */
 void *nz_buffer_data(const nz_buffer *buffer);
 size_t nz_buffer_bytes(const nz_buffer *buffer);
+bool nz_buffer_is_mapped(const nz_buffer *buffer); /**< its bytes lie in a mapped file */
 /** Lets go of the resident pages of a range that has been copied elsewhere; a mapped file's come back when they are read
  * again. Nothing happens to heap memory. */
 void nz_buffer_forget(const nz_buffer *buffer, const void *data, size_t bytes);

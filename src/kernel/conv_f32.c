@@ -215,6 +215,7 @@ static nz_status pack_weights(conv *self, const nz_kernel_desc *desc) {
     NZ_TRY(nz_alloc_aligned(&self->bias, (size_t)self->padded_out, sizeof(float)));
     memset(self->bias, 0, (size_t)self->padded_out * sizeof(float));
     if (desc->bias) memcpy(self->bias, desc->bias, (size_t)self->outputs * sizeof(float));
+    self->base.weight_bytes = (size_t)(positions * matrix + self->padded_out) * sizeof(float);
     return NZ_OK;
 }
 

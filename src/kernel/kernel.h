@@ -128,6 +128,7 @@ struct nz_kernel {
     void (*release)(nz_kernel *kernel);
     char name[64];        /**< "onednn:brgconv:avx512_core", "own:wino4x3:avx512" */
     size_t scratch_bytes; /**< wanted at NZ_ARG_SCRATCH, 64-byte aligned; kernels of a plan share it */
+    size_t weight_bytes;  /**< that it keeps itself: weights in its own order, biases, scales */
 };
 
 /** Makes the kernel that the first provider able to do so offers, for as many threads as nz_threads_get says now.

@@ -427,6 +427,7 @@ static nz_status pack(dnnl_memory_t *ret_packed, const dnnl_memory_desc_t *from_
 static nz_status add_weights(creation *c, const dnnl_memory_desc_t *plain) {
     const dnnl_memory_desc_t *wanted = dnnl_primitive_desc_query_md(c->primitive, dnnl_query_weights_md, 0);
     NZ_TRY(pack(&c->kernel->weights, plain, c->desc->weights->data, wanted));
+    c->kernel->base.weight_bytes += dnnl_memory_desc_get_size(wanted) + c->output_scale_count * sizeof(float);
     return add_arg(c->kernel, DNNL_ARG_WEIGHTS, c->kernel->weights);
 }
 
@@ -438,6 +439,7 @@ static nz_status add_bias(creation *c) {
     DO(dnnl_memory_create(&c->kernel->bias, md, nz_onednn_engine, DNNL_MEMORY_ALLOCATE));
     DO(dnnl_memory_get_data_handle(c->kernel->bias, &to));
     memcpy(to, bias, (size_t)c->channels * sizeof(float));
+    c->kernel->base.weight_bytes += dnnl_memory_desc_get_size(md);
     return add_arg(c->kernel, DNNL_ARG_BIAS, c->kernel->bias);
 }
 

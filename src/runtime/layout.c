@@ -55,7 +55,10 @@ nz_status nz_planner_add_kernel(nz_planner *planner, nz_kernel *kernel, const nz
         args[count++] = (nz_plan_arg){.buffer = scratch, .writes = true};
     }
     self->kernel = kernel;
-    return nz_plan_add_step(planner->plan, &kernel_kind, self, args, count, name, op, kernel->name);
+    size_t weight_bytes = kernel->weight_bytes;
+    NZ_TRY(nz_plan_add_step(planner->plan, &kernel_kind, self, args, count, name, op, kernel->name));
+    planner->plan->steps[planner->plan->step_count - 1].weight_bytes = weight_bytes;
+    return NZ_OK;
 }
 
 /* -- views ------------------------------------------------------------------------------------------------------------ */

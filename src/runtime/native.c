@@ -41,12 +41,17 @@ static nz_status native_open(nz_session *session, const nz_graph *graph, const c
         NZ_TRY(nz_plan_fast(plan, plan->graph, options));
     NZ_TRY(nz_plan_place(plan));
     session->activation_bytes = plan->block_bytes;
+    NZ_TRY(nz_plan_weights(plan, &session->weights));
     session->compute = compute_of(plan);
     return NZ_OK;
 }
 
 static nz_status native_run(nz_session *session, const nz_tensor *inputs, nz_tensor *outputs) {
     return nz_plan_run(session->plan, inputs, outputs);
+}
+
+static nz_status native_profile(nz_session *session, nz_profile profile) {
+    return nz_plan_profile(session->plan, profile);
 }
 
 /* Layers are the steps that are not bookkeeping; counting is rare, so no index is kept. */
@@ -81,7 +86,7 @@ static nz_layer native_layer(const nz_session *session, size_t i) {
                           .kernel = step->kernel,
                           .fused = step->fused,
                           .compute = step->compute,
-                          .latency_ms = step->times_ms ? median(step->times_ms, step->time_count) : (double)NAN};
+                          .latency_ms = step->time_count ? median(step->times_ms, step->time_count) : (double)NAN};
     }
     return (nz_layer){.name = "", .op = "", .kernel = "", .fused = "", .compute = "", .latency_ms = (double)NAN};
 }
@@ -93,6 +98,7 @@ const nz_runtime nz_runtime_native = {
     .version = native_version,
     .open = native_open,
     .run = native_run,
+    .profile = native_profile,
     .layer_count = native_layer_count,
     .layer = native_layer,
     .close = native_close,

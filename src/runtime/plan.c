@@ -21,6 +21,7 @@ void nz_plan_reset(nz_plan *plan) {
     }
     for (size_t i = 0; i < plan->constant_count; i++) free(plan->constants[i]);
     plan->step_count = plan->buffer_count = plan->patch_count = plan->constant_count = 0;
+    plan->constant_bytes = 0;
 }
 
 void nz_plan_free(nz_plan *plan) {
@@ -47,6 +48,7 @@ nz_status nz_plan_add_constant(nz_plan *plan, void *ret_memory, size_t bytes) {
     NZ_TRY(nz_grow(&plan->constants, &plan->constant_capacity, plan->constant_count + 1, sizeof *plan->constants));
     NZ_TRY(nz_alloc_aligned(&plan->constants[plan->constant_count], bytes, 1));
     *(void **)ret_memory = plan->constants[plan->constant_count++];
+    plan->constant_bytes += bytes;
     return NZ_OK;
 }
 
@@ -118,17 +120,30 @@ nz_status nz_plan_place(nz_plan *plan) {
 
 static double now_ms(void) {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(CLOCK_MONOTONIC_RAW, &t);
     return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
 }
 
 static nz_status run_profiled(nz_plan *plan) {
+    double before = now_ms();
     for (size_t s = 0; s < plan->step_count; s++) {
         nz_step *step = &plan->steps[s];
-        double before = now_ms();
         NZ_TRY(step->kind->run(step));
-        step->times_ms[step->time_count++ % NZ_PLAN_TIMES] = now_ms() - before;
+        double after = now_ms(); /* begins the next one too: what lies between two steps is not lost */
+        step->times_ms[step->time_count++ % NZ_PLAN_TIMES] = after - before;
+        before = after;
     }
+    return NZ_OK;
+}
+
+nz_status nz_plan_profile(nz_plan *plan, nz_profile profile) {
+    for (size_t s = 0; s < plan->step_count; s++) {
+        nz_step *step = &plan->steps[s];
+        if (profile == NZ_PROFILE_ON && !step->times_ms)
+            NZ_TRY(nz_alloc(&step->times_ms, NZ_PLAN_TIMES, sizeof *step->times_ms));
+        if (profile == NZ_PROFILE_RESET) step->time_count = 0;
+    }
+    if (profile != NZ_PROFILE_RESET) plan->profile = profile == NZ_PROFILE_ON;
     return NZ_OK;
 }
 

@@ -50,6 +50,7 @@ struct nz_step {
     bool hidden;                      /**< bookkeeping that is no layer of the model (copies to outputs) */
     double *times_ms;                 /**< profile: ring of the latest runs */
     size_t time_count;
+    size_t weight_bytes; /**< that its kernel keeps of its own */
 };
 
 /** An address that changes from run to run. */
@@ -69,6 +70,7 @@ typedef struct nz_plan {
     size_t block_bytes;
     size_t constant_count, constant_capacity;
     void **constants; /**< memory that the plan made itself: reordered weights, compensations */
+    size_t constant_bytes;
     bool profile;
     nz_arena scratch; /**< of reference steps */
 } nz_plan;
@@ -85,6 +87,7 @@ NZ_CHECKED nz_status nz_plan_add_step(nz_plan *plan, const nz_step_kind *kind, v
                                       size_t arg_count, const char *name, const char *op, const char *kernel);
 /** Places the block, binds every operand that does not change, and lists those that do. */
 NZ_CHECKED nz_status nz_plan_place(nz_plan *plan);
+NZ_CHECKED nz_status nz_plan_profile(nz_plan *plan, nz_profile profile);
 NZ_CHECKED nz_status nz_plan_run(nz_plan *plan, const nz_tensor *inputs, nz_tensor *outputs);
 
 /** Plain C kernels only, a step per node (reference.c). `graph` is specialised. */
@@ -98,5 +101,7 @@ NZ_CHECKED nz_status nz_plan_add_copy(nz_plan *plan, int from, size_t offset, in
 NZ_CHECKED nz_status nz_plan_add_fill(nz_plan *plan, int buffer, uint8_t byte, const char *name, const char *op);
 /** Forgets steps, buffers and constants: as new, the graph stays. */
 void nz_plan_reset(nz_plan *plan);
+/** What the plan holds of weights (weights.c). */
+NZ_CHECKED nz_status nz_plan_weights(const nz_plan *plan, nz_weight_bytes *ret_bytes);
 
 #endif

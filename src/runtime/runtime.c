@@ -125,7 +125,14 @@ const nz_tensor *nz_session_output(const nz_session *session, size_t i, const ch
     return port(session->outputs, session->output_count, i, ret_name);
 }
 
+nz_status nz_session_profile(nz_session *session, nz_profile profile) {
+    if (!session->runtime->profile)
+        return nz_fail(NZ_E_UNSUPPORTED, "the runtime '%s' does not tell times of layers", session->runtime->name);
+    return session->runtime->profile(session, profile);
+}
+
 size_t nz_session_layer_count(const nz_session *session) { return session->runtime->layer_count(session); }
 nz_layer nz_session_layer(const nz_session *session, size_t i) { return session->runtime->layer(session, i); }
 size_t nz_session_activation_bytes(const nz_session *session) { return session->activation_bytes; }
+nz_weight_bytes nz_session_weights(const nz_session *session) { return session->weights; }
 const char *nz_session_compute(const nz_session *session) { return session->compute; }

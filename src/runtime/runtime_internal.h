@@ -16,10 +16,11 @@ typedef struct nz_runtime {
     const char *name;
     /** The version that runs here; NULL where this runtime is not usable on this machine. Static. */
     const char *(*version)(void);
-    /** Plans: sets session->plan and the ports, activation_bytes, compute. What it leaves behind on failure is freed by `close`. */
+    /** Plans: sets session->plan and the ports, activation_bytes, weights, compute. What it leaves behind on failure is freed by `close`. */
     nz_status (*open)(nz_session *session, const nz_graph *graph, const char *path, const nz_runtime_options *options);
     /** Runs on data whose types and shapes the frame has checked. */
     nz_status (*run)(nz_session *session, const nz_tensor *inputs, nz_tensor *outputs);
+    nz_status (*profile)(nz_session *session, nz_profile profile); /**< NULL: it has no times of layers */
     size_t (*layer_count)(const nz_session *session);
     nz_layer (*layer)(const nz_session *session, size_t i);
     void (*close)(nz_session *session); /**< frees session->plan, which may be NULL or half built */
@@ -32,6 +33,7 @@ struct nz_session {
     size_t input_count, output_count;
     nz_port *inputs, *outputs;
     size_t activation_bytes;
+    nz_weight_bytes weights;
     const char *compute; /**< static */
 };
 

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a worker holds in memory. Its proportional set size has no peak that the kernel keeps, as resident memory has one: a
+ * thread samples it while the model is planned. Reading it walks all pages, so nothing is sampled while times are taken. */
+#include <math.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "compare/worker.h"
+#include "core/error.h"
+
+enum { LEAST_PAUSE_NS = 10000000, READING_SHARE = 30 };
+
+static void take(nz_memory_watch *watch) {
+    nz_memory_process now;
+    if (nz_memory_process_get(&now, 0, NULL) != NZ_OK || isnan(now.pss_bytes)) return;
+    if (!(watch->peak_pss_bytes >= now.pss_bytes)) watch->peak_pss_bytes = now.pss_bytes;
+    watch->samples++;
+}
+
+static bool wanted(nz_memory_watch *watch, uint64_t pause_ns) {
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    uint64_t ns = (uint64_t)until.tv_nsec + pause_ns;
+    until.tv_sec += (time_t)(ns / 1000000000u);
+    until.tv_nsec = (long)(ns % 1000000000u);
+    pthread_mutex_lock(&watch->lock);
+    int code = 0;
+    while (!watch->stop && code == 0) code = pthread_cond_timedwait(&watch->wake, &watch->lock, &until);
+    bool more = !watch->stop;
+    pthread_mutex_unlock(&watch->lock);
+    return more;
+}
+
+/* At most a thirtieth of one CPU goes into reading, however many pages there are. */
+static void *sample(void *user) {
+    nz_memory_watch *watch = user;
+    uint64_t pause = LEAST_PAUSE_NS;
+    while (wanted(watch, pause)) {
+        uint64_t begin = nz_clock_ns();
+        take(watch);
+        uint64_t taken = (nz_clock_ns() - begin) * READING_SHARE;
+        pause = taken > LEAST_PAUSE_NS ? taken : LEAST_PAUSE_NS;
+    }
+    return NULL;
+}
+
+void nz_memory_watch_begin(nz_memory_watch *watch) {
+    pthread_condattr_t attributes;
+    if (!watch->samples) watch->peak_pss_bytes = (double)NAN;
+    watch->stop = watch->running = false;
+    if (pthread_condattr_init(&attributes) != 0) return;
+    bool clocked = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0;
+    bool ready = clocked && pthread_mutex_init(&watch->lock, NULL) == 0;
+    if (ready && pthread_cond_init(&watch->wake, &attributes) != 0) {
+        pthread_mutex_destroy(&watch->lock);
+        ready = false;
+    }
+    pthread_condattr_destroy(&attributes);
+    if (!ready) return;
+    watch->running = pthread_create(&watch->thread, NULL, sample, watch) == 0;
+    if (watch->running) return;
+    pthread_cond_destroy(&watch->wake);
+    pthread_mutex_destroy(&watch->lock);
+}
+
+void nz_memory_watch_end(nz_memory_watch *watch) {
+    if (watch->running) {
+        pthread_mutex_lock(&watch->lock);
+        watch->stop = true;
+        pthread_cond_signal(&watch->wake);
+        pthread_mutex_unlock(&watch->lock);
+        pthread_join(watch->thread, NULL);
+        pthread_cond_destroy(&watch->wake);
+        pthread_mutex_destroy(&watch->lock);
+        watch->running = false;
+    }
+    take(watch);
+}
+
+/* Read while the model has just been planned: where other workers map the same file later, its share changes. */
+static double mapped_model(const char *path) {
+    NZ_AUTO_FREE char *folder = realpath(path, NULL);
+    char *slash = folder ? strrchr(folder, '/') : NULL;
+    double bytes;
+    if (!slash) return (double)NAN;
+    *slash = '\0';
+    return nz_memory_mapped_get(&bytes, folder, NULL) == NZ_OK ? bytes : (double)NAN;
+}
+
+void nz_worker_memory_loaded(nz_worker *worker, const char *path) {
+    nz_weight_bytes weights = nz_session_weights(worker->session);
+    worker->mapped_bytes = weights.mapped ? mapped_model(path) : 0;
+    if (worker->mapped_bytes > (double)weights.mapped) worker->mapped_bytes = (double)weights.mapped;
+}
+
+static uint64_t major_faults(void) {
+    struct rusage used = {0};
+    getrusage(RUSAGE_SELF, &used);
+    return (uint64_t)used.ru_majflt;
+}
+
+void nz_worker_memory_warmed(nz_worker *worker) {
+    take(&worker->memory);
+    worker->major_faults = major_faults();
+}
+
+static json_t *weights_json(const nz_worker *worker) {
+    nz_weight_bytes weights = {0};
+    if (worker->session) weights = nz_session_weights(worker->session);
+    return json_pack("{s:I,s:o,s:I,s:I}", "mapped", (json_int_t)weights.mapped, "mapped_pss",
+                     nz_json_real(worker->mapped_bytes), "heap", (json_int_t)weights.heap, "packed",
+                     (json_int_t)weights.packed);
+}
+
+nz_status nz_worker_memory(nz_worker *worker, const json_t *request, json_t **ret_answer) {
+    (void)request;
+    nz_memory_process now;
+    uint64_t faults = major_faults();
+    NZ_TRY(nz_memory_process_get(&now, 0, NULL));
+    if (!worker->start.rss_bytes)
+        return nz_fail(NZ_E_UNAVAILABLE, "resident memory could not be read when the worker started");
+    if (now.pss_bytes > worker->memory.peak_pss_bytes) worker->memory.peak_pss_bytes = now.pss_bytes;
+    return nz_worker_answer(
+        ret_answer,
+        json_pack("{s:I,s:I,s:I,s:o,s:o,s:o,s:I,s:o,s:I,s:I,s:I}", "rss_before", (json_int_t)worker->start.rss_bytes,
+                  "rss", (json_int_t)now.rss_bytes, "peak", (json_int_t)now.peak_bytes, "pss_before",
+                  nz_json_real(worker->start.pss_bytes), "pss", nz_json_real(now.pss_bytes), "pss_peak",
+                  nz_json_real(worker->memory.peak_pss_bytes), "pss_samples", (json_int_t)worker->memory.samples + 1,
+                  "weights", weights_json(worker), "activations",
+                  (json_int_t)(worker->session ? nz_session_activation_bytes(worker->session) : 0), "swap_bytes",
+                  (json_int_t)now.swap_bytes, "page_faults_major", (json_int_t)(faults - worker->major_faults)));
+}
