@@ -182,8 +182,9 @@ nz_status nz_worker_time(nz_worker *worker, const json_t *request, json_t **ret_
     json_t *list = kept_values(&b);
     whole_cpu = nz_process_cpu_ns() - whole_cpu;
     return nz_worker_answer(ret_answer, json_pack("{s:o,s:I,s:I,s:f,s:f,s:I,s:I,s:f,s:f,s:I,s:I}", "ns", list, "timed",
-                                                  (json_int_t)b.count, "runs", b.runs, "sum_ns", b.sum_ns, "mean_ns", b.sum_ns / (double)b.runs, "from_ns",
-                                                  (json_int_t)b.from_ns, "to_ns", (json_int_t)b.to_ns, "unix_s",
-                                                  b.unix_s, "seconds", (double)(b.to_ns - b.from_ns) * 1e-9, "cpu_ns",
-                                                  (json_int_t)b.cpu_ns, "whole_cpu_ns", (json_int_t)whole_cpu));
+                                                  (json_int_t)b.count, "runs", b.runs, "sum_ns", b.sum_ns, "mean_ns",
+                                                  b.sum_ns / (double)b.runs, "from_ns", (json_int_t)b.from_ns, "to_ns",
+                                                  (json_int_t)b.to_ns, "unix_s", b.unix_s, "seconds",
+                                                  (double)(b.to_ns - b.from_ns) * 1e-9, "cpu_ns", (json_int_t)b.cpu_ns,
+                                                  "whole_cpu_ns", (json_int_t)whole_cpu));
 }

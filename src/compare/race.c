@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "compare/race.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/error.h"
+#include "core/progress.h"
+#include "core/text.h"
+
+static double budget_of(const nz_race *race, size_t group) {
+    size_t lanes = 0;
+    for (size_t i = 0; i < race->lane_count; i++)
+        lanes += race->lanes[i].group == group && !race->lanes[i].variant->error;
+    return race->run->options->budget_s * (double)lanes;
+}
+
+static double spent_of(const nz_race *race, size_t group) {
+    double spent = 0;
+    for (size_t i = 0; i < race->lane_count; i++)
+        if (race->lanes[i].group == group && !race->lanes[i].variant->error) spent += race->lanes[i].spent_s;
+    return spent;
+}
+
+/* ---- a look ---- */
+
+/* The blocks of the lanes of a group that are still there, its baseline first. */
+typedef struct gathered {
+    nz_blocks blocks;
+    double *values;
+    size_t *start;
+    const nz_lane **lanes;
+    nz_block_interval *intervals; /* of the medians, then of the ratios */
+} gathered;
+
+static void gathered_done(gathered *g) {
+    free(g->values);
+    free(g->start);
+    free(g->lanes);
+    free(g->intervals);
+}
+
+static nz_status gather_lanes(gathered *g, const nz_race *race, size_t group) {
+    NZ_TRY(nz_alloc(&g->lanes, race->lane_count, sizeof(const nz_lane *)));
+    for (size_t i = 0; i < race->lane_count; i++) {
+        const nz_lane *lane = &race->lanes[i];
+        if (lane->group != group || lane->variant->error) continue;
+        size_t at = g->blocks.model_count++;
+        g->lanes[at] = lane;
+        if (!lane->is_baseline) continue;
+        g->lanes[at] = g->lanes[0];
+        g->lanes[0] = lane;
+    }
+    return NZ_OK;
+}
+
+static const json_t *times_of(const nz_lane *lane, size_t round) {
+    return json_object_get(json_array_get(lane->rounds, round), "ns");
+}
+
+static nz_status gather(gathered *g, const nz_race *race, size_t group) {
+    NZ_TRY(gather_lanes(g, race, group));
+    size_t rounds = race->groups[group].rounds, models = g->blocks.model_count, count = 0, at = 0, block = 0;
+    for (size_t m = 0; m < models; m++)
+        for (size_t r = 0; r < rounds; r++) count += json_array_size(times_of(g->lanes[m], r));
+    NZ_TRY(nz_alloc(&g->values, count, sizeof *g->values));
+    NZ_TRY(nz_alloc(&g->start, rounds * models + 1, sizeof *g->start));
+    NZ_TRY(nz_alloc(&g->intervals, 2 * models, sizeof *g->intervals));
+    for (size_t r = 0; r < rounds; r++)
+        for (size_t m = 0; m < models; m++) {
+            const json_t *times = times_of(g->lanes[m], r);
+            for (size_t i = 0; i < json_array_size(times); i++)
+                g->values[at++] = json_number_value(json_array_get(times, i));
+            g->start[++block] = at;
+        }
+    g->blocks.round_count = rounds;
+    g->blocks.values = g->values;
+    g->blocks.start = g->start;
+    return NZ_OK;
+}
+
+static nz_status look(nz_race *race, size_t group) {
+    nz_race_group *state = &race->groups[group];
+    NZ_AUTO(gathered_done) gathered g = {.values = NULL};
+    nz_look_options options = nz_look_options_default();
+    nz_look seen;
+    NZ_TRY(gather(&g, race, group));
+    if (!g.blocks.model_count) return NZ_OK;
+    options.width = race->run->options->width_pct / 100;
+    options.blocks.seed = race->run->options->seed;
+    NZ_TRY(nz_blocks_look(&seen, g.intervals, g.intervals + g.blocks.model_count, &g.blocks, &options));
+    state->looks++;
+    state->enough = seen.enough;
+    state->widest = seen.widest;
+    state->confidence = seen.confidence;
+    state->next_look = seen.next_rounds;
+    return NZ_OK;
+}
+
+/* ---- rounds ---- */
+
+/* Done where a look says so, or where the budget is spent and there are rounds enough for an interval: also of a model whose
+ * single inference takes longer than its budget. */
+static nz_status after_round(nz_race *race, size_t group) {
+    nz_race_group *state = &race->groups[group];
+    double budget = budget_of(race, group);
+    if (!(budget > 0)) {
+        state->done = true; /* all of them have failed */
+        return NZ_OK;
+    }
+    state->rounds++;
+    bool spent = spent_of(race, group) >= budget && state->rounds >= NZ_BLOCKS_LEAST;
+    if (spent || state->rounds >= state->next_look) NZ_TRY(look(race, group));
+    state->done = spent || state->enough;
+    return NZ_OK;
+}
+
+/* "latency, round 12, interval 1.8% (1.0% wanted), at most 3 s left" */
+static void tell(char *text, size_t size, const nz_race *race, size_t round, double wall_s) {
+    double left = 0, spent = 0, widest = NAN;
+    for (size_t g = 0; g < race->group_count; g++) {
+        spent += spent_of(race, g);
+        if (race->groups[g].done) continue;
+        left += fmax(0, budget_of(race, g) - spent_of(race, g));
+        widest = fmax(widest, race->groups[g].widest);
+    }
+    if (spent > 0) left *= fmax(1, wall_s / spent);
+    int length =
+        snprintf(text, size, "%s, round %zu", strcmp(race->part, "batch") == 0 ? "throughput" : "latency", round + 1);
+    if (length > 0 && (size_t)length < size && !isnan(widest))
+        length += snprintf(text + length, size - (size_t)length, ", interval %.2g%% (%.2g%% wanted)", 100 * widest,
+                           race->run->options->width_pct);
+    if (length > 0 && (size_t)length < size)
+        snprintf(text + length, size - (size_t)length, ", at most %.0f s left", left);
+}
+
+static nz_status run_round(nz_race *race, size_t round, double wall_s) {
+    char what[160];
+    for (size_t k = 0; k < race->lane_count; k++) {
+        /* A B, then B A: a drift within rounds falls on both alike. */
+        nz_lane *lane = &race->lanes[round % 2 ? race->lane_count - 1 - k : k];
+        if (lane->variant->error || race->groups[lane->group].done) continue;
+        tell(what, sizeof what, race, round, wall_s);
+        NZ_TRY(nz_race_cool_down(race));
+        NZ_TRY(nz_lane_block(race, lane, what));
+        nz_variant_tell(race->run, lane->variant);
+    }
+    for (size_t g = 0; g < race->group_count; g++)
+        if (!race->groups[g].done) NZ_TRY(after_round(race, g));
+    return NZ_OK;
+}
+
+static bool runs_on(const nz_race *race) {
+    for (size_t g = 0; g < race->group_count; g++)
+        if (!race->groups[g].done) return true;
+    return false;
+}
+
+/* ---- the whole ---- */
+
+static double quiet_seconds(const nz_race *race) {
+    return race->machine->has_power ? 1.1 : fmin(0.5, race->run->options->budget_s);
+}
+
+static nz_status begin(nz_race *race) {
+    struct timespec now;
+    struct tm utc;
+    clock_gettime(CLOCK_REALTIME, &now);
+    gmtime_r(&now.tv_sec, &utc);
+    size_t length = strftime(race->name, sizeof race->name, "%Y-%m-%dT%H:%M:%S", &utc);
+    snprintf(race->name + length, sizeof race->name - length, ".%06ldZ", now.tv_nsec / 1000);
+    NZ_TRY(nz_alloc(&race->groups, race->group_count, sizeof *race->groups));
+    for (size_t g = 0; g < race->group_count; g++)
+        race->groups[g] =
+            (nz_race_group){.next_look = nz_look_options_default().least_rounds, .widest = NAN, .confidence = NAN};
+    for (size_t i = 0; i < race->lane_count; i++) {
+        race->lanes[i].rounds = json_array();
+        if (!race->lanes[i].rounds) return nz_fail(NZ_E_MEMORY, "out of memory: rounds of a variant");
+    }
+    if (race->machine->was_quiet) return NZ_OK;
+    NZ_TRY(nz_machine_quiet(race->machine, &race->machine->before, quiet_seconds(race)));
+    race->machine->was_quiet = true;
+    return NZ_OK;
+}
+
+static nz_status store(nz_race *race) {
+    NZ_TRY(nz_machine_quiet(race->machine, &race->machine->after, quiet_seconds(race)));
+    for (size_t i = 0; i < race->lane_count; i++) {
+        nz_variant *v = race->lanes[i].variant;
+        if (v->error) continue;
+        if (json_object_set_new(v->raw, race->part, nz_lane_json(race, &race->lanes[i])))
+            return nz_fail(NZ_E_MEMORY, "out of memory: the times of a variant");
+    }
+    return NZ_OK;
+}
+
+static nz_status run_all(nz_race *race) {
+    NZ_TRY(begin(race));
+    for (size_t i = 0; i < race->lane_count; i++) {
+        if (race->lanes[i].variant->error) continue;
+        NZ_TRY(nz_lane_warm(race, &race->lanes[i]));
+        nz_variant_tell(race->run, race->lanes[i].variant);
+    }
+    uint64_t begin_ns = nz_clock_ns();
+    for (size_t round = 0; runs_on(race); round++)
+        NZ_TRY(run_round(race, round, (double)(nz_clock_ns() - begin_ns) * 1e-9));
+    return store(race);
+}
+
+nz_status nz_race_run(nz_race *race) {
+    nz_status status = run_all(race);
+    for (size_t i = 0; i < race->lane_count; i++) json_decref(race->lanes[i].rounds);
+    free(race->groups);
+    race->groups = NULL;
+    return status;
+}
