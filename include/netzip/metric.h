@@ -83,6 +83,12 @@ typedef struct nz_predictions {
 
 struct nz_detection_scores;
 
+/** What one inference takes of something that is counted. */
+typedef struct nz_counted {
+    double value;       /**< NaN: it could not be counted */
+    const char *reason; /**< why; NULL: "not measured" */
+} nz_counted;
+
 /** What a metric may read; a part that was not gathered is NULL or 0 with the reason beside it. */
 typedef struct nz_metric_input {
     const nz_graph_facts *facts;
@@ -100,8 +106,11 @@ typedef struct nz_metric_input {
     uint64_t throughput_n;  /**< samples behind it; 0: not stated */
     double postprocess_ms;  /**< of a detector, a sample: from outputs to boxes; NaN: not measured */
     uint64_t postprocess_n;
-    double cpu_util_pct, cpu_util_process_pct;                                 /**< NaN: not measured */
-    double ram_bytes, ram_pss_bytes, ram_machine_bytes, activation_peak_bytes; /**< NaN: not measured */
+    double cpu_util_pct, cpu_util_process_pct;                                           /**< NaN: not measured */
+    double ram_bytes, ram_pss_bytes, ram_machine_bytes, activation_peak_bytes;           /**< NaN: not measured */
+    double ram_weights_bytes, ram_activations_bytes, ram_rest_bytes, ram_peak_pss_bytes; /**< NaN: not measured */
+    nz_counted instructions, cycles, cache_references, cache_misses, branch_misses, context_switches, page_faults;
+    uint64_t counted_n; /**< inferences behind the counts */
     double gpu_util_pct, gpu_mem_bytes;
     double energy_j, power_w, power_max_w, energy_estimated_j; /**< NaN: not measured */
     double energy_net_j;                                       /**< without what the machine draws idle */

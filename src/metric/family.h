@@ -8,7 +8,7 @@
 extern const nz_metric nz_metrics_topk[], nz_metrics_prf[], nz_metrics_detection[], nz_metrics_equivalence[],
     nz_metrics_calibration[];
 extern const nz_metric nz_metrics_speed[], nz_metrics_complexity[];
-extern const nz_metric nz_metrics_size[], nz_metrics_process[];
+extern const nz_metric nz_metrics_size[], nz_metrics_process[], nz_metrics_counters[];
 extern const nz_metric nz_metrics_energy[];
 
 /** Where the middle 95% of the standard normal distribution ends: its 97.5% quantile. */

@@ -10,8 +10,9 @@
 #include "metric/family.h"
 
 static const nz_metric *const families[] = {
-    nz_metrics_topk,  nz_metrics_prf,        nz_metrics_detection, nz_metrics_equivalence, nz_metrics_calibration,
-    nz_metrics_speed, nz_metrics_complexity, nz_metrics_size,      nz_metrics_process,     nz_metrics_energy,
+    nz_metrics_topk,        nz_metrics_prf,    nz_metrics_detection,  nz_metrics_equivalence,
+    nz_metrics_calibration, nz_metrics_speed,  nz_metrics_complexity, nz_metrics_size,
+    nz_metrics_process,     nz_metrics_energy, nz_metrics_counters,
 };
 
 const nz_metric *nz_metric_at(size_t i) {
