@@ -4,6 +4,8 @@
 
 #include <math.h>
 
+#include "compare/run.h"
+
 /* ---- counters ---- */
 
 static nz_counted counted(const json_t *counters, const char *name) {
@@ -81,4 +83,15 @@ json_t *nz_layers_total_json(const json_t *raw, double latency_ms) {
         if (value) json_object_set(json, keys[i], value);
     }
     return json;
+}
+
+void nz_layers_note(json_t *notes, const json_t *raw, double latency_ms) {
+    NZ_AUTO_JSON json_t *total = nz_layers_total_json(raw, latency_ms);
+    double pct = nz_json_number_at(total, "pct"), plain = nz_json_number_at(total, "plain_ms");
+    if (!(fabs(pct - 100) > NZ_LAYERS_TOLERANCE_PCT)) return;
+    nz_warn(
+        notes,
+        "the times of the layers add up to %.0f%% of the latency (%.4g of %.4g ms; whole inferences took %.4g ms while "
+        "the layers were timed)",
+        pct, nz_json_number_at(total, "sum_ms"), nz_json_number_at(total, "latency_ms"), plain);
 }

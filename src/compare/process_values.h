@@ -17,5 +17,7 @@ json_t *nz_counters_json(const json_t *raw);
 json_t *nz_memory_json(const json_t *raw);
 /** The layers' sum against the whole. @param latency_ms  NaN: that of the profile's passes without clocks. */
 json_t *nz_layers_total_json(const json_t *raw, double latency_ms);
+/** Adds a line to `notes` where that sum and the whole differ by more than NZ_LAYERS_TOLERANCE_PCT. */
+void nz_layers_note(json_t *notes, const json_t *raw, double latency_ms);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "compare/process_values.h"
 #include "compare/run.h"
 #include "core/error.h"
 #include "metric/value_json.h"
@@ -131,8 +132,14 @@ static json_t *layers_json(const nz_variant *v) {
     return layers;
 }
 
+/* Of one inference; NaN: not measured or not asked for. */
+static double latency_of(const nz_run *run, const nz_cell *row) {
+    size_t m = metric_index(run, "latency_ms");
+    return m < run->metric_count && row[m].report.source == NZ_MEASURED ? row[m].report.value : (double)NAN;
+}
+
 /* What a reader of the figures should know about this model's. */
-static json_t *notes_json(const nz_run *run, const nz_variant *v) {
+static json_t *notes_json(const nz_run *run, const nz_variant *v, double latency_ms) {
     json_t *notes = json_array();
     const nz_entry *entry = entry_of(run, v);
     const json_t *data = json_object_get(entry->describe, "data"), *predict = json_object_get(v->raw, "predict");
@@ -162,6 +169,7 @@ static json_t *notes_json(const nz_run *run, const nz_variant *v) {
                 (long long)json_integer_value(json_object_get(throughput, "batch")));
     if (timing && !json_is_true(json_object_get(json_object_get(v->raw, "load"), "real_samples")))
         nz_warn(notes, "timing used random input");
+    nz_layers_note(notes, v->raw, latency_ms);
     double steal = json_number_value(json_object_get(timing, "cpu_steal_pct"));
     if (steal > 1)
         nz_warn(notes,
@@ -199,7 +207,7 @@ static json_t *model_json(const nz_run *run, size_t v, const nz_cell *cells) {
     json_object_set_new(json, "metrics", metrics_json(run, row, run->variants[base].id));
     json_object_set_new(json, "ratios", nz_ratios_json(&combined, &run->combine));
     json_object_set_new(json, "ocs", nz_ocs_json(&combined, &run->combine));
-    json_object_set_new(json, "notes", notes_json(run, variant));
+    json_object_set_new(json, "notes", notes_json(run, variant, latency_of(run, row)));
     if (*nz_json_text_at(entry->describe, "weights_sha256"))
         set_or_null(json, "weights_sha256", json_object_get(entry->describe, "weights_sha256"));
     set_or_null(json, "inputs", json_object_get(entry->describe, "inputs"));
@@ -208,7 +216,11 @@ static json_t *model_json(const nz_run *run, size_t v, const nz_cell *cells) {
     if (json_object_get(json_object_get(variant->raw, "predict"), "count"))
         json_object_set_new(json, "scoring", scoring_json(variant));
     if (variant->detection) json_object_set(json, "detection", variant->detection);
+    if (nz_variant_has(variant, "memory")) json_object_set_new(json, "memory", nz_memory_json(variant->raw));
+    if (nz_variant_has(variant, "counters")) json_object_set_new(json, "counters", nz_counters_json(variant->raw));
     json_object_set_new(json, "layers", layers_json(variant));
+    if (nz_variant_has(variant, "profile"))
+        json_object_set_new(json, "layers_total", nz_layers_total_json(variant->raw, latency_of(run, row)));
     return json;
 }
 

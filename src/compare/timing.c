@@ -160,7 +160,7 @@ static nz_status measure_memory(nz_run *run, nz_variant *v) {
 
 /* While the process has decoded nothing yet. A worker of an interrupted run that has its times only plans and warms up. */
 static nz_status finish_variant(nz_run *run, nz_variant *v) {
-    if (nz_variant_has(v, "memory") && nz_variant_has(v, "profile")) return NZ_OK;
+    if (nz_variant_has(v, "memory") && nz_variant_has(v, "counters") && nz_variant_has(v, "profile")) return NZ_OK;
     if (!v->process.pid) {
         nz_lane lane = {.variant = v};
         nz_race again = {.run = run, .machine = nz_run_machine_of(run, v)};
@@ -169,6 +169,9 @@ static nz_status finish_variant(nz_run *run, nz_variant *v) {
         if (!v->error) NZ_TRY(nz_lane_warm(&again, &lane));
     }
     if (!v->error) NZ_TRY(measure_memory(run, v));
+    if (!v->error)
+        NZ_TRY(nz_ask_part(run, v, "counters", "counters",
+                           json_pack("{s:f}", "seconds", fmin(0.2, run->options->budget_s / 4)), "counters"));
     if (!v->error)
         NZ_TRY(nz_ask_part(run, v, "profile", "profile",
                            json_pack("{s:f}", "seconds", fmin(0.5, run->options->budget_s / 4)), "layers"));
@@ -187,7 +190,7 @@ static nz_status finish_variants(nz_run *run, size_t machine) {
 
 /* Variants of other batches are the same at batch 1. */
 static nz_status share(nz_run *run, size_t machine) {
-    static const char *const parts[] = {"load", "timing", "memory", "profile"};
+    static const char *const parts[] = {"load", "timing", "memory", "counters", "profile"};
     for (size_t i = 0; i < run->variant_count; i++) {
         nz_variant *v = &run->variants[i];
         const nz_variant *leader = &run->variants[leader_of(run, i)];

@@ -10,6 +10,7 @@
 
 #include "compare/detection.h"
 #include "compare/facts_json.h"
+#include "compare/process_values.h"
 #include "compare/run.h"
 #include "core/error.h"
 #include "core/memory.h"
@@ -191,6 +192,7 @@ static nz_status gather(gathered *g, const nz_run *run, const nz_variant *v) {
     g->input.energy_estimated_j = nz_json_number_at(facts, "energy_estimated_j");
     NZ_TRY(gather_timing(g, v->raw));
     gather_memory(g, v->raw);
+    nz_gather_process(&g->input, v->raw);
     return gather_scores(g, run, v);
 }
 
