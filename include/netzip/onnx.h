@@ -38,6 +38,9 @@ NZ_API NZ_CHECKED nz_status nz_model_disk_bytes(uint64_t *ret_bytes, const char 
 /** SHA-256 of the model file; where it names external data files, of its hash and theirs in their order. 64 hex digits. */
 NZ_API NZ_CHECKED nz_status nz_model_sha256(char ret_hex[65], const char *path);
 
+/** The external data files that a model names, as it names them: paths below its folder. Owned, each and the array: free(). */
+NZ_API NZ_CHECKED nz_status nz_model_locations(char ***ret_locations, size_t *ret_count, const char *path);
+
 /** Reads one serialised TensorProto (ONNX test vectors). Release with nz_tensor_done. */
 NZ_API NZ_CHECKED nz_status nz_onnx_tensor_load(nz_tensor *ret_tensor, char **ret_name, const char *path);
 

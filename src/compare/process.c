@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -71,7 +72,8 @@ static nz_status make_arguments(char ***ret_list, const char *const *arguments) 
     NZ_TRY(nz_alloc(&list, count + 3, sizeof *list));
     list[0] = name;
     list[1] = verb;
-    for (size_t i = 0; i < count; i++) list[2 + i] = (char *)(uintptr_t)arguments[i]; /* the started program's to change */
+    for (size_t i = 0; i < count; i++)
+        list[2 + i] = (char *)(uintptr_t)arguments[i]; /* the started program's to change */
     *ret_list = list;
     return NZ_OK;
 }
@@ -111,41 +113,78 @@ static int reap(nz_process *process, int *ret_how, int wait_ms) {
     }
 }
 
-static void kill_now(nz_process *process) {
-    int how;
-    kill(process->pid, SIGKILL);
-    while (waitpid(process->pid, &how, 0) < 0 && errno == EINTR) {
-    }
+/* The process is no more: what belonged to it goes as well. */
+static void forget(nz_process *process) {
     process->pid = 0;
     nz_channel_done(&process->channel);
+    if (process->log > 0) close(process->log);
+    process->log = 0;
+}
+
+void nz_process_kill(nz_process *process) {
+    int how;
+    if (process->pid) {
+        kill(process->pid, SIGKILL);
+        while (waitpid(process->pid, &how, 0) < 0 && errno == EINTR) {
+        }
+    }
+    forget(process);
 }
 
 void nz_process_end(nz_process *process) {
     int how;
     if (!process->pid) return;
     nz_channel_done(&process->channel);
-    if (reap(process, &how, 500))
-        process->pid = 0;
+    if (reap(process, &how, process->host ? 2000 : 500))
+        forget(process);
     else
-        kill_now(process);
+        nz_process_kill(process);
 }
 
-/* The socket was closed from the other side: tells how the process ended. */
-static nz_status fail_dead(nz_process *process) {
+void nz_process_said(char *ret_line, size_t size, int log) {
+    char text[2048];
+    off_t end = log > 0 ? lseek(log, 0, SEEK_END) : 0;
+    off_t from = end > (off_t)sizeof text - 1 ? end - (off_t)sizeof text + 1 : 0;
+    ssize_t got = end > 0 ? pread(log, text, sizeof text - 1, from) : 0;
+    *ret_line = 0;
+    if (got <= 0) return;
+    while (got > 0 && (text[got - 1] == '\n' || text[got - 1] == '\r' || text[got - 1] == ' ')) got--;
+    text[got] = 0;
+    const char *line = strrchr(text, '\n');
+    snprintf(ret_line, size, "%s", line ? line + 1 : text);
+}
+
+static nz_status fail_signal(const char *where, int number) {
+    const char *name = sigabbrev_np(number), *text = sigdescr_np(number);
+    return nz_fail(NZ_E_RESOURCE, "the worker%s was ended by signal %d, SIG%s (%s)%s", where, number, name ? name : "?",
+                   text ? text : "unknown", number == SIGKILL ? "; the system does this when memory runs out" : "");
+}
+
+/* ssh tells by 255 that the connection is gone; a shell there tells a signal by 128 and its number. */
+static nz_status fail_remote(const nz_process *process, int how) {
+    char said[320], where[320];
+    int code = WIFEXITED(how) ? WEXITSTATUS(how) : 255;
+    nz_process_said(said, sizeof said, process->log);
+    snprintf(where, sizeof where, " on %s", process->host);
+    if (code > 128 && code < 128 + 65) return fail_signal(where, code - 128);
+    if (code == 255)
+        return nz_fail(NZ_E_RESOURCE, "the connection to %s broke%s%s", process->host, *said ? ": " : "", said);
+    return nz_fail(NZ_E_RESOURCE, "the worker%s ended by itself with exit status %d%s%s", where, code,
+                   *said ? ": " : "", said);
+}
+
+nz_status nz_process_fail(nz_process *process) {
     int how = 0;
     if (!reap(process, &how, 2000)) {
-        kill_now(process);
+        nz_process_kill(process);
         return nz_fail(NZ_E_RESOURCE, "the worker closed its socket and was ended");
     }
-    process->pid = 0;
-    nz_channel_done(&process->channel);
-    if (!WIFSIGNALED(how))
-        return nz_fail(NZ_E_RESOURCE, "the worker ended by itself with exit status %d", WEXITSTATUS(how));
-    int signal_number = WTERMSIG(how);
-    const char *name = sigabbrev_np(signal_number), *text = sigdescr_np(signal_number);
-    return nz_fail(NZ_E_RESOURCE, "the worker was ended by signal %d, SIG%s (%s)%s", signal_number, name ? name : "?",
-                   text ? text : "unknown",
-                   signal_number == SIGKILL ? "; the system does this when memory runs out" : "");
+    nz_status status = process->host ? fail_remote(process, how)
+                       : WIFSIGNALED(how)
+                           ? fail_signal("", WTERMSIG(how))
+                           : nz_fail(NZ_E_RESOURCE, "the worker ended by itself with exit status %d", WEXITSTATUS(how));
+    forget(process);
+    return status;
 }
 
 /* The status that the worker's answer names. */
@@ -168,7 +207,7 @@ static bool take_progress(const json_t *message, json_int_t state[2]) {
 
 nz_status nz_process_ask(nz_process *process, json_t **ret_answer, const json_t *request, const nz_wait *wait) {
     if (!process->pid) return nz_fail(NZ_E_RESOURCE, "the worker has ended");
-    if (nz_channel_send(&process->channel, request) != NZ_OK) return fail_dead(process);
+    if (nz_channel_send(&process->channel, request) != NZ_OK) return nz_process_fail(process);
     uint64_t heard_ns = nz_clock_ns();
     json_int_t state[2] = {0, 0};
     for (;;) {
@@ -176,10 +215,10 @@ nz_status nz_process_ask(nz_process *process, json_t **ret_answer, const json_t 
         nz_channel_event event;
         nz_status status = nz_channel_receive(&process->channel, &event, &message, wait->tick_ms ? wait->tick_ms : 200);
         if (status != NZ_OK) {
-            kill_now(process);
+            nz_process_kill(process);
             return status;
         }
-        if (event == NZ_CHANNEL_CLOSED) return fail_dead(process);
+        if (event == NZ_CHANNEL_CLOSED) return nz_process_fail(process);
         if (event == NZ_CHANNEL_MESSAGE) {
             heard_ns = nz_clock_ns();
             if (!take_progress(message, state)) {
@@ -190,11 +229,11 @@ nz_status nz_process_ask(nz_process *process, json_t **ret_answer, const json_t 
         }
         if (wait->tick) wait->tick(wait->user);
         if (!nz_progress_step(wait->progress, wait->what, (unsigned long long)state[0], (unsigned long long)state[1])) {
-            kill_now(process);
+            nz_process_kill(process);
             return nz_fail(NZ_E_CANCELLED, "stopped by the user");
         }
         if ((double)(nz_clock_ns() - heard_ns) * 1e-9 > wait->timeout_s) {
-            kill_now(process);
+            nz_process_kill(process);
             return nz_fail(NZ_E_RESOURCE, "the worker said nothing for %.0f s and was ended (--timeout)",
                            wait->timeout_s);
         }

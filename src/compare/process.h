@@ -12,6 +12,8 @@
 typedef struct nz_process {
     pid_t pid; /**< 0: not running */
     nz_channel channel;
+    const char *host; /**< the machine that its worker is on, ssh being the process here; NULL: this one. Borrowed */
+    int log;          /**< what ssh says, a file without a name; 0: none */
 } nz_process;
 
 /** What happens while an answer is awaited. */
@@ -46,5 +48,11 @@ NZ_CHECKED nz_status nz_process_ask(nz_process *process, json_t **ret_answer, co
                                     const nz_wait *wait);
 /** Ends it: kindly by closing the socket, by force where that does not help. Safe on one that has ended. */
 void nz_process_end(nz_process *process);
+/** Ends it at once. */
+void nz_process_kill(nz_process *process);
+/** Its socket was closed from the other side: ends it and tells how it ended. Never NZ_OK. */
+NZ_CHECKED nz_status nz_process_fail(nz_process *process);
+/** The last line that a program wrote to a log: "" where there is none. */
+void nz_process_said(char *ret_line, size_t size, int log);
 
 #endif

@@ -1,5 +1,170 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Another machine, reached by ssh. */
-#include "compare/target.h"
+/* Files of this machine on another one. A copy lies under the hash of what it holds, appears there whole or not at all, and
+ * stays, so that the next comparison copies nothing. */
+#include <stdio.h>
+#include <string.h>
 
+#include "compare/link.h"
 #include "core/error.h"
+#include "core/file.h"
+#include "netzip/onnx.h"
+
+/* Prints "there" where the folder is whole. Without sha256sum(1) there, that it was whole once is all that is known. */
+static nz_status ask_whether_there(nz_link *link, bool *ret_there, const char *folder, bool verify) {
+    NZ_AUTO(nz_text_done) nz_text script = {0};
+    NZ_AUTO_FREE char *said = NULL;
+    nz_text_append(&script, "cd ");
+    nz_shell_quote(&script, folder);
+    nz_text_append(&script, " 2>/dev/null && test -f sums || exit 0; ");
+    if (verify)
+        nz_text_append(&script, "if command -v sha256sum >/dev/null 2>&1; then "
+                                "sha256sum -c sums >/dev/null 2>&1 || exit 0; fi; ");
+    nz_text_append(&script, "echo there");
+    NZ_TRY(script.status);
+    NZ_TRY(nz_link_ask(link, &said, script.data));
+    *ret_there = strncmp(said, "there", 5) == 0;
+    return NZ_OK;
+}
+
+static nz_status unpack_script(nz_text *script, const char *folder, bool check) {
+    nz_text_append(script, "d=");
+    nz_shell_quote(script, folder);
+    nz_text_append(script, "; p=\"$d.part$$\"; trap 'rm -rf \"$p\"' EXIT; umask 077; "
+                           "mkdir -p \"$p\" && tar -xf - -C \"$p\" && cd \"$p\" || exit 1; ");
+    if (check)
+        nz_text_append(script, "if command -v sha256sum >/dev/null 2>&1; then "
+                               "sha256sum -c sums >/dev/null || exit 1; fi; ");
+    nz_text_append(script, "rm -rf \"$d\" && mv \"$p\" \"$d\"");
+    return script->status;
+}
+
+nz_status nz_link_deposit(nz_link *link, char **ret_folder, const char *place, const nz_tar_file *files, size_t count,
+                          const char *sums, bool verify, const char *what) {
+    NZ_AUTO_FREE char *folder = NULL;
+    NZ_AUTO(nz_text_done) nz_text script = {0};
+    NZ_AUTO_FREE nz_tar_file *all = NULL;
+    bool there = false;
+    NZ_TRY(nz_path_join(&folder, link->cache, place));
+    NZ_TRY(ask_whether_there(link, &there, folder, verify && *sums));
+    if (!there) {
+        NZ_TRY(unpack_script(&script, folder, *sums));
+        NZ_TRY(nz_alloc(&all, count + 1, sizeof *all));
+        memcpy(all, files, count * sizeof *all);
+        all[count] = (nz_tar_file){.text = sums, .name = "sums"};
+        nz_exchange exchange = {.script = script.data, .what = what, .feed = nz_tar_read};
+        nz_tar *tar = NULL;
+        NZ_TRY(nz_tar_open(&tar, all, count + 1));
+        exchange.feed_user = tar;
+        nz_status status = nz_link_exchange(link, &exchange);
+        nz_tar_free(tar);
+        NZ_TRY(status);
+    }
+    *ret_folder = NZ_STEAL(folder);
+    return NZ_OK;
+}
+
+/* A file's name there: its own, but for what a shell or a list of sums would take for something else. */
+static void plain_name(char *name, size_t size, const char *path) {
+    snprintf(name, size, "%s", nz_path_base(path));
+    for (char *p = name; *p; p++)
+        if (!(*p >= '0' && *p <= '9') && !((*p | 32) >= 'a' && (*p | 32) <= 'z') && *p != '.' && *p != '_') *p = '-';
+    if (!*name || *name == '.') snprintf(name, size, "file");
+}
+
+static nz_status add_sum(nz_text *sums, const char *local, const char *name) {
+    char hex[65];
+    NZ_TRY(nz_sha256_file(hex, local));
+    /* Names that such a list would write in another way are not checked. */
+    if (!strpbrk(name, "\n\\")) nz_text_appendf(sums, "%s  %s\n", hex, name);
+    return sums->status;
+}
+
+nz_status nz_link_copy(nz_link *link, char **ret_path, const char *local) {
+    NZ_AUTO(nz_text_done) nz_text sums = {0};
+    NZ_AUTO_FREE char *place = NULL, *folder = NULL, *path = NULL;
+    char name[128];
+    plain_name(name, sizeof name, local);
+    NZ_TRY(add_sum(&sums, local, name));
+    NZ_TRY(nz_format(&place, "files/%.64s", sums.data));
+    nz_tar_file file = {.local = local, .name = name};
+    NZ_TRY(nz_link_deposit(link, &folder, place, &file, 1, sums.data, true, link->target.host));
+    NZ_TRY(nz_path_join(&path, folder, name));
+    *ret_path = NZ_STEAL(path);
+    return NZ_OK;
+}
+
+/* ---- a model and the files that it names ---- */
+
+typedef struct model_files {
+    size_t count; /* of locations */
+    char **locations, **paths;
+    nz_tar_file *files; /* [count + 1]: the model first */
+} model_files;
+
+static void model_files_done(model_files *m) {
+    for (size_t i = 0; i < m->count; i++) {
+        free(m->locations[i]);
+        if (m->paths) free(m->paths[i]);
+    }
+    free(m->locations);
+    free(m->paths);
+    free(m->files);
+}
+
+static nz_status list_model(model_files *m, nz_text *sums, const char *local, const char *name) {
+    NZ_AUTO_FREE char *folder = NULL;
+    NZ_TRY(nz_model_locations(&m->locations, &m->count, local));
+    NZ_TRY(nz_path_folder(&folder, local));
+    NZ_TRY(nz_alloc(&m->paths, m->count, sizeof *m->paths));
+    NZ_TRY(nz_alloc(&m->files, m->count + 1, sizeof *m->files));
+    m->files[0] = (nz_tar_file){.local = local, .name = name};
+    NZ_TRY(add_sum(sums, local, name));
+    for (size_t i = 0; i < m->count; i++) {
+        if (strcmp(m->locations[i], name) == 0)
+            return nz_fail(NZ_E_FORMAT, "%s: its external data has its own name", local);
+        NZ_TRY(nz_path_join(&m->paths[i], folder, m->locations[i]));
+        m->files[i + 1] = (nz_tar_file){.local = m->paths[i], .name = m->locations[i]};
+        NZ_TRY(add_sum(sums, m->paths[i], m->locations[i]));
+    }
+    return NZ_OK;
+}
+
+nz_status nz_link_copy_model(nz_link *link, char **ret_path, const char *local) {
+    NZ_AUTO(nz_text_done) nz_text sums = {0};
+    NZ_AUTO(model_files_done) model_files m = {0};
+    NZ_AUTO_FREE char *place = NULL, *folder = NULL, *path = NULL;
+    char name[128], key[65];
+    plain_name(name, sizeof name, local);
+    NZ_TRY(list_model(&m, &sums, local, name));
+    nz_sha256(key, sums.data, sums.length);
+    NZ_TRY(nz_format(&place, "files/%s", m.count ? key : ""));
+    if (!m.count) return nz_link_copy(link, ret_path, local);
+    NZ_TRY(nz_link_deposit(link, &folder, place, m.files, m.count + 1, sums.data, true, link->target.host));
+    NZ_TRY(nz_path_join(&path, folder, name));
+    *ret_path = NZ_STEAL(path);
+    return NZ_OK;
+}
+
+/* ---- back ---- */
+
+nz_status nz_link_place(nz_link *link, char **ret_path, const char *name) {
+    return nz_format(ret_path, "%s/%u-%s", link->run, link->placed++, name);
+}
+
+static nz_status take_file(void *user, const char *bytes, size_t count) {
+    return nz_file_writer_append(user, bytes, count);
+}
+
+nz_status nz_link_fetch(nz_link *link, const char *remote, const char *local) {
+    NZ_AUTO(nz_text_done) nz_text script = {0};
+    nz_file_writer *writer = NULL;
+    nz_text_append(&script, "cat ");
+    nz_shell_quote(&script, remote);
+    NZ_TRY(script.status);
+    NZ_TRY(nz_file_writer_open(&writer, local));
+    nz_exchange exchange = {.script = script.data, .what = link->target.host, .take = take_file, .take_user = writer};
+    nz_status status = nz_link_exchange(link, &exchange);
+    if (status == NZ_OK) return nz_file_writer_commit(writer);
+    nz_file_writer_abort(writer);
+    return status;
+}

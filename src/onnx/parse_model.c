@@ -188,6 +188,19 @@ nz_status nz_model_sha256(char ret_hex[65], const char *path) {
     return NZ_OK;
 }
 
+nz_status nz_model_locations(char ***ret_locations, size_t *ret_count, const char *path) {
+    NZ_AUTO(unref_buffer) nz_buffer *buffer = NULL;
+    NZ_TRY(nz_buffer_map(&buffer, path));
+    NZ_AUTO(nz_reader_done) nz_reader reader = {.path = path, .buffer = buffer, .in_place = true};
+    NZ_TRY(read_externals(&reader));
+    char **locations;
+    NZ_TRY(nz_alloc(&locations, reader.external_count + 1, sizeof *locations));
+    for (size_t i = 0; i < reader.external_count; i++) locations[i] = NZ_STEAL(reader.externals[i].location);
+    *ret_locations = locations;
+    *ret_count = reader.external_count;
+    return NZ_OK;
+}
+
 nz_status nz_onnx_parse_tensor(nz_tensor *ret_tensor, char **ret_name, nz_buffer *buffer, const char *path) {
     NZ_AUTO(nz_reader_done) nz_reader reader = {.path = path, .buffer = buffer};
     const uint8_t *bytes = nz_buffer_data(buffer);
