@@ -116,26 +116,29 @@ static nz_status read_earlier(nz_run *run) {
                    run->options->fail_if);
 }
 
-static nz_status write_documents(nz_run *run, const json_t *results) {
-    NZ_AUTO_FREE char *results_path = NULL, *manifest_path = NULL;
+static nz_status write_documents(nz_run *run, const json_t *results, const json_t *times) {
+    NZ_AUTO_FREE char *results_path = NULL, *manifest_path = NULL, *times_path = NULL;
     NZ_AUTO_JSON json_t *manifest = NULL, *before = NULL;
     if (!run->options->out) return NZ_OK;
     NZ_TRY(nz_stale_find(&before, run->options->out));
     NZ_TRY(nz_manifest_json(&manifest, run));
     NZ_TRY(nz_path_join(&results_path, run->options->out, "results.json"));
     NZ_TRY(nz_path_join(&manifest_path, run->options->out, "manifest.json"));
+    NZ_TRY(nz_path_join(&times_path, run->options->out, "times.json"));
     NZ_TRY(nz_json_write(manifest, manifest_path));
+    NZ_TRY(nz_json_write(times, times_path));
     NZ_TRY(nz_json_write(results, results_path));
     return nz_stale_remove(before, run->options->out, results);
 }
 
 static nz_status finish(nz_compare_result *result, nz_run *run) {
     NZ_AUTO_FREE nz_cell *cells = NULL;
-    NZ_AUTO_JSON json_t *results = NULL;
+    NZ_AUTO_JSON json_t *results = NULL, *times = NULL;
     NZ_TRY(nz_values_get(&cells, run));
-    NZ_TRY(nz_results_json(&results, run, cells));
+    NZ_TRY(nz_times_json(&times, run));
+    NZ_TRY(nz_results_json(&results, run, cells, times));
     if (run->earlier) NZ_TRY(nz_against_set(results, run->earlier, run->options->against));
-    NZ_TRY(write_documents(run, results));
+    NZ_TRY(write_documents(run, results, times));
     for (size_t v = 0; v < run->variant_count; v++) result->failed += run->variants[v].error != NULL;
     if (run->options->fail_if) NZ_TRY(nz_condition_check(&result->condition, &run->condition, results));
     result->condition_held = result->condition != NULL;

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "compare/conditions_json.h"
+#include "compare/intervals.h"
 #include "compare/process_values.h"
 #include "compare/run.h"
 #include "core/error.h"
@@ -145,7 +147,8 @@ static json_t *notes_json(const nz_run *run, const nz_variant *v, double latency
     const json_t *data = json_object_get(entry->describe, "data"), *predict = json_object_get(v->raw, "predict");
     json_int_t broken = json_integer_value(json_object_get(predict, "broken"));
     json_int_t fixed = json_integer_value(json_object_get(entry->describe, "fixed_batch"));
-    const json_t *timing = json_object_get(v->raw, "timing"), *throughput = json_object_get(v->raw, "throughput");
+    const json_t *timing = json_object_get(v->raw, "timing"), *batch = json_object_get(v->raw, "batch");
+    json_int_t bunch = json_integer_value(json_object_get(timing, "bunch"));
     if (*nz_json_text_at(data, "error"))
         nz_warn(notes, "the data does not fit this model: %s", nz_json_text_at(data, "error"));
     if (json_is_true(json_object_get(data, "default_preprocess")))
@@ -164,18 +167,20 @@ static json_t *notes_json(const nz_run *run, const nz_variant *v, double latency
     if (fixed > 1)
         nz_warn(notes, "the batch is fixed at %lld: latency is that of %lld samples", (long long)fixed,
                 (long long)fixed);
-    if (throughput && json_integer_value(json_object_get(throughput, "batch")) != v->batch)
-        nz_warn(notes, "the model's batch is fixed: throughput was measured at batch %lld",
-                (long long)json_integer_value(json_object_get(throughput, "batch")));
-    if (timing && !json_is_true(json_object_get(json_object_get(v->raw, "load"), "real_samples")))
-        nz_warn(notes, "timing used random input");
+    if (timing && fixed > 0 && fixed != v->batch)
+        nz_warn(notes, "the model's batch is fixed: throughput was measured at batch %lld", (long long)fixed);
+    if (bunch > 1)
+        nz_warn(notes, "so fast that the clock is read once in %lld inferences: latency is the median of their means",
+                (long long)bunch);
+    if (json_integer_value(json_object_get(batch, "bunch")) > 1)
+        nz_warn(notes, "at its batch the clock is read once in %lld inferences",
+                (long long)json_integer_value(json_object_get(batch, "bunch")));
     nz_layers_note(notes, v->raw, latency_ms);
-    double steal = json_number_value(json_object_get(timing, "cpu_steal_pct"));
-    if (steal > 1)
-        nz_warn(notes,
-                "the hypervisor took %.1f%% of the CPU time during timing: times are too long by about that much",
-                steal);
     return notes;
+}
+
+static bool timed_at_random(const nz_variant *v) {
+    return !json_is_true(json_object_get(json_object_get(v->raw, "load"), "real_samples"));
 }
 
 /* How the data set was run: how many samples, at what rate. */
@@ -187,7 +192,18 @@ static json_t *scoring_json(const nz_variant *v) {
     return scoring;
 }
 
-static json_t *model_json(const nz_run *run, size_t v, const nz_cell *cells) {
+static json_t *machine_json(const nz_machine *machine) {
+    static const char *const keys[] = {"hardware", "clock", "noise", "power", "power_reason"};
+    json_t *json =
+        json_pack("{s:o,s:o}", "host", nz_json_string(machine->host), "target", nz_json_string(machine->target));
+    for (size_t i = 0; json && i < NZ_COUNT(keys); i++)
+        set_or_null(json, keys[i], json_object_get(machine->about, keys[i]));
+    json_object_set_new(json, "before", machine->was_quiet ? nz_watch_json(&machine->before) : json_null());
+    json_object_set_new(json, "after", machine->was_quiet ? nz_watch_json(&machine->after) : json_null());
+    return json;
+}
+
+static json_t *model_json(const nz_run *run, size_t v, const nz_cell *cells, const json_t *machines) {
     const nz_variant *variant = &run->variants[v];
     const nz_entry *entry = entry_of(run, variant);
     size_t base = nz_run_baseline_of(run, v);
@@ -208,6 +224,10 @@ static json_t *model_json(const nz_run *run, size_t v, const nz_cell *cells) {
     json_object_set_new(json, "ratios", nz_ratios_json(&combined, &run->combine));
     json_object_set_new(json, "ocs", nz_ocs_json(&combined, &run->combine));
     json_object_set_new(json, "notes", notes_json(run, variant, latency_of(run, row)));
+    json_object_set_new(json, "conditions",
+                        nz_conditions_json(json_object_get(variant->raw, "timing"),
+                                           json_object_get(variant->raw, "batch"),
+                                           json_array_get(machines, variant->machine), timed_at_random(variant)));
     if (*nz_json_text_at(entry->describe, "weights_sha256"))
         set_or_null(json, "weights_sha256", json_object_get(entry->describe, "weights_sha256"));
     set_or_null(json, "inputs", json_object_get(entry->describe, "inputs"));
@@ -237,39 +257,76 @@ static json_t *host_json(const nz_run *run) {
     return host;
 }
 
-nz_status nz_results_json(json_t **ret_json, const nz_run *run, const nz_cell *cells) {
-    json_t *models = json_array();
-    for (size_t v = 0; v < run->variant_count; v++) json_array_append_new(models, model_json(run, v, cells));
-    const nz_compare_options *o = run->options;
-    json_t *data = run->data ? json_incref(run->data) : json_null();
-    json_t *json =
-        json_pack("{s:s,s:{s:s,s:f,s:o,s:I,s:s,s:o,s:o,s:o},s:o}", "schema", "netzip.results/1", "run", "started",
-                  run->started, "seconds", (double)(nz_clock_ns() - run->began_ns) * 1e-9, "command",
-                  list_of(o->command, o->command_count), "seed", (json_int_t)o->seed, "version", NZ_VERSION, "host",
-                  host_json(run), "data", data, "warnings", json_incref(run->warnings), "models", models);
-    if (!json) return nz_fail(NZ_E_MEMORY, "out of memory: the results");
-    json_t *groups = nz_groups_json(json_object_get(json, "models"));
-    if (!groups || (!json_is_null(groups) && json_object_set(json, "groups", groups))) {
-        json_decref(groups);
-        json_decref(json);
-        return nz_fail(NZ_E_MEMORY, "out of memory: the results");
+nz_status nz_times_json(json_t **ret_json, const nz_run *run) {
+    static const char *const parts[] = {"timing", "batch"};
+    json_t *models = json_object();
+    int failed = 0;
+    for (size_t v = 0; v < run->variant_count; v++) {
+        const nz_variant *variant = &run->variants[v];
+        if (variant->error || !nz_variant_has(variant, "timing")) continue;
+        json_t *kept = json_object();
+        for (size_t i = 0; i < NZ_COUNT(parts); i++)
+            if (nz_variant_has(variant, parts[i]))
+                failed |= json_object_set(kept, parts[i], json_object_get(variant->raw, parts[i]));
+        failed |= json_object_set_new(models, variant->id, kept);
     }
-    json_decref(groups);
+    json_t *json = failed ? NULL : json_pack("{s:s,s:O}", "schema", NZ_TIMES_SCHEMA, "models", models);
+    json_decref(models);
+    if (!json) return nz_fail(NZ_E_MEMORY, "out of memory: the times");
     *ret_json = json;
     return NZ_OK;
+}
+
+/* What is known once all models stand there. */
+static nz_status complete(json_t *json, const nz_run *run, const json_t *times) {
+    json_t *models = json_object_get(json, "models"), *about = json_object_get(json, "run");
+    NZ_TRY(nz_intervals_set(json, times));
+    NZ_AUTO_JSON json_t *groups = nz_groups_json(models);
+    int failed = !groups || (!json_is_null(groups) && json_object_set(json, "groups", groups));
+    failed |= json_object_set_new(about, "marks", nz_conditions_run_json(models, run->warnings));
+    return failed ? nz_fail(NZ_E_MEMORY, "out of memory: the results") : NZ_OK;
+}
+
+nz_status nz_results_json(json_t **ret_json, const nz_run *run, const nz_cell *cells, const json_t *times) {
+    json_t *models = json_array(), *machines = json_array();
+    const nz_compare_options *o = run->options;
+    for (size_t i = 0; i < run->machine_count; i++) json_array_append_new(machines, machine_json(&run->machines[i]));
+    for (size_t v = 0; v < run->variant_count; v++) json_array_append_new(models, model_json(run, v, cells, machines));
+    json_t *data = run->data ? json_incref(run->data) : json_null();
+    NZ_AUTO_JSON json_t *json =
+        json_pack("{s:s,s:{s:s,s:f,s:o,s:I,s:s,s:o,s:o,s:o,s:O?},s:o,s:o}", "schema", "netzip.results/1", "run",
+                  "started", run->started, "seconds", (double)(nz_clock_ns() - run->began_ns) * 1e-9, "command",
+                  list_of(o->command, o->command_count), "seed", (json_int_t)o->seed, "version", NZ_VERSION, "host",
+                  host_json(run), "data", data, "warnings", json_incref(run->warnings), "noise",
+                  json_object_get(json_array_get(machines, 0), "noise"), "machines", machines, "models", models);
+    if (!json) return nz_fail(NZ_E_MEMORY, "out of memory: the results");
+    NZ_TRY(complete(json, run, times));
+    *ret_json = NZ_STEAL(json);
+    return NZ_OK;
+}
+
+/* How the measurements were asked to be taken. */
+static json_t *measuring_json(const nz_compare_options *o) {
+    return json_pack("{s:f,s:o,s:o,s:o,s:f,s:o,s:o,s:o,s:o}", "width_pct", o->width_pct, "targets",
+                     list_of(o->targets, o->target_count), "pin", nz_json_string(o->pin), "priority",
+                     o->has_priority ? json_integer(o->priority) : json_null(), "cooldown_s", o->cooldown_s,
+                     "cooldown_c", nz_json_real(o->cooldown_c), "power", nz_json_string(o->power), "against",
+                     nz_json_string(o->against), "target_data", nz_json_string(o->target_data));
 }
 
 static json_t *options_json(const nz_run *run) {
     const nz_compare_options *o = run->options;
     json_t *metrics = json_array();
     for (size_t m = 0; m < run->metric_count; m++) json_array_append_new(metrics, json_string(run->metrics[m]->id));
-    return json_pack("{s:o,s:s,s:s,s:s,s:s,s:f,s:[f,f,f,f],s:f,s:f,s:o,s:o?,s:o,s:o}", "metrics", metrics,
-                     "performance", run->combine.performance, "speedup", run->combine.speedup, "compression",
-                     run->combine.compression, "efficiency", run->combine.efficiency, "zeta", o->zeta, "lambda",
-                     o->lambda[0], o->lambda[1], o->lambda[2], o->lambda[3], "budget_s", o->budget_s, "timeout_s",
-                     o->timeout_s, "fail_if", nz_json_string(o->fail_if), "detect", nz_json_string(o->detect),
-                     "preprocess", list_of(o->preprocess, o->preprocess_count), "baseline",
-                     nz_json_string(run->entries[run->baseline].name));
+    json_t *json = json_pack("{s:o,s:s,s:s,s:s,s:s,s:f,s:[f,f,f,f],s:f,s:f,s:o,s:o?,s:o,s:o}", "metrics", metrics,
+                             "performance", run->combine.performance, "speedup", run->combine.speedup, "compression",
+                             run->combine.compression, "efficiency", run->combine.efficiency, "zeta", o->zeta, "lambda",
+                             o->lambda[0], o->lambda[1], o->lambda[2], o->lambda[3], "budget_s", o->budget_s,
+                             "timeout_s", o->timeout_s, "fail_if", nz_json_string(o->fail_if), "detect",
+                             nz_json_string(o->detect), "preprocess", list_of(o->preprocess, o->preprocess_count),
+                             "baseline", nz_json_string(run->entries[run->baseline].name));
+    if (json && json_object_update_new(json, measuring_json(o))) json_decref(NZ_STEAL(json));
+    return json;
 }
 
 nz_status nz_manifest_json(json_t **ret_json, const nz_run *run) {

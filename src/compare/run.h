@@ -110,7 +110,10 @@ NZ_CHECKED nz_status nz_stale_find(json_t **ret_files, const char *out);
 /** Removes those of `before` that the new results do not name. */
 NZ_CHECKED nz_status nz_stale_remove(json_t *before, const char *out, const json_t *results);
 /* results.c */
-NZ_CHECKED nz_status nz_results_json(json_t **ret_json, const nz_run *run, const nz_cell *cells);
+/** {"schema": "netzip.times/1", "models"}: the raw times of each variant, shared with it. */
+NZ_CHECKED nz_status nz_times_json(json_t **ret_json, const nz_run *run);
+/** @param times  of nz_times_json */
+NZ_CHECKED nz_status nz_results_json(json_t **ret_json, const nz_run *run, const nz_cell *cells, const json_t *times);
 NZ_CHECKED nz_status nz_manifest_json(json_t **ret_json, const nz_run *run);
 json_t *nz_hardware_json(const nz_hardware *hardware); /**< host.c */
 json_t *nz_libraries_json(void);                       /**< host.c */

@@ -30,7 +30,7 @@ static double mean_of(const json_t *list) {
 /* The one value of a round. Kept times stand for all of a block, whose exact sum is taken where it was noted. */
 static double value_of(const json_t *round, nz_quantity quantity, double idle_w) {
     double joules = nz_json_number_at(round, "joules"), seconds = nz_json_number_at(round, "seconds"),
-           runs = nz_json_number_at(round, "runs"), mean = nz_json_number_at(round, "sum_ns") / runs;
+           runs = nz_json_number_at(round, "runs"), mean = nz_json_number_at(round, "mean_ns");
     switch (quantity) {
     case NZ_QUANTITY_MEAN_TIME: return isnan(mean) ? mean_of(json_object_get(round, "ns")) : mean;
     case NZ_QUANTITY_JOULES: return joules / runs;
@@ -50,7 +50,7 @@ static size_t add(nz_series *series, size_t at, double value) {
 
 static const char *why_empty(const json_t *part, nz_quantity quantity) {
     const char *energy = nz_json_text_at(part, "energy_reason");
-    if (!part) return "not measured";
+    if (!part) return "its rounds were not kept";
     if (quantity == NZ_QUANTITY_TIMES || quantity == NZ_QUANTITY_MEAN_TIME) return "no times were kept";
     if (*energy) return energy;
     if (quantity == NZ_QUANTITY_NET && isnan(nz_idle_watts(part))) return "the idle power is not known";

@@ -18,6 +18,17 @@ static double sum_of(const json_t *part, const char *key) {
     return sum;
 }
 
+/* Time inside all inferences. */
+static double inference_ns(const json_t *part) {
+    const json_t *rounds = json_object_get(part, "rounds");
+    double sum = json_array_size(rounds) ? 0 : NAN;
+    for (size_t r = 0; r < json_array_size(rounds); r++) {
+        const json_t *round = json_array_get(rounds, r);
+        sum += nz_json_number_at(round, "mean_ns") * nz_json_number_at(round, "runs");
+    }
+    return sum;
+}
+
 /* Samples that one inference takes: 1 unless the part says otherwise. */
 static double samples_of(const json_t *part) {
     double samples = nz_json_number_at(part, "samples");
@@ -27,7 +38,7 @@ static double samples_of(const json_t *part) {
 static uint64_t count_of(double value) { return value > 0 && value < 1e18 ? (uint64_t)value : 0; }
 
 static void throughput(nz_metric_input *input, const json_t *part) {
-    double samples = samples_of(part) * sum_of(part, "runs"), ns = sum_of(part, "sum_ns");
+    double samples = samples_of(part) * sum_of(part, "runs"), ns = inference_ns(part);
     if (!(samples > 0 && ns > 0)) return;
     input->throughput = samples / (ns * 1e-9);
     input->throughput_n = count_of(samples);
@@ -49,7 +60,7 @@ static nz_status latencies(nz_metric_input *input, double **ret_latency_ms, cons
     input->latency_count = count;
     input->latency_n = count_of(sum_of(timing, "timed"));
     input->latency_bunch = count_of(bunch);
-    input->latency_mean_ms = sum_of(timing, "sum_ns") / sum_of(timing, "runs") * 1e-6;
+    input->latency_mean_ms = inference_ns(timing) / sum_of(timing, "runs") * 1e-6;
     input->latency_ms = *ret_latency_ms = NZ_STEAL(list);
     return NZ_OK;
 }

@@ -10,6 +10,7 @@
 
 #include "compare/detection.h"
 #include "compare/facts_json.h"
+#include "compare/intervals.h"
 #include "compare/process_values.h"
 #include "compare/run.h"
 #include "core/error.h"
@@ -114,32 +115,6 @@ static nz_status intersect(scores *ret_common, const scores *own, const scores *
     return NZ_OK;
 }
 
-static nz_status gather_timing(gathered *g, const json_t *raw) {
-    const json_t *timing = json_object_get(raw, "timing"), *list = json_object_get(timing, "ns");
-    const json_t *throughput = json_object_get(raw, "throughput"), *energy = json_object_get(timing, "energy");
-    if (!timing) return NZ_OK;
-    NZ_TRY(nz_alloc(&g->latency_ms, json_array_size(list), sizeof *g->latency_ms));
-    g->input.latency_ms = g->latency_ms;
-    for (; g->input.latency_count < json_array_size(list); g->input.latency_count++)
-        g->latency_ms[g->input.latency_count] = json_number_value(json_array_get(list, g->input.latency_count)) * 1e-6;
-    if (throughput) {
-        g->input.throughput = nz_json_number_at(throughput, "per_second");
-        g->input.throughput_n = (uint64_t)json_integer_value(json_object_get(throughput, "samples"));
-    }
-    double during = nz_json_number_at(timing, "cpu_during_pct"), before = nz_json_number_at(timing, "cpu_before_pct");
-    g->input.cpu_util_pct = during - before;
-    g->input.cpu_util_process_pct = nz_json_number_at(timing, "cpu_process_pct");
-    g->input.reason_energy = json_string_value(json_object_get(timing, "energy_reason"));
-    if (!energy) return NZ_OK;
-    double joules = nz_json_number_at(energy, "joules"), count = nz_json_number_at(energy, "count");
-    g->input.energy_j = count > 0 ? joules / count : NAN;
-    g->input.power_w = joules / nz_json_number_at(energy, "seconds");
-    g->input.power_max_w = nz_json_number_at(energy, "watts_max");
-    g->input.idle_power_w = nz_json_number_at(energy, "idle_w");
-    g->input.energy_n = count > 0 ? (uint64_t)count : 0;
-    return NZ_OK;
-}
-
 static void gather_memory(gathered *g, const json_t *raw) {
     const json_t *memory = json_object_get(raw, "memory");
     double before = nz_json_number_at(memory, "rss_before"), peak = nz_json_number_at(memory, "peak");
@@ -190,7 +165,9 @@ static nz_status gather(gathered *g, const nz_run *run, const nz_variant *v) {
     g->input.entropy_bytes = (uint64_t)json_integer_value(json_object_get(facts, "entropy_bytes"));
     g->input.reason_entropy = "not asked for (--metrics)";
     g->input.energy_estimated_j = nz_json_number_at(facts, "energy_estimated_j");
-    NZ_TRY(gather_timing(g, v->raw));
+    if (nz_variant_has(v, "timing"))
+        NZ_TRY(nz_timing_input(&g->input, &g->latency_ms, json_object_get(v->raw, "timing"),
+                               json_object_get(v->raw, "batch")));
     gather_memory(g, v->raw);
     nz_gather_process(&g->input, v->raw);
     return gather_scores(g, run, v);

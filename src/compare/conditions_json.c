@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "compare/conditions_json.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "core/error.h"
+#include "core/locale.h"
+#include "core/memory.h"
+#include "core/text.h"
+#include "netzip/blocks.h"
+
+/* What the tests of marks look at. */
+typedef struct facts {
+    const json_t *part, *conditions, *look, *energy, *machine;
+    bool random_input;
+} facts;
+
+static double list_at(const json_t *list, size_t i) {
+    const json_t *number = json_array_get(list, i);
+    return json_is_number(number) ? json_number_value(number) : (double)NAN;
+}
+
+static double apart_pct(double one, double other) { return 100 * fabs(one / other - 1); }
+
+/* The larger, where either may be unknown. */
+static double larger(double a, double b) { return isnan(a) || b > a ? b : a; }
+
+/* ---- what is measured against a limit: NaN and what is not known never mark ---- */
+
+static double before_pct(const facts *f) { return nz_json_number_at(f->conditions, "before_pct"); }
+static double others_pct(const facts *f) { return nz_json_number_at(f->conditions, "others_pct"); }
+static double steal_pct(const facts *f) { return nz_json_number_at(f->conditions, "steal_pct"); }
+static double throttled(const facts *f) { return nz_json_number_at(f->conditions, "throttled"); }
+static double held_back(const facts *f) { return nz_json_number_at(f->conditions, "held_back_s"); }
+static double swapped(const facts *f) { return nz_json_number_at(f->conditions, "swapped_pages"); }
+static double clock_overhead(const facts *f) { return nz_json_number_at(f->part, "clock_overhead_pct"); }
+
+static double frequency_fall(const facts *f) {
+    const json_t *mhz = json_object_get(f->conditions, "mhz");
+    return 100 * (1 - list_at(mhz, 2) / list_at(mhz, 0));
+}
+
+static const char *governor_of(const json_t *machine) {
+    const json_t *before = json_object_get(json_object_get(machine, "before"), "begin");
+    const char *watched = nz_json_text_at(before, "governor");
+    return *watched ? watched : nz_json_text_at(json_object_get(machine, "hardware"), "governor");
+}
+
+static double other_governor(const facts *f) {
+    const char *governor = governor_of(f->machine);
+    return *governor && strcmp(governor, "performance") != 0;
+}
+
+static double not_steady(const facts *f) {
+    return json_is_false(json_object_get(json_object_get(f->part, "warmup"), "steady"));
+}
+
+static double rounds_of(const facts *f) { return (double)json_array_size(json_object_get(f->part, "rounds")); }
+static double few_rounds(const facts *f) { return f->part && rounds_of(f) < NZ_BLOCKS_LEAST; }
+
+static double too_wide(const facts *f) {
+    return !(few_rounds(f) > 0) && json_is_false(json_object_get(f->look, "enough"))
+               ? nz_json_number_at(f->look, "width_pct")
+               : (double)NAN;
+}
+
+static double refused(const facts *f) { return json_is_true(json_object_get(f->conditions, "priority_refused")); }
+static double random_input(const facts *f) { return f->part && f->random_input; }
+
+/* Three ways to the joules of the windows, and two to their length for an inference: the largest difference. */
+static double energy_apart(const facts *f) {
+    const json_t *rounds = json_object_get(f->part, "rounds");
+    double joules = nz_json_number_at(f->energy, "joules"), seconds = nz_json_number_at(f->energy, "seconds"),
+           count = nz_json_number_at(f->energy, "count"), sum_j = 0, sum_s = 0, runs = 0;
+    double worst = apart_pct(nz_json_number_at(f->energy, "watts") * seconds, joules);
+    worst = larger(worst, apart_pct(nz_json_number_at(f->energy, "mean_samples_w") * seconds, joules));
+    for (size_t r = 0; r < json_array_size(rounds); r++) {
+        const json_t *round = json_array_get(rounds, r);
+        sum_j += nz_json_number_at(round, "joules");
+        sum_s += nz_json_number_at(round, "seconds");
+        runs += nz_json_number_at(round, "runs");
+    }
+    if (!json_array_size(rounds)) return worst;
+    worst = larger(worst, apart_pct(sum_j, joules));
+    return larger(worst, apart_pct(sum_s / runs, seconds / count));
+}
+
+static double gaps_pct(const facts *f) {
+    return 100 * nz_json_number_at(f->energy, "gap_seconds") / nz_json_number_at(f->energy, "seconds");
+}
+
+static double idle_apart(const facts *f) {
+    const json_t *idle = json_object_get(f->energy, "idle_w");
+    return apart_pct(list_at(idle, 1), list_at(idle, 0));
+}
+
+/* ---- the table ---- */
+
+static const struct mark {
+    const char *id;
+    double (*value)(const facts *f);
+    double limit;         /* the mark is set above it */
+    const char *sentence; /* of one model; may show the value */
+    const char *meaning;  /* of the mark */
+} table[] = {
+    {"busy_before", before_pct, 10, "the machine was %.0f%% busy before anything was measured",
+     "the machine was more than 10% busy before anything was measured"},
+    {"busy", others_pct, 5, "other programs used %.0f%% of the machine meanwhile",
+     "other programs used more than 5% of the machine meanwhile"},
+    {"steal", steal_pct, 1, "the hypervisor gave %.1f%% of the CPU time to others: times are too long by about as much",
+     "the hypervisor gave more than 1% of the CPU time to others"},
+    {"throttled", throttled, 0, "the CPU or the board lowered its clock %.0f times for heat or lack of power",
+     "the CPU or the board lowered its clock for heat or lack of power"},
+    {"frequency", frequency_fall, 5, "the clock rate fell by %.0f%% meanwhile",
+     "the clock rate fell by more than 5% meanwhile"},
+    {"governor", other_governor, 0, "the frequency governor is not 'performance': times vary more",
+     "the frequency governor is not 'performance'"},
+    {"quota", held_back, 0, "the CPU quota of the control group held processes back for %.2f s",
+     "the CPU quota of the control group held processes back"},
+    {"swap", swapped, 0, "the machine moved %.0f pages from or to swap meanwhile",
+     "the machine used its swap meanwhile"},
+    {"not_steady", not_steady, 0, "times were still changing when warming up had to end",
+     "times were still changing when warming up had to end"},
+    {"rounds", few_rounds, 0, "fewer than 5 rounds were measured: there is no interval (a longer --budget gives more)",
+     "fewer than 5 rounds were measured"},
+    {"width", too_wide, 0,
+     "the widest 95%% interval of its group is %.3g%% wide: the budget ended before the wanted width",
+     "the budget ended before intervals were as narrow as wanted"},
+    {"clock_overhead", clock_overhead, 0.01, "reading the clock costs %.3f%% of the measured time",
+     "reading the clock costs more than 0.01% of the measured time"},
+    {"priority", refused, 0, "the priority that was asked for was refused",
+     "the priority that was asked for was refused"},
+    {"energy_disagrees", energy_apart, 1, "joules, watts and seconds disagree by %.2g%%",
+     "joules, watts and seconds disagree by more than 1%"},
+    {"energy_gaps", gaps_pct, 1, "%.2g%% of the time that joules were measured in has no samples of power",
+     "more than 1% of the time that joules were measured in has no samples of power"},
+    {"idle_changed", idle_apart, 10, "idle power changed by %.0f%% from before to after",
+     "idle power changed by more than 10% from before to after"},
+    {"random_input", random_input, 0, "timed with random input", "timed with random input instead of samples"},
+};
+
+bool nz_condition_mark(size_t i, const char **ret_id, const char **ret_meaning) {
+    if (i >= NZ_COUNT(table)) return false;
+    *ret_id = table[i].id;
+    *ret_meaning = table[i].meaning;
+    return true;
+}
+
+static bool holds_text(const json_t *list, const char *text) {
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (strcmp(json_string_value(json_array_get(list, i)), text) == 0) return true;
+    return false;
+}
+
+static int add_once(json_t *list, const char *text) {
+    return holds_text(list, text) ? 0 : json_array_append_new(list, nz_json_string(text));
+}
+
+static int add_marks(json_t *marks, json_t *texts, const facts *f, const char *prefix) {
+    int failed = 0;
+    for (size_t i = 0; i < NZ_COUNT(table); i++) {
+        double value = table[i].value(f);
+        char sentence[200], text[256];
+        if (!(value > table[i].limit)) continue;
+        nz_snprintf(sentence, sizeof sentence, table[i].sentence, value);
+        nz_snprintf(text, sizeof text, "%s%s", holds_text(marks, table[i].id) ? prefix : "", sentence);
+        bool repeated = holds_text(texts, sentence); /* such as a governor: the same for both sessions */
+        failed |= add_once(marks, table[i].id);
+        if (!repeated) failed |= add_once(texts, text);
+    }
+    return failed;
+}
+
+static facts facts_of(const json_t *part, const json_t *machine, bool random) {
+    return (facts){.part = part,
+                   .conditions = json_object_get(part, "conditions"),
+                   .look = json_object_get(part, "look"),
+                   .energy = json_object_get(part, "energy"),
+                   .machine = machine,
+                   .random_input = random};
+}
+
+/* ---- numbers ---- */
+
+static int copy(json_t *to, const json_t *from, const char *key) {
+    json_t *value = json_object_get(from, key);
+    return value ? json_object_set(to, key, value) : 0;
+}
+
+static int add_numbers(json_t *json, const facts *f) {
+    static const char *const of_part[] = {"race",   "samples", "bunch", "clock_overhead_pct", "loop_overhead_pct",
+                                          "warmup", "outliers"};
+    static const char *const of_look[] = {"wanted_pct", "width_pct", "confidence", "looks"};
+    const char *key;
+    json_t *value;
+    int failed = json_object_set_new(json, "rounds", json_integer((json_int_t)rounds_of(f)));
+    for (size_t i = 0; i < NZ_COUNT(of_part); i++) failed |= copy(json, f->part, of_part[i]);
+    for (size_t i = 0; i < NZ_COUNT(of_look); i++) failed |= copy(json, f->look, of_look[i]);
+    json_object_foreach((json_t *)(uintptr_t)f->conditions, key, value) failed |= json_object_set(json, key, value);
+    if (f->energy) failed |= json_object_set_new(json, "energy_disagreement_pct", nz_json_real(energy_apart(f)));
+    return failed;
+}
+
+json_t *nz_conditions_json(const json_t *timing, const json_t *batch, const json_t *machine, bool random) {
+    NZ_AUTO_JSON json_t *json = json_object();
+    json_t *marks = json_array(), *texts = json_array();
+    const char *governor = governor_of(machine);
+    facts f = facts_of(timing, machine, random), b = facts_of(batch, machine, random);
+    int failed = json_object_set_new(json, "marks", marks);
+    failed |= json_object_set_new(json, "texts", texts);
+    if (failed || !timing) return failed ? NULL : NZ_STEAL(json);
+    failed |= json_object_set_new(json, "governor", *governor ? nz_json_string(governor) : json_null());
+    failed |= add_numbers(json, &f) | add_marks(marks, texts, &f, "");
+    if (batch) {
+        json_t *own = json_object();
+        failed |= json_object_set_new(json, "batch_session", own);
+        failed |= add_numbers(own, &b) | add_marks(marks, texts, &b, "at its batch: ");
+    }
+    return failed ? NULL : NZ_STEAL(json);
+}
+
+/* ---- the run ---- */
+
+static json_t *marked_models(const json_t *models, const char *id) {
+    json_t *ids = json_array();
+    for (size_t m = 0; m < json_array_size(models); m++) {
+        const json_t *model = json_array_get(models, m);
+        const json_t *marks = json_object_get(json_object_get(model, "conditions"), "marks");
+        if (holds_text(marks, id)) json_array_append_new(ids, nz_json_string(nz_json_text_at(model, "id")));
+    }
+    return ids;
+}
+
+/* "all models", or the first few by name. */
+static int warn(json_t *warnings, const json_t *ids, size_t models, const char *meaning) {
+    enum { SHOWN = 4 };
+    NZ_AUTO(nz_text_done) nz_text text = {0};
+    size_t count = json_array_size(ids);
+    if (count == models) {
+        nz_text_append(&text, models == 1 ? "the model" : "all models");
+    } else {
+        for (size_t i = 0; i < count && i < SHOWN; i++)
+            nz_text_appendf(&text, "%s%s", i ? ", " : "", json_string_value(json_array_get(ids, i)));
+        if (count > SHOWN) nz_text_appendf(&text, " and %zu more", count - SHOWN);
+    }
+    nz_text_appendf(&text, ": %s", meaning);
+    return text.status == NZ_OK ? add_once(warnings, text.data) : -1;
+}
+
+json_t *nz_conditions_run_json(const json_t *models, json_t *warnings) {
+    NZ_AUTO_JSON json_t *list = json_array();
+    int failed = !list;
+    for (size_t i = 0; i < NZ_COUNT(table); i++) {
+        NZ_AUTO_JSON json_t *ids = marked_models(models, table[i].id);
+        if (!json_array_size(ids)) continue;
+        failed |= warn(warnings, ids, json_array_size(models), table[i].meaning);
+        failed |= json_array_append_new(
+            list, json_pack("{s:s,s:s,s:O}", "id", table[i].id, "text", table[i].meaning, "models", ids));
+    }
+    return failed ? NULL : NZ_STEAL(list);
+}
