@@ -175,15 +175,15 @@ typedef struct nz_conditions {
     int boost, smt;           /**< 1: on, 0: off, -1: not told */
     double temperature_c;     /**< of the hottest zone of CPU or board */
     bool has_throttled;
-    uint64_t throttled; /**< how often CPUs have lowered their clock for heat, since boot */
-    int held;           /**< of a board that tells: bits of nz_held that hold now; -1: not told */
+    uint64_t throttled;  /**< how often CPUs have lowered their clock for heat, since boot */
+    int held;            /**< of a board that tells: bits of nz_held that hold now; -1: not told */
     int held_since_boot; /**< bits of what has held since the board was started; -1: not told */
-    double quota_cpus;  /**< CPU time that the control groups grant, in CPUs; NaN: no limit */
-    double held_back_s; /**< for which a control group's quota has held processes back, since it was made */
-    uint64_t held_back; /**< in how many periods */
-    double pressure_s;  /**< for which some process waited for a CPU (/proc/pressure/cpu), since boot */
-    double load1;       /**< load average of the last minute */
-    int runnable;       /**< processes and threads running or ready to run, the one that asks left out */
+    double quota_cpus;   /**< CPU time that the control groups grant, in CPUs; NaN: no limit */
+    double held_back_s;  /**< for which a control group's quota has held processes back, since it was made */
+    uint64_t held_back;  /**< in how many periods */
+    double pressure_s;   /**< for which some process waited for a CPU (/proc/pressure/cpu), since boot */
+    double load1;        /**< load average of the last minute */
+    int runnable;        /**< processes and threads running or ready to run, the one that asks left out */
     bool has_swapped;
     uint64_t swapped_pages; /**< read from and written to swap, since boot */
 } nz_conditions;
@@ -260,6 +260,11 @@ NZ_API const nz_power_info *nz_power_info_get(const nz_power *power);
 /** Closes a source. NULL passes. */
 NZ_API void nz_power_close(nz_power *power);
 
+/** Momentary samples further apart than this many mean intervals have a gap between them. */
+#define NZ_ENERGY_GAP 3.0
+/** Joules, watts x seconds and the mean of samples x seconds agree to this, in % of the joules. */
+#define NZ_ENERGY_AGREE_PCT 1.0
+
 /** Energy of a window. */
 typedef struct nz_energy {
     double joules, seconds;
@@ -268,8 +273,10 @@ typedef struct nz_energy {
         watts_max; /**< highest sample, or highest mean between two counter readings at least 10 ms apart; NaN: unknown */
     double watts_mean_samples; /**< plain mean of momentary samples, a cross-check; NaN for counters */
     size_t samples;
-    double interval_s; /**< mean time between samples */
-    size_t part_count;
+    double interval_s;  /**< mean time between samples */
+    double update_s;    /**< mean time between new values of the source; at least that where none came */
+    double gap_seconds; /**< between samples more than NZ_ENERGY_GAP intervals apart; 0 for counters */
+    size_t part_count;  /**< parts have joules and mean watts of the window */
     nz_power_part parts[NZ_POWER_PARTS];
 } nz_energy;
 
@@ -284,6 +291,7 @@ typedef struct nz_energy_trace {
     bool counts;
     size_t part_count;
     char part_names[NZ_POWER_PARTS][32];
+    bool part_added[NZ_POWER_PARTS];
 } nz_energy_trace;
 
 /** Adds one reading taken at `t_ns`. A reading that is not later than the last one is left out. NZ_E_MEMORY. */
@@ -299,6 +307,19 @@ NZ_API NZ_CHECKED nz_status nz_energy_sample(nz_energy_trace *trace, nz_power *p
  */
 NZ_API NZ_CHECKED nz_status nz_energy_between(nz_energy *ret_energy, const nz_energy_trace *trace, uint64_t from_ns,
                                               uint64_t to_ns);
+
+/** What speaks against a window's energy. */
+typedef struct nz_energy_doubt {
+    /** The largest difference of watts x seconds, and of mean of samples x seconds, from the joules, in %; NaN: no energy. */
+    double disagreement_pct;
+    bool disagrees; /**< by more than NZ_ENERGY_AGREE_PCT */
+    bool gaps;      /**< more than 1% of the window has no samples */
+    bool coarse;    /**< the source has told fewer than 10 new values in the window */
+    char text[256]; /**< all of these in words; "": none */
+} nz_energy_doubt;
+/** Whether anything speaks against the energy of a window: see nz_energy_doubt. Members of `energy` that are NaN, or 0 where they are
+ * times, are not checked. */
+NZ_API bool nz_energy_check(nz_energy_doubt *ret_doubt, const nz_energy *energy);
 /** Empties a trace, keeping its memory. */
 NZ_API void nz_energy_trace_clear(nz_energy_trace *trace);
 NZ_API void nz_energy_trace_done(nz_energy_trace *trace);
@@ -307,7 +328,7 @@ NZ_API void nz_energy_trace_done(nz_energy_trace *trace);
 
 /** A gap is a time between two samples of more than this times the median one. */
 #define NZ_METER_GAP 1.5
-enum { NZ_METER_NOTES = 8 };
+enum { NZ_METER_NOTES = 8, NZ_METER_IDLE = 3 };
 
 /** What to read of a meter's log. */
 typedef struct nz_meter_options {
@@ -323,6 +344,7 @@ typedef struct nz_meter_options {
      * log, or what its marker marks, begins and ends.
      */
     const char *start, *end;
+    bool step; /**< the window is where power rises for good until it falls again: a marker that nobody had to set */
 } nz_meter_options;
 
 /** Energy of a window of a meter's log. Times are nanoseconds since the epoch, or since midnight or the log's own zero
@@ -343,8 +365,14 @@ typedef struct nz_meter_energy {
     uint64_t missing;          /**< rows left out because they hold no power */
     int64_t start_ns, end_ns;  /**< the window */
     int64_t first_ns, last_ns; /**< what the log covers */
-    bool marked;               /**< joules, watts and seconds disagree by more than 1%, or the window is not covered */
-    char columns[256];         /**< which columns were read, in words */
+    double idle_before_w; /**< mean over the minute before the window, or what the log has of it; NaN: it covers fewer
+                               than NZ_METER_IDLE intervals there */
+    double idle_after_w;  /**< behind the window, likewise */
+    double joules_net;    /**< less the mean of both (or the one there is) over the window; NaN: there is neither */
+    double step_clear;    /**< of a window found by its step: how many times the next largest rise or fall; else NaN */
+    double step_rise_w, step_fall_w;
+    bool marked;       /**< joules, watts and seconds disagree by more than 1%, or the window is not covered */
+    char columns[256]; /**< which columns were read, in words */
     size_t note_count;
     char notes[NZ_METER_NOTES][200]; /**< why it is marked, and what else should be known */
 } nz_meter_energy;

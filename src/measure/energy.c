@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "core/locale.h"
 #include "core/memory.h"
 #include "netzip/measure.h"
 
@@ -13,6 +14,9 @@ enum { MOST_POINTS = 8192, LEAST_POINTS = 4 };
 /* The highest mean power between two counter readings is taken over at least this long: counters step every millisecond
  * or so, and two readings on either side of one step would show a power that never was. */
 static const uint64_t spike_least_ns = 10000000;
+
+/* Fewer new values than these in a window are too few for its energy. */
+static const double least_updates = 10;
 
 /* One reading, and what had come together up to it. */
 struct nz_energy_point {
@@ -23,7 +27,12 @@ struct nz_energy_point {
     double max_w;    /* the highest sample since the point before, this one included */
     size_t readings; /* up to and with this one */
     bool merged;     /* readings between it and the point before have gone */
-    double parts[NZ_POWER_PARTS];
+    unsigned breaks;
+    size_t changes;     /* readings that differed from the one before, up to and with this one */
+    uint64_t change_ns; /* when the last of them came */
+    struct {
+        double joules, watts;
+    } parts[NZ_POWER_PARTS];
 };
 typedef struct nz_energy_point point;
 
@@ -44,8 +53,25 @@ static void thin(nz_energy_trace *trace) {
 static void name_parts(nz_energy_trace *trace, const nz_power_reading *reading) {
     trace->counts = reading->counts;
     trace->part_count = reading->part_count < NZ_POWER_PARTS ? reading->part_count : NZ_POWER_PARTS;
-    for (size_t i = 0; i < trace->part_count; i++)
+    for (size_t i = 0; i < trace->part_count; i++) {
         snprintf(trace->part_names[i], sizeof trace->part_names[i], "%.31s", reading->parts[i].name);
+        trace->part_added[i] = reading->parts[i].added;
+    }
+}
+
+/* What comes together from one reading to the next one. */
+static void go_on(point *next, const point *last, const nz_energy_trace *trace) {
+    double seconds = (double)(next->t_ns - last->t_ns) * 1e-9;
+    bool changed = trace->counts ? next->joules != last->joules : next->watts != last->watts;
+    if (!trace->counts) {
+        next->joules = last->joules + (last->watts + next->watts) / 2 * seconds;
+        for (size_t i = 0; i < trace->part_count; i++)
+            next->parts[i].joules = last->parts[i].joules + (last->parts[i].watts + next->parts[i].watts) / 2 * seconds;
+    }
+    next->sum_w += last->sum_w;
+    next->readings += last->readings;
+    next->changes = last->changes + (changed ? 1 : 0);
+    next->change_ns = changed ? next->t_ns : last->change_ns;
 }
 
 nz_status nz_energy_add(nz_energy_trace *trace, uint64_t t_ns, const nz_power_reading *reading) {
@@ -59,15 +85,14 @@ nz_status nz_energy_add(nz_energy_trace *trace, uint64_t t_ns, const nz_power_re
                   .watts = reading->watts,
                   .sum_w = reading->watts,
                   .max_w = reading->watts,
-                  .readings = 1};
-    for (size_t i = 0; i < trace->part_count; i++) next.parts[i] = reading->parts[i].joules;
-    if (trace->count) {
-        const point *last = &trace->points[trace->count - 1];
-        if (!reading->counts)
-            next.joules = last->joules + (last->watts + reading->watts) / 2 * ((double)(t_ns - last->t_ns) * 1e-9);
-        next.sum_w += last->sum_w;
-        next.readings += last->readings;
+                  .readings = 1,
+                  .breaks = reading->breaks,
+                  .change_ns = t_ns};
+    for (size_t i = 0; i < trace->part_count && i < reading->part_count; i++) {
+        next.parts[i].joules = reading->counts ? reading->parts[i].joules : 0;
+        next.parts[i].watts = reading->parts[i].watts;
     }
+    if (trace->count) go_on(&next, &trace->points[trace->count - 1], trace);
     trace->points[trace->count++] = next;
     return NZ_OK;
 }
@@ -104,7 +129,8 @@ static point at(const nz_energy_trace *trace, uint64_t t_ns) {
     else
         p.joules = a->joules + (a->watts + p.watts) / 2 * seconds;
     p.max_w = p.watts;
-    for (size_t k = 0; k < trace->part_count; k++) p.parts[k] = a->parts[k] + (b->parts[k] - a->parts[k]) * along;
+    for (size_t k = 0; k < trace->part_count; k++)
+        p.parts[k].joules = a->parts[k].joules + (b->parts[k].joules - a->parts[k].joules) * along;
     return p;
 }
 
@@ -129,6 +155,35 @@ static double highest_sample(const nz_energy_trace *trace, const point *from, co
     return highest;
 }
 
+/* Time of the window that lies between samples too far apart. */
+static double gap_seconds(const point *first, const point *last, uint64_t from_ns, uint64_t to_ns, double interval_s) {
+    double gaps = 0;
+    for (const point *a = first; a < last; a++) {
+        const point *b = a + 1;
+        double apart_s = (double)(b->t_ns - a->t_ns) * 1e-9 / (double)(b->readings - a->readings);
+        if (apart_s <= NZ_ENERGY_GAP * interval_s) continue;
+        uint64_t from = a->t_ns > from_ns ? a->t_ns : from_ns, to = b->t_ns < to_ns ? b->t_ns : to_ns;
+        gaps += (double)(to - from) * 1e-9;
+    }
+    return gaps;
+}
+
+/* Mean time between readings that differ from the one before. */
+static double update_s(const point *from, const point *to) {
+    size_t changes = to->changes - from->changes;
+    if (!changes) return (double)(to->t_ns - from->change_ns) * 1e-9; /* at least that */
+    return (double)(to->change_ns - from->change_ns) * 1e-9 / (double)changes;
+}
+
+static void put_parts(nz_energy *energy, const nz_energy_trace *trace, const point *from, const point *to) {
+    for (size_t i = 0; i < energy->part_count; i++) {
+        snprintf(energy->parts[i].name, sizeof energy->parts[i].name, "%s", trace->part_names[i]);
+        energy->parts[i].added = trace->part_added[i];
+        energy->parts[i].joules = to->parts[i].joules - from->parts[i].joules;
+        energy->parts[i].watts = energy->parts[i].joules / energy->seconds;
+    }
+}
+
 nz_status nz_energy_between(nz_energy *ret_energy, const nz_energy_trace *trace, uint64_t from_ns, uint64_t to_ns) {
     if (trace->count < 2)
         return nz_fail(NZ_E_UNAVAILABLE, "an energy window needs two readings with time between them, got %zu",
@@ -141,7 +196,11 @@ nz_status nz_energy_between(nz_energy *ret_energy, const nz_energy_trace *trace,
                        fmax(0, ((double)begin - (double)from_ns) * 1e-9),
                        fmax(0, ((double)to_ns - (double)end) * 1e-9));
     point from = at(trace, from_ns), to = at(trace, to_ns);
-    size_t first = find(trace, from_ns), last = find(trace, to_ns);
+    size_t first = find(trace, from_ns), last = find(trace, to_ns), behind = last;
+    if (trace->points[last].t_ns < to_ns) behind++;
+    const point *before = &trace->points[first];
+    if (trace->points[behind].breaks != before->breaks)
+        return nz_fail(NZ_E_UNAVAILABLE, "an energy counter was set back, or read so late that it may have come round");
     if (trace->points[first].t_ns < from_ns) first++;
     if (trace->points[last + 1].t_ns <= to_ns) last++;
     const point *p = trace->points;
@@ -149,10 +208,14 @@ nz_status nz_energy_between(nz_energy *ret_energy, const nz_energy_trace *trace,
     nz_energy energy = {.joules = to.joules - from.joules,
                         .seconds = (double)(to_ns - from_ns) * 1e-9,
                         .watts_mean_samples = NAN,
+                        .update_s = update_s(before, &trace->points[behind]),
                         .part_count = trace->part_count};
     if (any) energy.samples = p[last].readings - p[first].readings + 1;
     double total = (double)(p[trace->count - 1].readings - 1);
     energy.interval_s = (double)(end - begin) * 1e-9 / total;
+    /* Counters lose nothing while nobody reads them. */
+    if (!trace->counts)
+        energy.gap_seconds = gap_seconds(before, &trace->points[behind], from_ns, to_ns, energy.interval_s);
     energy.watts = energy.joules / energy.seconds;
     energy.watts_max =
         trace->counts ? highest_mean(trace, &from, &to, first, last) : highest_sample(trace, &from, &to, first, last);
@@ -162,12 +225,34 @@ nz_status nz_energy_between(nz_energy *ret_energy, const nz_energy_trace *trace,
         double sum = p[last].sum_w - p[first].sum_w + p[first].watts;
         energy.watts_mean_samples = sum / (double)energy.samples;
     }
-    for (size_t i = 0; i < energy.part_count; i++) {
-        snprintf(energy.parts[i].name, sizeof energy.parts[i].name, "%s", trace->part_names[i]);
-        energy.parts[i].joules = to.parts[i] - from.parts[i];
-    }
+    put_parts(&energy, trace, &from, &to);
     *ret_energy = energy;
     return NZ_OK;
+}
+
+bool nz_energy_check(nz_energy_doubt *ret_doubt, const nz_energy *energy) {
+    nz_energy_doubt doubt = {.disagreement_pct = 0};
+    double ways[] = {energy->watts * energy->seconds, energy->watts_mean_samples * energy->seconds};
+    for (size_t i = 0; i < NZ_COUNT(ways); i++)
+        if (!isnan(ways[i]) && ways[i] != energy->joules)
+            doubt.disagreement_pct = fmax(doubt.disagreement_pct, 100 * fabs(ways[i] / energy->joules - 1));
+    if (isnan(energy->joules) || isnan(energy->seconds)) doubt.disagreement_pct = NAN;
+    doubt.disagrees = !(doubt.disagreement_pct <= NZ_ENERGY_AGREE_PCT);
+    doubt.gaps = energy->gap_seconds * 100 > energy->seconds;
+    doubt.coarse = energy->update_s * least_updates > energy->seconds;
+    size_t at = 0;
+    if (doubt.disagrees)
+        at = (size_t)nz_snprintf(doubt.text, sizeof doubt.text, "joules, watts and seconds disagree by %.2g%%",
+                                 doubt.disagreement_pct);
+    if (doubt.gaps)
+        at += (size_t)nz_snprintf(doubt.text + at, sizeof doubt.text - at, "%s%.2g s of the window have no samples",
+                                  at ? "; " : "", energy->gap_seconds);
+    if (doubt.coarse)
+        nz_snprintf(doubt.text + at, sizeof doubt.text - at,
+                    "%sthe source tells a new value only every %.2g s: the window should be longer than %.2g s",
+                    at ? "; " : "", energy->update_s, energy->update_s * least_updates);
+    *ret_doubt = doubt;
+    return doubt.disagrees || doubt.gaps || doubt.coarse;
 }
 
 void nz_energy_trace_clear(nz_energy_trace *trace) { trace->count = 0; }
