@@ -10,6 +10,7 @@
 
 #include "core/error.h"
 #include "core/memory.h"
+#include "measure/meter_series.h"
 
 /* ---- the first pass ---- */
 
@@ -116,8 +117,28 @@ static nz_status check_window(const nz_meter_energy *e, const char *path, bool b
                    e->start_ns >= e->last_ns ? "begins at" : "ends at", e->start_ns >= e->last_ns ? from : to);
 }
 
+static nz_status window_by_step(nz_meter_energy *e, const survey *s, bool has_marker, const nz_meter_options *options,
+                                const char *path) {
+    NZ_AUTO(nz_meter_series_done) nz_meter_series series = {0};
+    nz_meter_step step;
+    if (has_marker || options->start || options->end)
+        return nz_fail(NZ_E_ARG,
+                       "a step of power gives the window: --start, --end and a marker's column are not for it");
+    NZ_TRY(nz_meter_series_read(&series, path, options->columns));
+    NZ_TRY(nz_meter_step_find(&step, &series, path));
+    e->start_ns = step.start_ns;
+    e->end_ns = step.end_ns;
+    e->step_rise_w = step.rise_w;
+    e->step_fall_w = step.fall_w;
+    e->step_clear = fmin(step.rise_clear, step.fall_clear);
+    e->first_ns = s->first_ns;
+    e->last_ns = s->last_ns;
+    return check_window(e, path, true);
+}
+
 static nz_status find_window(nz_meter_energy *e, const survey *s, bool has_marker, const nz_meter_options *options,
                              const char *path) {
+    if (options->step) return window_by_step(e, s, has_marker, options, path);
     if (has_marker) {
         if (options->start || options->end)
             return nz_fail(NZ_E_ARG, "a marker gives the window: --start and --end are not for it");
@@ -147,27 +168,39 @@ typedef struct integral {
     double point_w, pending_sum;
     uint64_t pending_count;
     double sum_w;
+    double idle_j[2]; /* before and behind the window */
+    int64_t idle_ns[2];
 } integral;
+
+/* Idle power is that of the minute beside the window. */
+#define IDLE_NS (60 * (int64_t)NZ_SECOND_NS)
 
 static bool inside(const integral *in, int64_t ns) {
     return ns >= in->e->start_ns && (ns < in->e->end_ns || (in->whole && ns == in->e->end_ns));
 }
 
-/* A straight line from the last point to this one, cut by the window's ends. */
+/* Joules of the piece [from, to] of the straight line from the last point to this one; how long it is. */
+static int64_t add_piece(double *joules, const integral *in, int64_t ns, double watts, int64_t from, int64_t to) {
+    if (from < in->point_ns) from = in->point_ns;
+    if (to > ns) to = ns;
+    if (from >= to) return 0;
+    double slope = (watts - in->point_w) / (double)(ns - in->point_ns);
+    double at_from = in->point_w + slope * (double)(from - in->point_ns), at_to = watts - slope * (double)(ns - to);
+    *joules += (at_from + at_to) / 2 * ((double)(to - from) * 1e-9);
+    return to - from;
+}
+
 static void add_line(integral *in, int64_t ns, double watts) {
     nz_meter_energy *e = in->e;
-    int64_t from = in->point_ns > e->start_ns ? in->point_ns : e->start_ns, to = ns < e->end_ns ? ns : e->end_ns;
-    if (from >= to) return;
-    double length = (double)(ns - in->point_ns), slope = (watts - in->point_w) / length;
-    double at_from = in->point_w + slope * (double)(from - in->point_ns);
-    double at_to = watts - slope * (double)(ns - to);
-    double seconds = (double)(to - from) * 1e-9, intervals = length / 1e9 / e->interval_s;
-    e->joules += (at_from + at_to) / 2 * seconds;
-    in->covered_ns += to - from;
-    if (intervals <= NZ_METER_GAP) return;
+    in->idle_ns[0] += add_piece(&in->idle_j[0], in, ns, watts, e->start_ns - IDLE_NS, e->start_ns);
+    in->idle_ns[1] += add_piece(&in->idle_j[1], in, ns, watts, e->end_ns, e->end_ns + IDLE_NS);
+    int64_t inside_ns = add_piece(&e->joules, in, ns, watts, e->start_ns, e->end_ns);
+    double intervals = (double)(ns - in->point_ns) / 1e9 / e->interval_s;
+    in->covered_ns += inside_ns;
+    if (!inside_ns || intervals <= NZ_METER_GAP) return;
     double lost = round(intervals) - 1;
     e->gaps++;
-    e->gap_seconds += seconds;
+    e->gap_seconds += (double)inside_ns * 1e-9;
     e->dropped += lost < 1 ? 1 : lost < 1e18 ? (uint64_t)lost : (uint64_t)1e18;
 }
 
@@ -215,6 +248,19 @@ static void note(nz_meter_energy *e, const char *format, ...) {
     va_start(args, format);
     vsnprintf(e->notes[e->note_count++], sizeof e->notes[0], format, args);
     va_end(args);
+}
+
+static void set_idle(nz_meter_energy *e, const integral *in) {
+    double *watts[2] = {&e->idle_before_w, &e->idle_after_w}, sum = 0, count = 0;
+    for (int i = 0; i < 2; i++) {
+        double seconds = (double)in->idle_ns[i] / 1e9;
+        *watts[i] = (double)NAN;
+        if (!(seconds >= NZ_METER_IDLE * e->interval_s)) continue;
+        *watts[i] = in->idle_j[i] / seconds;
+        sum += *watts[i];
+        count++;
+    }
+    e->joules_net = count > 0 ? e->joules - sum / count * e->seconds : (double)NAN;
 }
 
 /* What makes the figures doubtful, and what was left out of them. */
@@ -272,7 +318,8 @@ static nz_status energy_of(nz_meter_energy *e, survey *s, const char *path, cons
     snprintf(e->columns, sizeof e->columns, "%s", s->columns);
     e->interval_s = median_interval(s);
     e->watts_max = (double)NAN;
-    integral in = {.e = e, .whole = e->end_ns == s->last_ns && !options->end && !s->ended};
+    bool whole = e->end_ns == s->last_ns && !options->end && !options->step && !s->ended;
+    integral in = {.e = e, .whole = whole};
     NZ_TRY(integrate_log(&in, path, asked));
     e->seconds = (double)in.covered_ns / 1e9;
     if (!in.covered_ns || !e->samples)
@@ -281,6 +328,7 @@ static nz_status energy_of(nz_meter_energy *e, survey *s, const char *path, cons
                        e->interval_s);
     e->watts = e->joules / e->seconds;
     e->watts_mean_samples = in.sum_w / (double)e->samples;
+    set_idle(e, &in);
     judge(e, s);
     return NZ_OK;
 }
@@ -288,15 +336,10 @@ static nz_status energy_of(nz_meter_energy *e, survey *s, const char *path, cons
 nz_status nz_meter_energy_read(nz_meter_energy *ret_energy, const char *path, const nz_meter_options *options) {
     static const nz_meter_options none = {0};
     NZ_AUTO(nz_spec_done) nz_spec asked = {0};
-    nz_meter_energy energy = {0};
+    nz_meter_energy energy = {.step_clear = (double)NAN, .step_rise_w = (double)NAN, .step_fall_w = (double)NAN};
     survey s = {0};
     if (!options) options = &none;
-    if (options->columns) {
-        NZ_AUTO_FREE char *text = NULL;
-        NZ_TRY(nz_format(&text, "columns,%s", options->columns));
-        nz_status parsed = nz_spec_parse(&asked, text);
-        if (parsed != NZ_OK) return nz_fail_context(parsed, "--columns");
-    }
+    if (options->columns) NZ_TRY(nz_meter_columns_parse(&asked, options->columns));
     nz_status status = energy_of(&energy, &s, path, options, &asked);
     free(s.classes);
     if (status == NZ_OK) *ret_energy = energy;

@@ -48,6 +48,8 @@ typedef struct nz_meter_columns {
     int64_t unit_ns; /**< of times that are numbers; 0: told by how large the first one is */
 } nz_meter_columns;
 
+/** Reads what --columns says. NZ_E_ARG. */
+NZ_CHECKED nz_status nz_meter_columns_parse(nz_spec *ret_asked, const char *text);
 /**
  * Finds the columns.
  *

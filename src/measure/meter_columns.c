@@ -198,6 +198,13 @@ static nz_status check_power(nz_meter_columns *columns, const nz_spec *asked, bo
     return NZ_OK;
 }
 
+nz_status nz_meter_columns_parse(nz_spec *ret_asked, const char *text) {
+    NZ_AUTO_FREE char *whole = NULL;
+    NZ_TRY(nz_format(&whole, "columns,%s", text));
+    nz_status parsed = nz_spec_parse(ret_asked, whole);
+    return parsed == NZ_OK ? NZ_OK : nz_fail_context(parsed, "--columns");
+}
+
 nz_status nz_meter_columns_find(nz_meter_columns *ret_columns, const nz_spec *asked, char *const *fields, size_t count,
                                 bool named, const char *what) {
     nz_meter_columns columns = {.unit_ns = 0};

@@ -14,7 +14,7 @@ static const char *put(const char *text) {
 
 static nz_meter_energy energy_of(const char *text, const char *columns, const char *start, const char *end) {
     nz_meter_energy e = {0};
-    nz_meter_options options = {columns, start, end};
+    nz_meter_options options = {.columns = columns, .start = start, .end = end};
     nz_assert_ok(nz_meter_energy_read(&e, put(text), &options));
     return e;
 }
@@ -22,7 +22,7 @@ static nz_meter_energy energy_of(const char *text, const char *columns, const ch
 static void fails(const char *text, const char *columns, const char *start, const char *end, nz_status status,
                   const char *part) {
     nz_meter_energy e = {.seconds = 7};
-    nz_meter_options options = {columns, start, end};
+    nz_meter_options options = {.columns = columns, .start = start, .end = end};
     nz_assert_fails(nz_meter_energy_read(&e, put(text), &options), status, part);
     assert_true(e.seconds == 7);
 }
@@ -236,7 +236,7 @@ static void broken_logs(void **state) {
 
 static void check_log(const char *name, const char *start, const char *end, const double expected[5]) {
     nz_meter_energy e = {0};
-    nz_meter_options options = {NULL, start, end};
+    nz_meter_options options = {.start = start, .end = end};
     nz_assert_ok(nz_meter_energy_read(&e, nz_test_data(name), &options));
     nz_assert_near(e.joules, expected[0], 1e-5, 0.5); /* published to a joule and a milliwatt */
     nz_assert_near(e.watts, expected[1], 0, 0.0006);
