@@ -73,6 +73,18 @@ static void print_sources(const json_t *sources) {
     }
 }
 
+static void print_libraries(const json_t *doctor) {
+    char list[1024] = "";
+    json_t *libraries = json_object_get(doctor, "libraries");
+    for (void *at = json_object_iter(libraries); at; at = json_object_iter_next(libraries, at)) {
+        const char *version = json_string_value(json_object_iter_value(at));
+        size_t used = strlen(list);
+        snprintf(list + used, sizeof list - used, "%s%s %s", used ? ", " : "", json_object_iter_key(at),
+                 version ? version : "(unusable)");
+    }
+    print_row("libraries", "", list);
+}
+
 static void print_document(const json_t *doctor) {
     static const char *const categories[] = {"clock",  "noise", "cpu",      "instructions", "arithmetic", "bandwidth",
                                              "memory", "power", "counters", "gpu",          "runtime"};
@@ -82,15 +94,7 @@ static void print_document(const json_t *doctor) {
         print_mend(part);
         print_sources(json_object_get(part, "sources"));
     }
-    printf("%-13s %-11s ", "libraries", "");
-    json_t *libraries = json_object_get(doctor, "libraries");
-    const char *between = "";
-    for (void *at = json_object_iter(libraries); at; at = json_object_iter_next(libraries, at)) {
-        const char *version = json_string_value(json_object_iter_value(at));
-        printf("%s%s %s", between, json_object_iter_key(at), version ? version : "(unusable)");
-        between = ", ";
-    }
-    putchar('\n');
+    print_libraries(doctor);
 }
 
 int nz_cmd_doctor(int argc, char **argv) {
@@ -99,7 +103,9 @@ int nz_cmd_doctor(int argc, char **argv) {
     if (!nz_cli_parse(&args, &exit_status, &usage, argc, argv)) return exit_status;
     NZ_AUTO_FREE char *text = NULL;
     nz_doctor_options what = {.quick = nz_cli_has(&args, "quick")};
-    nz_status status = nz_doctor(&text, &what, nz_cli_progress());
+    nz_progress progress = *nz_cli_progress();
+    if (nz_cli_has(&args, "json")) progress.note = NULL; /* it stands in the document */
+    nz_status status = nz_doctor(&text, &what, &progress);
     nz_cli_progress_end();
     json_error_t error;
     NZ_AUTO_JSON json_t *document = status == NZ_OK ? json_loads(text, 0, &error) : NULL;

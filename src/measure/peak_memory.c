@@ -106,15 +106,16 @@ static nz_status measure(nz_rate *rate, arrays *w, double seconds) {
     return nz_rate_measure(rate, pass, w, seconds);
 }
 
-/* At least four times the last cache, so that next to nothing of a pass is found there; less where memory is short. */
-static size_t array_bytes(const nz_hardware *hardware, const nz_memory_machine *memory) {
-    uint64_t last = hardware->l3_bytes ? hardware->l3_bytes : hardware->l2_bytes, wanted = 4 * last;
+/* Four times the last cache for each thread, so that next to nothing of a pass is found there, even where threads have last
+ * caches of their own; less where memory is short. */
+static size_t array_bytes(const nz_hardware *hardware, int threads, const nz_memory_machine *memory) {
+    uint64_t last = hardware->l3_bytes ? hardware->l3_bytes : hardware->l2_bytes;
+    uint64_t wanted = 4 * last * (uint64_t)(threads < 4 ? threads : 4), most = memory->available_bytes / 8;
     if (wanted < 64u << 20) wanted = 64u << 20;
-    uint64_t most = memory->available_bytes / 8;
+    if (wanted > 1024u << 20) wanted = 4 * last > 1024u << 20 ? 4 * last : 1024u << 20;
     if (hardware->memory_limit_bytes && most > hardware->memory_limit_bytes / 8)
         most = hardware->memory_limit_bytes / 8;
     if (wanted > most) wanted = most;
-    if (wanted > 2048u << 20) wanted = 2048u << 20;
     return (size_t)wanted / UNIT * UNIT;
 }
 
@@ -164,7 +165,7 @@ static nz_status cached(nz_rate *rate, nz_peak_memory what, const nz_hardware *h
 nz_status nz_peak_memory_get(nz_peaks *peaks, const nz_hardware *hardware, double seconds,
                              const nz_progress *progress) {
     nz_memory_machine machine;
-    size_t bytes = nz_memory_machine_get(&machine, NULL) == NZ_OK ? array_bytes(hardware, &machine) : 0;
+    size_t bytes = nz_memory_machine_get(&machine, NULL) == NZ_OK ? array_bytes(hardware, peaks->threads, &machine) : 0;
     for (nz_peak_memory what = 0; what < NZ_PEAK_MEMORY; what++) {
         if (progress && progress->step && progress->step(progress->user, "memory bandwidth", what, NZ_PEAK_MEMORY))
             return nz_fail(NZ_E_CANCELLED, "cancelled while memory was measured");
