@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "compare/pace.h"
 #include "compare_text.h"
 #include "core/error.h"
 #include "core/json.h"
@@ -45,7 +46,12 @@ static const nz_cli_option options[] = {
      "tell what got better or worse, beyond noise, than in an earlier run (or its folder); --fail-if may ask about it: "
      "latency_ms.against.high < 1"},
     {"budget", "SECONDS",
-     "time for the latency of each variant, unless its 95% interval is below 1% before; default 3"},
+     "time for the latency of each variant, unless intervals are as narrow as --width before; default 3"},
+    {"width", "PCT", "wanted width of the 95% intervals of latency and its ratios, in % of the value; default 1"},
+    {"pin", "LIST", "CPUs that the models run on, such as 0,2-3; default any"},
+    {"priority", "N", "nice value of the models' processes, -20 (first; needs the privilege) to 19 (last)"},
+    {"cooldown", "SECONDS|DEGREESC",
+     "rest before each block of inferences: so many seconds, or until the machine is no hotter (55C)"},
     {"timeout", "SECONDS", "how long a model's process may say nothing before it counts as hung; default 600"},
     {"power", "NAME",
      "power source (netzip doctor lists them), or meter:LOG, the log of an external meter that is written meanwhile; "
@@ -74,6 +80,8 @@ static const nz_cli_usage usage = {
         "'latency_ms.against.high < 1 || top1.against.high < 1'\n"
         "netzip compare net.onnx net-int8.onnx --power meter:/mnt/meter/log.csv --meter-shift auto --out comparison\n"
         "netzip compare net.onnx pruned.onnx --data npz:test.npz --threads 1,4 --metrics accuracy,latency_ms --json\n"
+        "netzip compare net.onnx net-int8.onnx --metrics speed --threads 1,2 --batch 1,8 --pin 0-1 --cooldown 55C "
+        "--width 0.5 --budget 30\n"
         "netzip compare V5=yolov5n.onnx X=yolox.onnx --data coco:instances.json,images=val2017 "
         "--preprocess V5=preset=yolov5 --preprocess X=preset=yolox",
     .least = 1,
@@ -146,7 +154,12 @@ static nz_status read_plain(nz_compare_options *o, const nz_cli_args *args) {
     NZ_TRY(nz_cli_get_real(&o->block_s, args, "block", o->block_s));
     NZ_TRY(nz_cli_get_real(&o->zeta, args, "zeta", o->zeta));
     NZ_TRY(nz_cli_get_real(&o->budget_s, args, "budget", o->budget_s));
+    NZ_TRY(nz_cli_get_real(&o->width_pct, args, "width", o->width_pct));
     NZ_TRY(nz_cli_get_real(&o->timeout_s, args, "timeout", o->timeout_s));
+    o->pin = nz_cli_get(args, "pin", NULL);
+    const char *priority = nz_cli_get(args, "priority", NULL), *cooldown = nz_cli_get(args, "cooldown", NULL);
+    if (priority) NZ_TRY(nz_priority_parse(o, priority, "compare: --priority"));
+    if (cooldown) NZ_TRY(nz_cooldown_parse(o, cooldown, "compare: --cooldown"));
     NZ_TRY(nz_cli_get_int(&seed, args, "seed", 0, 0, 1LL << 53));
     o->seed = (uint64_t)seed;
     NZ_TRY(nz_cli_get_int(&pictures, args, "pictures", (long long)o->pictures, 0, 64));

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "compare/against.h"
+#include "compare/pace.h"
 #include "compare/run.h"
 #include "core/error.h"
 #include "core/file.h"
@@ -70,7 +71,7 @@ static nz_status check_options(const nz_compare_options *o) {
             return nz_fail(NZ_E_ARG, "compare: --lambda %g must not be negative", o->lambda[i]);
     if (o->resume && !o->out)
         return nz_fail(NZ_E_ARG, "compare: --resume needs --out, the folder of the interrupted run");
-    return NZ_OK;
+    return nz_pace_check(o);
 }
 
 /* ---- machines ---- */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "compare/pace.h"
 #include "core/error.h"
 #include "core/memory.h"
 #include "core/text.h"
@@ -78,7 +79,11 @@ void nz_machine_close(nz_machine *machine) {
 }
 
 nz_status nz_machine_start(nz_machine *machine, nz_process *ret_process, bool patient) {
-    return nz_process_start(ret_process, program_of(machine->options), patient);
+    const char *arguments[NZ_PACE_ARGUMENTS];
+    char number[16];
+    /* Those that compute nothing that is timed use all CPUs. */
+    nz_pace_arguments(arguments, number, machine->options);
+    return nz_process_start_with(ret_process, program_of(machine->options), patient ? NULL : arguments, patient);
 }
 
 nz_status nz_machine_path(nz_machine *machine, char **ret_path, const char *local) {

@@ -60,7 +60,8 @@ typedef struct nz_machine {
 NZ_CHECKED nz_status nz_machine_open(nz_machine *machine, const char *target, const nz_compare_options *options,
                                      const nz_progress *progress);
 void nz_machine_close(nz_machine *machine);
-/** Starts a worker there, pinned and with the priority that the options ask for. `patient` as in nz_process_start. */
+/** Starts a worker there; one that is timed (not patient) is pinned and has the priority that the options ask for. `patient` as in
+ * nz_process_start. */
 NZ_CHECKED nz_status nz_machine_start(nz_machine *machine, nz_process *ret_process, bool patient);
 /** Where a worker there finds the local file: itself, or its copy, made once. Owned: free(). */
 NZ_CHECKED nz_status nz_machine_path(nz_machine *machine, char **ret_path, const char *local);

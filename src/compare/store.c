@@ -45,7 +45,7 @@ void nz_store_close(nz_run *run, bool finished) {
 static nz_status identity(char **ret_text, const nz_run *run, const nz_variant *v) {
     const nz_compare_options *o = run->options;
     const nz_entry *entry = &run->entries[v->entry];
-    return nz_format(ret_text, "5\n%llu\n%s\n%s\n%s\n%s\n%s %s\n%s\n%s\n%s", (unsigned long long)o->seed, NZ_VERSION,
+    return nz_format(ret_text, "6\n%llu\n%s\n%s\n%s\n%s\n%s %s\n%s\n%s\n%s", (unsigned long long)o->seed, NZ_VERSION,
                      entry->sha256, nz_json_text_at(entry->describe, "weights_sha256"), entry->data ? entry->data : "",
                      run->fingerprint, run->stamp, v->runtime, v->runtime_version, o->detect ? o->detect : "");
 }
@@ -61,8 +61,11 @@ nz_status nz_store_scores(char **ret_path, const nz_run *run, const nz_variant *
 static nz_status make_key(nz_run *run, nz_variant *v) {
     NZ_AUTO_FREE char *common = NULL, *text = NULL;
     NZ_TRY(identity(&common, run, v));
-    NZ_TRY(nz_format(&text, "%s\n%d\n%d\n%.3f\n%llu\n%s", common, v->threads, v->batch, run->options->budget_s,
-                     (unsigned long long)run->options->seed,
+    const nz_compare_options *o = run->options;
+    /* With the id: a file that is compared with itself is two models, which are timed in turns. */
+    NZ_TRY(nz_format(&text, "%s\n%s\n%s\n%d\n%d\n%.3f %g %g %g %g\n%s %d\n%s", common, v->id,
+                     nz_run_machine_of(run, v)->host, v->threads, v->batch, o->budget_s, o->width_pct, o->block_s,
+                     o->cooldown_s, o->cooldown_c, o->pin ? o->pin : "", o->has_priority ? o->priority : 0,
                      nz_json_text_at(json_object_get(nz_run_machine_of(run, v)->about, "power"), "name")));
     nz_sha256(v->key, text, strlen(text));
     return NZ_OK;
