@@ -369,7 +369,8 @@ typedef struct nz_meter_energy {
                                than NZ_METER_IDLE intervals there */
     double idle_after_w;  /**< behind the window, likewise */
     double joules_net;    /**< less the mean of both (or the one there is) over the window; NaN: there is neither */
-    double step_clear;    /**< of a window found by its step: how many times the next largest rise or fall; else NaN */
+    double
+        step_clear; /**< of a window found by its step: the change at its less clear end / scatter within; else NaN */
     double step_rise_w, step_fall_w;
     bool marked;       /**< joules, watts and seconds disagree by more than 1%, or the window is not covered */
     char columns[256]; /**< which columns were read, in words */

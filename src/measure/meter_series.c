@@ -101,8 +101,7 @@ nz_status nz_meter_series_read(nz_meter_series *ret_series, const char *path, co
 
 /* ---- windows ---- */
 
-/* The sample at or before a time that is not before the first one; never the last one. */
-static size_t before(const nz_meter_series *s, int64_t time_ns) {
+size_t nz_meter_series_before(const nz_meter_series *s, int64_t time_ns) {
     size_t low = 0, high = s->count - 1;
     while (high - low > 1) {
         size_t middle = low + (high - low) / 2;
@@ -122,7 +121,7 @@ static double power_at(const nz_meter_series *s, size_t i, int64_t time_ns) {
 double nz_meter_series_at(const nz_meter_series *s, int64_t time_ns) {
     if (time_ns <= s->time_ns[0]) return 0;
     if (time_ns >= s->time_ns[s->count - 1]) return s->joules[s->count - 1];
-    size_t i = before(s, time_ns);
+    size_t i = nz_meter_series_before(s, time_ns);
     return s->joules[i] + (s->watts[i] + power_at(s, i, time_ns)) / 2 * ((double)(time_ns - s->time_ns[i]) / 1e9);
 }
 
@@ -131,7 +130,7 @@ void nz_meter_series_part(nz_meter_part *ret_part, const nz_meter_series *s, int
     if (from_ns < s->time_ns[0]) from_ns = s->time_ns[0];
     if (to_ns > s->time_ns[s->count - 1]) to_ns = s->time_ns[s->count - 1];
     if (from_ns >= to_ns) return;
-    size_t first = before(s, from_ns);
+    size_t first = nz_meter_series_before(s, from_ns);
     ret_part->joules = nz_meter_series_at(s, to_ns) - nz_meter_series_at(s, from_ns);
     ret_part->seconds = (double)(to_ns - from_ns) / 1e9;
     ret_part->watts_max = power_at(s, first, from_ns);

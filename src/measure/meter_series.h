@@ -31,6 +31,9 @@ void nz_meter_series_done(nz_meter_series *series);
 /** Joules from the first sample to a time inside of the log; times outside count as its ends. */
 double nz_meter_series_at(const nz_meter_series *series, int64_t time_ns);
 
+/** The last sample at or before a time; the first one for times before the log, the last but one for times behind it. */
+size_t nz_meter_series_before(const nz_meter_series *series, int64_t time_ns);
+
 /** A piece of a log. */
 typedef struct nz_meter_part {
     double joules, seconds; /**< of what the log covers of it */
@@ -42,15 +45,14 @@ typedef struct nz_meter_part {
 /** The piece [from_ns, to_ns] of a log; zeroed where the log covers nothing of it. */
 void nz_meter_series_part(nz_meter_part *ret_part, const nz_meter_series *series, int64_t from_ns, int64_t to_ns);
 
-/** Where power rises and falls again, each the largest such change that lasts. */
+/** The piece of a log in which power is high. */
 typedef struct nz_meter_step {
     int64_t start_ns, end_ns;
-    double rise_w, fall_w;         /**< by how much, both above 0: means over `rise_s` and `fall_s` before and behind */
-    double rise_s, fall_s;         /**< at most 10 s, less where the log is short */
-    double rise_clear, fall_clear; /**< how many times the next largest such change elsewhere in the log */
+    double rise_w, fall_w;         /**< by how much at its ends: of means over up to a minute before and behind */
+    double rise_clear, fall_clear; /**< how many times the scatter of such means within it */
 } nz_meter_step;
-/** A step that is less than this many times the next largest one is not clear enough to be taken. */
-#define NZ_METER_STEP_CLEAR 1.5
+/** A step of less is not clear enough to be taken. */
+#define NZ_METER_STEP_CLEAR 5.0
 /** @param path  for the message. @return NZ_E_ARG where there is no clear rise with a clear fall behind it; NZ_E_MEMORY. */
 NZ_CHECKED nz_status nz_meter_step_find(nz_meter_step *ret_step, const nz_meter_series *series, const char *path);
 
