@@ -310,15 +310,23 @@ static void a_block_of_quick_inferences_lasts_as_long_as_a_power_source_needs(vo
     json_t *shape = json_pack("[i,i,i]", 3, 32, 32);
     NZ_AUTO_JSON json_t *load = json_pack("{s:s,s:s,s:s,s:i,s:i,s:o}", "do", "load", "path", path, "runtime", "native",
                                           "threads", 1, "seed", 1, "sample", shape);
-    NZ_AUTO_JSON json_t *time = json_pack("{s:s,s:i,s:f}", "do", "time", "count", 2, "seconds", 0.3);
+    NZ_AUTO_JSON json_t *time = json_pack("{s:s,s:i,s:i,s:f}", "do", "time", "count", 2, "bunch", 3, "seconds", 0.3);
     NZ_AUTO_JSON json_t *loaded = NULL, *timed = NULL;
     nz_assert_ok(nz_process_start(&process, program(), false));
     nz_assert_ok(nz_process_ask(&process, &loaded, load, &wait));
     nz_assert_ok(nz_process_ask(&process, &timed, time, &wait));
     nz_process_end(&process);
-    assert_true(json_integer_value(json_object_get(timed, "wall_ns")) >= 300000000);
-    assert_int_equal(json_array_size(json_object_get(timed, "ns")), 2);
-    assert_true(json_integer_value(json_object_get(timed, "runs")) >= 3); /* the untimed ones count for the energy */
+    json_int_t from = json_integer_value(json_object_get(timed, "from_ns")),
+               to = json_integer_value(json_object_get(timed, "to_ns")),
+               values = json_integer_value(json_object_get(timed, "timed"));
+    const json_t *kept = json_object_get(timed, "ns");
+    assert_true(to - from >= 300000000);
+    nz_assert_near(json_number_value(json_object_get(timed, "seconds")), (double)(to - from) * 1e-9, 1e-9, 0);
+    assert_true(values >= 2);
+    assert_int_equal(json_integer_value(json_object_get(timed, "runs")), 3 * values);
+    assert_true(json_array_size(kept) == (size_t)(values < 200 ? values : 200));
+    for (size_t i = 1; i < json_array_size(kept); i++)
+        assert_true(json_number_value(json_array_get(kept, i - 1)) <= json_number_value(json_array_get(kept, i)));
 }
 
 static void wrong_options_are_refused_before_anything_runs(void **state) {
