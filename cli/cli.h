@@ -106,6 +106,7 @@ int nz_cmd_conformance(int argc, char **argv);
 int nz_cmd_detect(int argc, char **argv);
 int nz_cmd_report(int argc, char **argv);
 int nz_cmd_data(int argc, char **argv);
+int nz_cmd_runtime(int argc, char **argv);
 int nz_cmd_doctor(int argc, char **argv);
 int nz_cmd_worker(int argc, char **argv);
 

@@ -27,6 +27,7 @@ static const verb verbs[] = {
     {"report", "draws the tables, plots and page of a results folder again", nz_cmd_report},
     {"conformance", "runs folders of ONNX test vectors", nz_cmd_conformance},
     {"data", "what a data set holds, and data sets that netzip makes itself", nz_cmd_data},
+    {"runtime", "what executes models here; installs ONNX Runtime", nz_cmd_runtime},
     {"doctor", "what this machine can measure and run, and what it cannot, and why", nz_cmd_doctor},
     {"worker", NULL, nz_cmd_worker}, /* without help: compare starts it, nobody types it */
     {NULL, NULL, NULL},

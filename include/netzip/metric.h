@@ -120,6 +120,7 @@ typedef struct nz_metric_input {
     /** Why a part is missing; NULL: "not measured". */
     const char *reason_facts, *reason_disk, *reason_entropy;
     const char *reason_accuracy, *reason_speed, *reason_process, *reason_gpu, *reason_energy;
+    const char *reason_held; /**< why the parts of the memory are not known where the whole is; NULL: reason_process */
     const char *reason_energy_net; /**< why energy_net_j is NaN where energy_j is not; NULL: as reason_energy */
 } nz_metric_input;
 

@@ -43,7 +43,7 @@ typedef struct nz_session nz_session;
 /**
  * Plans `graph` for execution: everything that can fail is checked here.
  *
- * @param runtime  "native"; the names of nz_runtime_name.
+ * @param runtime  "native", "onnxruntime", ... as nz_runtime_name has them, with options behind: "onnxruntime:level=basic".
  * @param graph    As nz_model_load gave it (or as a pass left it). Borrowed during the call only.
  * @param path     The file it came from, for runtimes that read it themselves; may be NULL for native.
  * @return NZ_E_UNSUPPORTED names the first node outside the claims; NZ_E_SHAPE; NZ_E_MEMORY; NZ_E_ARG for an unknown runtime.
@@ -86,11 +86,19 @@ typedef struct nz_weight_bytes {
 } nz_weight_bytes;
 /** What the session holds of weights. */
 NZ_API nz_weight_bytes nz_session_weights(const nz_session *session);
-/** What the session computes in: "f32", "int8", "bf16" or "mixed". Borrowed. */
+/** Whether the runtime tells what it holds in memory; else activations and weights are unknown and these two give 0. */
+NZ_API bool nz_session_tells_memory(const nz_session *session);
+/** What the session computes in: "f32", "int8", "bf16" or "mixed"; "" where the runtime does not tell. Borrowed. */
 NZ_API const char *nz_session_compute(const nz_session *session);
 
-/** The i-th runtime's name and, where it is usable here, its version; NULL past the end. */
+/** The i-th runtime's name; NULL past the end. `ret_version` (may be NULL) gets its version, or NULL with the reason as the
+ * thread's message where it is not usable here; asking for it opens the runtime's library. */
 NZ_API const char *nz_runtime_name(size_t i, const char **ret_version);
+/** One line about a runtime, with what may stand behind its name; NULL for an unknown one. Static. */
+NZ_API const char *nz_runtime_about(const char *runtime);
+/** Whether a runtime, as nz_session_open takes it, is there.
+ * @param[out] ret_version  Static. @return NZ_E_ARG: no such runtime; NZ_E_UNAVAILABLE: not on this machine, and why. */
+NZ_API NZ_CHECKED nz_status nz_runtime_check(const char *runtime, const char **ret_version);
 
 #ifdef __cplusplus
 }

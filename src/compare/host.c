@@ -8,7 +8,6 @@
 #include <zstd.h>
 
 #include "compare/run.h"
-#include "netzip/runtime.h"
 
 static json_t *bytes_or_null(uint64_t bytes) { return bytes ? json_integer((json_int_t)bytes) : json_null(); }
 
@@ -34,11 +33,5 @@ json_t *nz_libraries_json(void) {
              LIBJPEG_TURBO_VERSION_NUMBER / 1000 % 1000, LIBJPEG_TURBO_VERSION_NUMBER % 1000);
     json_t *json = json_pack("{s:s,s:s,s:s,s:s,s:s}", "jansson", jansson_version_str(), "jpeg", jpeg, "png", png,
                              "zlib", zlibVersion(), "zstd", ZSTD_versionString());
-    const char *name, *version;
-    for (size_t i = 0; (name = nz_runtime_name(i, &version)); i++) {
-        char key[64];
-        snprintf(key, sizeof key, "runtime %.48s", name);
-        json_object_set_new(json, key, version && *version ? nz_json_string(version) : json_null());
-    }
     return json;
 }

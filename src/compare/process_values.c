@@ -46,6 +46,9 @@ static void gather_split(nz_metric_input *input, const json_t *memory) {
 }
 
 void nz_gather_process(nz_metric_input *input, const json_t *raw) {
+    const json_t *load = json_object_get(raw, "load");
+    if (load && json_is_null(json_object_get(load, "activation_bytes")))
+        input->reason_held = "the runtime does not tell what it holds in memory";
     gather_counters(input, json_object_get(raw, "counters"));
     gather_split(input, json_object_get(raw, "memory"));
 }

@@ -117,10 +117,13 @@ static json_t *layer_json(const json_t *facts, const json_t *planned, const json
         "macs_effective", "bits", "bits_stored", "weight_bits", "activation_bits"};
     for (size_t i = 0; i < NZ_COUNT(keys); i++) set_or_null(layer, keys[i], json_object_get(facts, keys[i]));
     if (!planned) return layer;
-    set_or_null(layer, "kernel", json_object_get(step, "kernel"));
+    /* Some runtimes tell their kernels only once they have run. */
+    const json_t *ran = find_by_name(timed, name);
+    if (!step && !fused) fused = ran ? NULL : find_fused(timed, name);
+    set_or_null(layer, "kernel", json_object_get(step ? step : ran, "kernel"));
     set_or_null(layer, "compute", json_object_get(step ? step : fused, "compute"));
     if (fused) set_or_null(layer, "fused_into", json_object_get(fused, "name"));
-    set_or_null(layer, "latency_ms", json_object_get(find_by_name(timed, name), "latency_ms"));
+    set_or_null(layer, "latency_ms", json_object_get(ran, "latency_ms"));
     return layer;
 }
 

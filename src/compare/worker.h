@@ -81,6 +81,8 @@ NZ_CHECKED nz_status nz_worker_load(nz_worker *worker, const json_t *request, js
 NZ_CHECKED nz_status nz_worker_warm(nz_worker *worker, const json_t *request, json_t **ret_answer);
 NZ_CHECKED nz_status nz_worker_time(nz_worker *worker, const json_t *request, json_t **ret_answer);
 NZ_CHECKED nz_status nz_worker_counters(nz_worker *worker, const json_t *request, json_t **ret_answer);
+/** Bytes that the session has planned for activations, null where its runtime does not tell. */
+json_t *nz_worker_activations_json(const nz_worker *worker);
 NZ_CHECKED nz_status nz_worker_memory(nz_worker *worker, const json_t *request, json_t **ret_answer);
 NZ_CHECKED nz_status nz_worker_profile(nz_worker *worker, const json_t *request, json_t **ret_answer);
 NZ_CHECKED nz_status nz_worker_predict(nz_worker *worker, const json_t *request, json_t **ret_answer);
@@ -106,6 +108,8 @@ NZ_CHECKED nz_status nz_worker_watched(nz_worker *worker, const json_t *request,
 NZ_CHECKED nz_status nz_worker_quiet(nz_worker *worker, const json_t *request, json_t **ret_answer);
 void nz_station_free(nz_station *station); /**< NULL passes */
 
+/** Whether data is what the request says by "fingerprint", where it does: NZ_E_UNAVAILABLE otherwise. */
+NZ_CHECKED nz_status nz_worker_same_data(const nz_dataset *data, const json_t *request);
 NZ_CHECKED nz_status nz_worker_progress(nz_worker *worker, size_t done, size_t total);
 /** The answer, or NZ_E_MEMORY where packing it failed. */
 NZ_CHECKED nz_status nz_worker_answer(json_t **ret_answer, json_t *packed);

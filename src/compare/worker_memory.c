@@ -105,12 +105,18 @@ void nz_worker_memory_warmed(nz_worker *worker) {
     worker->major_faults = major_faults();
 }
 
+/* null where the runtime does not tell what it holds. */
 static json_t *weights_json(const nz_worker *worker) {
-    nz_weight_bytes weights = {0};
-    if (worker->session) weights = nz_session_weights(worker->session);
+    if (!worker->session || !nz_session_tells_memory(worker->session)) return json_null();
+    nz_weight_bytes weights = nz_session_weights(worker->session);
     return json_pack("{s:I,s:o,s:I,s:I}", "mapped", (json_int_t)weights.mapped, "mapped_pss",
                      nz_json_real(worker->mapped_bytes), "heap", (json_int_t)weights.heap, "packed",
                      (json_int_t)weights.packed);
+}
+
+json_t *nz_worker_activations_json(const nz_worker *worker) {
+    bool told = worker->session && nz_session_tells_memory(worker->session);
+    return told ? json_integer((json_int_t)nz_session_activation_bytes(worker->session)) : json_null();
 }
 
 nz_status nz_worker_memory(nz_worker *worker, const json_t *request, json_t **ret_answer) {
@@ -123,11 +129,10 @@ nz_status nz_worker_memory(nz_worker *worker, const json_t *request, json_t **re
     if (now.pss_bytes > worker->memory.peak_pss_bytes) worker->memory.peak_pss_bytes = now.pss_bytes;
     return nz_worker_answer(
         ret_answer,
-        json_pack("{s:I,s:I,s:I,s:o,s:o,s:o,s:I,s:o,s:I,s:I,s:I}", "rss_before", (json_int_t)worker->start.rss_bytes,
+        json_pack("{s:I,s:I,s:I,s:o,s:o,s:o,s:I,s:o,s:o,s:I,s:I}", "rss_before", (json_int_t)worker->start.rss_bytes,
                   "rss", (json_int_t)now.rss_bytes, "peak", (json_int_t)now.peak_bytes, "pss_before",
                   nz_json_real(worker->start.pss_bytes), "pss", nz_json_real(now.pss_bytes), "pss_peak",
                   nz_json_real(worker->memory.peak_pss_bytes), "pss_samples", (json_int_t)worker->memory.samples + 1,
-                  "weights", weights_json(worker), "activations",
-                  (json_int_t)(worker->session ? nz_session_activation_bytes(worker->session) : 0), "swap_bytes",
+                  "weights", weights_json(worker), "activations", nz_worker_activations_json(worker), "swap_bytes",
                   (json_int_t)now.swap_bytes, "page_faults_major", (json_int_t)(faults - worker->major_faults)));
 }

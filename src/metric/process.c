@@ -12,8 +12,16 @@ static nz_value_report process(const nz_metric_input *input, int offset) {
     return nz_metric_reading(read_at(input, offset), NZ_MEASURED, input->reason_process);
 }
 
+static const char *why_not_held(const nz_metric_input *input) {
+    return input->reason_held ? input->reason_held : input->reason_process;
+}
+
+static nz_value_report held(const nz_metric_input *input, int offset) {
+    return nz_metric_reading(read_at(input, offset), NZ_MEASURED, why_not_held(input));
+}
+
 static nz_value_report planned(const nz_metric_input *input, int offset) {
-    return nz_metric_reading(read_at(input, offset), NZ_DERIVED, input->reason_process);
+    return nz_metric_reading(read_at(input, offset), NZ_DERIVED, why_not_held(input));
 }
 
 static nz_value_report gpu(const nz_metric_input *input, int offset) {
@@ -42,11 +50,11 @@ const nz_metric nz_metrics_process[] = {
     PROCESS_ROW(
         ram_peak_pss_bytes, NULL, "Peak memory (PSS)", "B", true, process, true,
         "largest sampled proportional set size of the worker, nothing subtracted: weights, activations and the rest"),
-    PROCESS_ROW(ram_weights_bytes, NULL, "Memory of weights", "B", true, process, true,
+    PROCESS_ROW(ram_weights_bytes, NULL, "Memory of weights", "B", true, held, true,
                 "weights as stored, as far as they are in memory, and the copies in the kernels' own order"),
-    PROCESS_ROW(ram_activations_bytes, NULL, "Memory of activations", "B", true, process, true,
+    PROCESS_ROW(ram_activations_bytes, NULL, "Memory of activations", "B", true, held, true,
                 "the planned block of activations and scratch that the worker holds"),
-    PROCESS_ROW(ram_rest_bytes, NULL, "Memory of the rest", "B", true, process, true,
+    PROCESS_ROW(ram_rest_bytes, NULL, "Memory of the rest", "B", true, held, true,
                 "peak memory less weights and activations: program, libraries, planning, input and output"),
     PROCESS_ROW(activation_peak_bytes, NULL, "Activation memory", "B", true, planned, true,
                 "the block that the engine plans for all activations"),

@@ -95,6 +95,7 @@ static void native_close(nz_session *session) { nz_plan_free(session->plan); }
 
 const nz_runtime nz_runtime_native = {
     .name = "native",
+    .about = "netzip's own engine",
     .version = native_version,
     .open = native_open,
     .run = native_run,

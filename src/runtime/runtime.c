@@ -5,10 +5,12 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "core/text.h"
 #include "core/threads.h"
 
 static const nz_runtime *const runtimes[] = {
     &nz_runtime_native,
+    &nz_runtime_onnxruntime,
 };
 
 const char *nz_runtime_name(size_t i, const char **ret_version) {
@@ -17,10 +19,41 @@ const char *nz_runtime_name(size_t i, const char **ret_version) {
     return runtimes[i]->name;
 }
 
-static const nz_runtime *find(const char *name) {
+/* By what stands before the first colon. */
+static const nz_runtime *find(const char *spec) {
+    size_t length = strcspn(spec, ":");
     for (size_t i = 0; i < NZ_COUNT(runtimes); i++)
-        if (strcmp(runtimes[i]->name, name) == 0) return runtimes[i];
+        if (strlen(runtimes[i]->name) == length && strncmp(runtimes[i]->name, spec, length) == 0) return runtimes[i];
     return NULL;
+}
+
+nz_status nz_runtime_check(const char *spec, const char **ret_version) {
+    nz_text names = {0};
+    const nz_runtime *found = find(spec);
+    const char *version = found ? found->version() : NULL;
+    if (found && !version) return nz_fail_context(NZ_E_UNAVAILABLE, "the runtime '%s' is not usable here", found->name);
+    if (found) {
+        *ret_version = version;
+        return NZ_OK;
+    }
+    for (size_t i = 0; i < NZ_COUNT(runtimes); i++) nz_text_appendf(&names, "%s%s", i ? ", " : "", runtimes[i]->name);
+    nz_status status = nz_fail(NZ_E_ARG, "no runtime is called '%s' (there is %s)", spec, names.data ? names.data : "");
+    nz_text_done(&names);
+    return status;
+}
+
+const char *nz_runtime_about(const char *spec) {
+    const nz_runtime *found = find(spec);
+    return found ? found->about : NULL;
+}
+
+/* "NAME:key=value:key=value" as options by key. */
+static nz_status read_details(nz_spec *ret_details, const char *spec) {
+    NZ_AUTO_FREE char *text = NULL;
+    NZ_TRY(nz_strdup(&text, spec));
+    for (char *p = text; *p; p++)
+        if (*p == ':') *p = ',';
+    return nz_spec_parse(ret_details, text);
 }
 
 static nz_status ports_new(nz_port **ret_ports, size_t *ret_count, const nz_graph *graph, const int *values,
@@ -51,9 +84,9 @@ nz_status nz_session_open(nz_session **ret_session, const char *runtime, const n
                           const nz_runtime_options *options) {
     static const nz_runtime_options defaults = {0};
     if (!options) options = &defaults;
+    const char *version;
+    NZ_TRY(nz_runtime_check(runtime, &version));
     const nz_runtime *found = find(runtime);
-    if (!found) return nz_fail(NZ_E_ARG, "unknown runtime '%s': see netzip doctor", runtime);
-    if (!found->version()) return nz_fail(NZ_E_UNAVAILABLE, "the runtime '%s' is not usable on this machine", runtime);
     if (options->threads < 0 || options->batch < 0)
         return nz_fail(NZ_E_ARG, "threads and batch must not be negative (%d, %lld)", options->threads,
                        (long long)options->batch);
@@ -62,6 +95,7 @@ nz_status nz_session_open(nz_session **ret_session, const char *runtime, const n
     session->runtime = found;
     session->threads = options->threads ? options->threads : nz_threads_hardware();
     session->compute = "f32";
+    NZ_TRY(read_details(&session->details, runtime));
     int threads_before = nz_threads_get();
     nz_threads_set(session->threads);
     nz_status status = found->open(session, graph, path, options);
@@ -81,6 +115,7 @@ void nz_session_free(nz_session *session) {
     session->runtime->close(session);
     ports_free(session->inputs, session->input_count);
     ports_free(session->outputs, session->output_count);
+    nz_spec_done(&session->details);
     free(session);
 }
 
@@ -134,5 +169,6 @@ nz_status nz_session_profile(nz_session *session, nz_profile profile) {
 size_t nz_session_layer_count(const nz_session *session) { return session->runtime->layer_count(session); }
 nz_layer nz_session_layer(const nz_session *session, size_t i) { return session->runtime->layer(session, i); }
 size_t nz_session_activation_bytes(const nz_session *session) { return session->activation_bytes; }
+bool nz_session_tells_memory(const nz_session *session) { return !session->opaque; }
 nz_weight_bytes nz_session_weights(const nz_session *session) { return session->weights; }
 const char *nz_session_compute(const nz_session *session) { return session->compute; }

@@ -4,6 +4,7 @@
 #define NZ_RUNTIME_RUNTIME_INTERNAL_H
 
 #include "core/memory.h"
+#include "core/options.h"
 #include "netzip/runtime.h"
 
 /** A session's input or output: name, type and concrete shape; its tensor's data stays NULL. */
@@ -13,8 +14,8 @@ typedef struct nz_port {
 } nz_port;
 
 typedef struct nz_runtime {
-    const char *name;
-    /** The version that runs here; NULL where this runtime is not usable on this machine. Static. */
+    const char *name, *about; /**< about: one line, with what may stand behind the name */
+    /** The version that runs here; NULL, with the reason as the thread's message, where it is not usable. Static. */
     const char *(*version)(void);
     /** Plans: sets session->plan and the ports, activation_bytes, weights, compute. What it leaves behind on failure is freed by `close`. */
     nz_status (*open)(nz_session *session, const nz_graph *graph, const char *path, const nz_runtime_options *options);
@@ -34,12 +35,14 @@ struct nz_session {
     nz_port *inputs, *outputs;
     size_t activation_bytes;
     nz_weight_bytes weights;
-    const char *compute; /**< static */
+    bool opaque;         /**< its memory is the runtime's own business */
+    nz_spec details;     /**< what stood behind the runtime's name: options by key */
+    const char *compute; /**< static; "": the runtime does not tell */
 };
 
 /** Makes the ports from a specialised graph's inputs and outputs. */
 NZ_CHECKED nz_status nz_session_set_ports(nz_session *session, const nz_graph *graph);
 
-extern const nz_runtime nz_runtime_native;
+extern const nz_runtime nz_runtime_native, nz_runtime_onnxruntime;
 
 #endif
