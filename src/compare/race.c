@@ -161,7 +161,9 @@ static bool runs_on(const nz_race *race) {
 /* ---- the whole ---- */
 
 static double quiet_seconds(const nz_race *race) {
-    return race->machine->has_power ? 1.1 : fmin(0.5, race->run->options->budget_s);
+    double own = race->machine->has_power ? 1.1 : fmin(0.5, race->run->options->budget_s);
+    return fmax(own,
+                race->run->options->block_s); /* long blocks are for a slow meter, which needs as long for idle power */
 }
 
 static nz_status begin(nz_race *race) {

@@ -147,7 +147,7 @@ static json_t *block_request(const nz_race *race, const nz_lane *lane) {
     /* Another model has used the caches meanwhile; after a rest the clock has to rise again too. */
     double refill = o->cooldown_s > 0 || !isnan(o->cooldown_c) ? 0.1 : seconds / 50;
     return json_pack("{s:I,s:I,s:f,s:f}", "count", (json_int_t)fmin(fmax(1, values), MOST_VALUES), "bunch", lane->bunch,
-                     "seconds", race->machine->has_power ? seconds : 0.0, "refill_s", refill);
+                     "seconds", race->machine->has_power || o->block_s > 0 ? seconds : 0.0, "refill_s", refill);
 }
 
 nz_status nz_lane_block(nz_race *race, nz_lane *lane, const char *what) {
