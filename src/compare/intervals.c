@@ -78,8 +78,10 @@ static nz_status set_ends(json_t *object, const double ends[2]) {
     return set(object, "ci95", json_pack("[o,o]", nz_json_real(ends[0]), nz_json_real(ends[1])));
 }
 
+/* Around the value that the document shows: the same but for rounding, and for rounds of unequal length. */
 static void scale(double ret_ends[2], const nz_block_interval *interval, double value) {
-    for (size_t i = 0; i < 2; i++) ret_ends[i] = interval->ends[i] * (value / interval->value);
+    ret_ends[0] = fmin(value, interval->ends[0] * (value / interval->value));
+    ret_ends[1] = fmax(value, interval->ends[1] * (value / interval->value));
 }
 
 static bool has_value(const json_t *metric) { return json_is_number(json_object_get(metric, "value")); }
