@@ -52,6 +52,14 @@ static const nz_cli_option options[] = {
     {"priority", "N", "nice value of the models' processes, -20 (first; needs the privilege) to 19 (last)"},
     {"cooldown", "SECONDS|DEGREESC",
      "rest before each block of inferences: so many seconds, or until the machine is no hotter (55C)"},
+    {"target", "LIST",
+     "machines that measure, by commas: local or ssh://[USER@]HOST[:PORT], which needs a login without password; a "
+     "worker "
+     "and the models are copied there; default local"},
+    {"target-data", "DIR|here",
+     "where another machine finds the data: a folder there, or here: accuracy is computed on this machine; default: at "
+     "most "
+     "1 GiB is copied there"},
     {"timeout", "SECONDS", "how long a model's process may say nothing before it counts as hung; default 600"},
     {"power", "NAME",
      "power source (netzip doctor lists them), or meter:LOG, the log of an external meter that is written meanwhile; "
@@ -146,6 +154,7 @@ static nz_status read_plain(nz_compare_options *o, const nz_cli_args *args) {
     o->out = nz_cli_get(args, "out", NULL);
     o->resume = nz_cli_has(args, "resume");
     o->fail_if = nz_cli_get(args, "fail-if", NULL);
+    o->target_data = nz_cli_get(args, "target-data", NULL);
     o->detect = nz_cli_get(args, "detect", NULL);
     o->against = nz_cli_get(args, "against", NULL);
     o->power = nz_cli_get(args, "power", NULL);
@@ -180,13 +189,16 @@ static nz_status print(const nz_compare_result *result, const nz_cli_args *args)
 }
 
 static nz_status compare(const nz_cli_args *args, int argc, char **argv, int *ret_exit) {
-    NZ_AUTO(words_done) word_list runtimes = {0};
+    NZ_AUTO(words_done) word_list runtimes = {0}, targets = {0};
     NZ_AUTO(nz_compare_result_done) nz_compare_result result = {0};
     int threads[MOST_NUMBERS], batches[MOST_NUMBERS];
     nz_compare_options o;
     nz_compare_options_init(&o);
     NZ_TRY(read_plain(&o, args));
     NZ_TRY(split(&runtimes, args, "runtime"));
+    NZ_TRY(split(&targets, args, "target"));
+    o.targets = targets.words;
+    o.target_count = targets.count;
     NZ_TRY(read_numbers(threads, &o.thread_count, args, "threads"));
     NZ_TRY(read_numbers(batches, &o.batch_count, args, "batch"));
     NZ_AUTO_FREE const char **preprocess = NULL;

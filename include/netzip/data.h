@@ -67,6 +67,23 @@ NZ_API const char *nz_data_fingerprint(const nz_dataset *data);
  * NZ_E_MEMORY. */
 NZ_API NZ_CHECKED nz_status nz_data_stamp(char ret_hex[65], const nz_dataset *data);
 
+/** The files and folders that a data set reads, each once, as absolute paths. */
+typedef struct nz_data_places {
+    size_t count;
+    char **paths;
+    uint64_t bytes; /**< of the files */
+} nz_data_places;
+/**
+ * Those of an opened data set: nothing for one that is made. What an annotation file names elsewhere is not among them.
+ * @param spec  Its DATA text. Release with nz_data_places_done. NZ_E_IO, NZ_E_MEMORY.
+ */
+NZ_API NZ_CHECKED nz_status nz_data_places_get(nz_data_places *ret_places, const nz_dataset *data, const char *spec);
+/** Safe on a zeroed one. */
+NZ_API void nz_data_places_done(nz_data_places *places);
+/** DATA text `spec` for a copy of its files: `move` gives the new path (owned) of each path in it. Owned: free(). */
+NZ_API NZ_CHECKED nz_status nz_data_moved(char **ret_spec, const char *spec,
+                                          nz_status (*move)(char **ret_path, void *user, const char *path), void *user);
+
 /**
  * Keeps decoded and drawn images in memory as they are read, up to `bytes` of pixels, so that reading them again costs
  * nearly nothing: for those who read a set many times. Values stay the same. Call it before other threads read. Nothing

@@ -56,6 +56,7 @@ static void run_done(nz_run *run) {
     free(run->machines);
     nz_condition_done(&run->condition);
     json_decref(run->data);
+    nz_data_places_done(&run->places);
     json_decref(run->warnings);
     json_decref(run->earlier);
 }
@@ -83,16 +84,20 @@ static void warn_of(nz_run *run, const nz_machine *machine) {
                 machine->host, governor);
 }
 
+/* One of several that cannot be reached fails its own variants; the only one fails the comparison. */
 nz_status nz_run_open_machines(nz_run *run) {
-    static const char *const here[] = {"local"};
-    const nz_compare_options *o = run->options;
-    size_t count = o->target_count ? o->target_count : 1;
-    const char *const *targets = o->target_count ? o->targets : here;
-    NZ_TRY(nz_alloc(&run->machines, count, sizeof *run->machines));
-    for (size_t i = 0; i < count; i++) {
-        nz_machine *machine = &run->machines[run->machine_count++];
-        NZ_TRY(nz_machine_open(machine, targets[i], o, run->progress));
+    size_t failed = 0;
+    for (size_t i = 0; i < run->machine_count; i++) {
+        nz_machine *machine = &run->machines[i];
+        nz_status status = nz_machine_open(machine, machine->target, run->options, run->progress);
+        if (status == NZ_E_RESOURCE && machine->link_wanted && ++failed < run->machine_count) {
+            nz_machine_fail(run, i, nz_last_error());
+            continue;
+        }
+        NZ_TRY(status);
         warn_of(run, machine);
+        if (run->options->data) NZ_TRY(nz_machine_plan_data(machine, &run->places));
+        if (machine->data_note) nz_warn(run->warnings, "%s", machine->data_note);
     }
     return NZ_OK;
 }

@@ -22,6 +22,10 @@ nz_status nz_run_open_data(nz_run *run) {
     snprintf(run->fingerprint, sizeof run->fingerprint, "%.64s", nz_data_fingerprint(data));
     NZ_TRY(nz_data_stamp(run->stamp, data));
     if (nz_data_note(data)) nz_warn(run->warnings, "%s", nz_data_note(data));
+    bool elsewhere = false;
+    for (size_t i = 0; i < run->options->target_count; i++)
+        elsewhere = elsewhere || strcmp(run->options->targets[i], "local") != 0;
+    if (elsewhere) NZ_TRY(nz_data_places_get(&run->places, data, spec));
     run->task = nz_data_has_objects(data) ? NZ_TASK_DETECTION : NZ_TASK_CLASSIFICATION;
     run->data = json_pack("{s:o,s:s,s:I,s:I,s:s}", "spec", nz_json_string(spec), "task",
                           run->task == NZ_TASK_DETECTION ? "detection" : "classification", "count",

@@ -165,6 +165,11 @@ void nz_link_close(nz_link *link) {
         if (nz_path_join(&path, link->folder, "s") == NZ_OK) unlink(path);
         rmdir(link->folder);
     }
+    for (size_t i = 0; i < link->copy_count; i++) {
+        free(link->copies[i].local);
+        free(link->copies[i].remote);
+    }
+    free(link->copies);
     free(link->folder);
     free(link->control);
     free(link->architecture);

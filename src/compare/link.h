@@ -19,6 +19,10 @@ struct nz_link {
     pid_t master; /**< the ssh that has logged in; 0: none */
     int master_fd;
     unsigned placed; /**< names handed out by nz_link_place */
+    size_t copy_count, copy_capacity;
+    struct nz_link_copy {
+        char *local, *remote;
+    } * copies; /**< made or found in this run */
 };
 
 /* ---- ssh.c ---- */

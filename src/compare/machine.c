@@ -3,8 +3,10 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "compare/pace.h"
+#include "compare/target.h"
 #include "core/error.h"
 #include "core/memory.h"
 #include "core/text.h"
@@ -45,10 +47,8 @@ static json_t *station_request(const nz_compare_options *o) {
 static nz_status take_about(nz_machine *machine, const json_t *answer) {
     json_t *about = json_object_get(answer, "about");
     const json_t *hardware = json_object_get(about, "hardware");
-    const char *host = nz_json_text_at(hardware, "hostname");
     if (!json_is_object(hardware))
         return nz_fail(NZ_E_RESOURCE, "%s: the station does not say what machine it is on", machine->target);
-    NZ_TRY(nz_strdup(&machine->host, *host ? host : machine->target));
     machine->about = json_incref(about);
     machine->cpus = (int)json_integer_value(json_object_get(hardware, "cpus"));
     machine->cpus_usable = (int)json_integer_value(json_object_get(hardware, "cpus_usable"));
@@ -59,36 +59,84 @@ static nz_status take_about(nz_machine *machine, const json_t *answer) {
     return NZ_OK;
 }
 
+/* "HOST", or where two are called so "HOST:PORT", or "USER@HOST:PORT". */
+static nz_status name_of(char **ret_name, const nz_target *target, int detail) {
+    char own[256];
+    if (target->local) {
+        if (gethostname(own, sizeof own) != 0 || !*own) snprintf(own, sizeof own, "local");
+        own[sizeof own - 1] = 0;
+        return nz_strdup(ret_name, own);
+    }
+    if (detail == 0) return nz_strdup(ret_name, target->host);
+    return nz_format(ret_name, "%s%s%s:%d", detail > 1 ? target->user : "", detail > 1 && *target->user ? "@" : "",
+                     target->host, target->port ? target->port : 22);
+}
+
+static bool is_taken(char *const *names, size_t count, const char *name) {
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(names[i], name) == 0) return true;
+    return false;
+}
+
+nz_status nz_machine_names(char **ret_names, const char *const *targets, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        nz_target target;
+        NZ_TRY(nz_target_parse(&target, targets[i]));
+        for (int detail = 0; detail < 3 && !ret_names[i]; detail++) {
+            NZ_AUTO_FREE char *name = NULL;
+            NZ_TRY(name_of(&name, &target, detail));
+            if (!is_taken(ret_names, i, name)) ret_names[i] = NZ_STEAL(name);
+        }
+        if (!ret_names[i]) return nz_fail(NZ_E_ARG, "compare: --target '%s' is asked for twice", targets[i]);
+    }
+    return NZ_OK;
+}
+
 nz_status nz_machine_open(nz_machine *machine, const char *target, const nz_compare_options *options,
                           const nz_progress *progress) {
     NZ_AUTO_JSON json_t *answer = NULL;
-    *machine = (nz_machine){.target = target, .options = options, .progress = progress};
-    if (strcmp(target, "local") != 0)
-        return nz_fail(NZ_E_ARG, "compare: the target '%s' is not local: other machines cannot be reached", target);
-    NZ_TRY(nz_process_start(&machine->station, program_of(options), true));
+    machine->target = target;
+    machine->options = options;
+    machine->progress = progress;
+    machine->station.channel.fd = -1;
+    machine->link_wanted = strcmp(target, "local") != 0;
+    if (machine->link_wanted) {
+        NZ_TRY(nz_link_open(&machine->link, target, progress));
+        NZ_TRY(nz_link_start(machine->link, &machine->station, NULL, true));
+    } else {
+        NZ_TRY(nz_process_start(&machine->station, program_of(options), true));
+    }
     NZ_TRY(ask(machine, &answer, station_request(options), "station"));
     return take_about(machine, answer);
 }
 
 void nz_machine_close(nz_machine *machine) {
     nz_process_end(&machine->station);
+    nz_link_close(machine->link);
     json_decref(machine->about);
     free(machine->host);
-    machine->about = NULL;
-    machine->host = NULL;
+    free(machine->error);
+    free(machine->data_note);
+    free(machine->data_root);
+    *machine = (nz_machine){.station = {.channel = {.fd = -1}}};
 }
 
 nz_status nz_machine_start(nz_machine *machine, nz_process *ret_process, bool patient) {
     const char *arguments[NZ_PACE_ARGUMENTS];
     char number[16];
-    /* Those that compute nothing that is timed use all CPUs. */
     nz_pace_arguments(arguments, number, machine->options);
-    return nz_process_start_with(ret_process, program_of(machine->options), patient ? NULL : arguments, patient);
+    /* Those that compute nothing that is timed use all CPUs. */
+    const char *const *given = patient ? NULL : arguments;
+    if (machine->link) return nz_link_start(machine->link, ret_process, given, patient);
+    return nz_process_start_with(ret_process, program_of(machine->options), given, patient);
 }
 
 nz_status nz_machine_path(nz_machine *machine, char **ret_path, const char *local) {
-    (void)machine;
-    return nz_strdup(ret_path, local);
+    return machine->link ? nz_link_copy(machine->link, ret_path, local) : nz_strdup(ret_path, local);
+}
+
+nz_status nz_machine_model_path(nz_machine *machine, char **ret_path, const char *local) {
+    return machine->link ? nz_link_copy_model(machine->link, ret_path, local) : nz_strdup(ret_path, local);
 }
 
 /* ---- windows ---- */

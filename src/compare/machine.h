@@ -9,6 +9,7 @@
 
 #include "compare/process.h"
 #include "netzip/compare.h"
+#include "netzip/data.h"
 #include "netzip/measure.h"
 
 /** What a machine did during a window. */
@@ -40,8 +41,9 @@ typedef struct nz_link nz_link; /**< target.c: how another machine is reached */
 
 typedef struct nz_machine {
     const char *target; /**< "local" or "ssh://..."; borrowed */
-    char *host;         /**< its own name */
-    nz_link *link;      /**< NULL: this machine */
+    char *host;         /**< its own name; of another machine that by which it is reached */
+    bool link_wanted;   /**< it is another machine */
+    nz_link *link;      /**< NULL: this machine, or one that is not open */
     nz_process station;
     json_t *
         about; /**< {"hardware", "clock": {"name", "resolution_ns", "overhead_ns"}, "noise": {"median_ns", "spread_pct",
@@ -51,11 +53,18 @@ typedef struct nz_machine {
     bool has_power;
     nz_watch before, after; /**< nobody computes: before the first model and after the last */
     bool was_quiet;         /**< `before` has been measured */
+    char *error;            /**< set: it cannot be reached any more */
+    bool scores_here;       /**< its accuracy is computed on this machine */
+    char *data_note;        /**< why; NULL: nothing to tell */
+    char *data_root;        /**< folder there of the data's copy; NULL: none was made */
     const nz_compare_options *options;
     const nz_progress *progress;
 } nz_machine;
 
-/** Starts the station and asks it about its machine. Release with nz_machine_close on success and failure alike.
+/** The names by which results tell machines apart: each its own, and this one's its host name. Owned, each: free(). */
+NZ_CHECKED nz_status nz_machine_names(char **ret_names, const char *const *targets, size_t count);
+
+/** Starts the station and asks it about its machine; `machine` is zeroed but for its name. Release with nz_machine_close on success and failure alike.
  * @return NZ_E_ARG: no such target or power source; NZ_E_RESOURCE: it cannot be reached or started; NZ_E_MEMORY. */
 NZ_CHECKED nz_status nz_machine_open(nz_machine *machine, const char *target, const nz_compare_options *options,
                                      const nz_progress *progress);
@@ -65,6 +74,15 @@ void nz_machine_close(nz_machine *machine);
 NZ_CHECKED nz_status nz_machine_start(nz_machine *machine, nz_process *ret_process, bool patient);
 /** Where a worker there finds the local file: itself, or its copy, made once. Owned: free(). */
 NZ_CHECKED nz_status nz_machine_path(nz_machine *machine, char **ret_path, const char *local);
+/** The same of an ONNX model with the external data files that it names. */
+NZ_CHECKED nz_status nz_machine_model_path(nz_machine *machine, char **ret_path, const char *local);
+
+/* machine_data.c */
+/** Decides where accuracy is computed, by the size of what DATA reads and by the options. */
+NZ_CHECKED nz_status nz_machine_plan_data(nz_machine *machine, const nz_data_places *places);
+/** DATA text `spec` for a worker there: the data's files are copied first where that is needed. Owned: free(). */
+NZ_CHECKED nz_status nz_machine_data(nz_machine *machine, char **ret_spec, const char *spec,
+                                     const nz_data_places *places, const char *fingerprint);
 
 /** Begins a window: power is sampled from now on, by a thread of the station. */
 NZ_CHECKED nz_status nz_machine_watch(nz_machine *machine);

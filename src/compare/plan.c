@@ -102,19 +102,44 @@ static nz_status find_runtime(const char **ret_version, const char *name) {
     return status;
 }
 
-static nz_status add_variant(nz_run *run, size_t entry, const char *runtime, int threads, int batch) {
+static nz_status add_variant(nz_run *run, size_t entry, size_t machine, const char *runtime, int threads, int batch) {
     nz_variant *v = &run->variants[run->variant_count];
-    *v = (nz_variant){
-        .entry = entry, .runtime = runtime, .threads = threads, .batch = batch, .process = {.channel = {.fd = -1}}};
+    *v = (nz_variant){.entry = entry,
+                      .machine = machine,
+                      .runtime = runtime,
+                      .threads = threads,
+                      .batch = batch,
+                      .process = {.channel = {.fd = -1}}};
     NZ_TRY(find_runtime(&v->runtime_version, runtime));
     if (threads < 1 || threads > 1024) return nz_fail(NZ_E_ARG, "compare: --threads %d is outside 1 to 1024", threads);
     if (batch < 1 || batch > 65536) return nz_fail(NZ_E_ARG, "compare: --batch %d is outside 1 to 65536", batch);
     char seed[32] = "";
     if (run->entries[entry].seed >= 0) snprintf(seed, sizeof seed, "/s%lld", run->entries[entry].seed);
-    NZ_TRY(nz_format(&v->id, "%s/%s/t%d/b%d%s", run->entries[entry].name, runtime, threads, batch, seed));
+    bool several = run->machine_count > 1;
+    NZ_TRY(nz_format(&v->id, "%s/%s/t%d/b%d%s%s%s", run->entries[entry].name, runtime, threads, batch, seed,
+                     several ? "@" : "", several ? run->machines[machine].host : ""));
     run->variant_count++;
     v->raw = json_object();
     return v->raw ? NZ_OK : nz_fail(NZ_E_MEMORY, "out of memory: a variant");
+}
+
+/* Their names alone: they are opened once everything else is known to make sense. */
+static nz_status plan_machines(nz_run *run) {
+    static const char *const here[] = {"local"};
+    enum { MOST_MACHINES = 16 };
+    const nz_compare_options *o = run->options;
+    size_t count = o->target_count ? o->target_count : 1;
+    char *names[MOST_MACHINES] = {NULL};
+    if (count > MOST_MACHINES) return nz_fail(NZ_E_ARG, "compare: --target: more than %d machines", MOST_MACHINES);
+    if (o->target_data && !o->target_count) return nz_fail(NZ_E_ARG, "compare: --target-data needs --target");
+    NZ_TRY(nz_alloc(&run->machines, count, sizeof *run->machines));
+    nz_status status = nz_machine_names(names, o->target_count ? o->targets : here, count);
+    for (size_t i = 0; i < count; i++) {
+        run->machines[i].host = names[i];
+        run->machines[i].target = o->target_count ? o->targets[i] : here[0];
+    }
+    run->machine_count = count;
+    return status;
 }
 
 static nz_status plan_variants(nz_run *run) {
@@ -125,15 +150,16 @@ static nz_status plan_variants(nz_run *run) {
     const int *threads = o->thread_count ? o->threads : one, *batches = o->batch_count ? o->batches : one;
     size_t r_count = o->runtime_count ? o->runtime_count : 1, t_count = o->thread_count ? o->thread_count : 1;
     size_t b_count = o->batch_count ? o->batch_count : 1;
-    if (r_count > 16 || t_count > 64 || b_count > 64 || run->entry_count * r_count * t_count * b_count > MOST_VARIANTS)
-        return nz_fail(NZ_E_ARG, "compare: more than %d variants (models x runtimes x threads x batches)",
+    size_t each = run->entry_count * r_count * t_count * b_count;
+    if (r_count > 16 || t_count > 64 || b_count > 64 || each * run->machine_count > MOST_VARIANTS)
+        return nz_fail(NZ_E_ARG, "compare: more than %d variants (models x runtimes x threads x batches x machines)",
                        MOST_VARIANTS);
-    NZ_TRY(nz_alloc(&run->variants, run->entry_count * r_count * t_count * b_count, sizeof *run->variants));
-    for (size_t r = 0; r < r_count; r++)
-        for (size_t t = 0; t < t_count; t++)
-            for (size_t b = 0; b < b_count; b++)
-                for (size_t e = 0; e < run->entry_count; e++)
-                    NZ_TRY(add_variant(run, e, runtimes[r], threads[t], batches[b]));
+    NZ_TRY(nz_alloc(&run->variants, each * run->machine_count, sizeof *run->variants));
+    for (size_t i = 0; i < each * run->machine_count; i++) { /* machine after machine; the entry changes fastest */
+        size_t e = i % run->entry_count, rest = i / run->entry_count;
+        size_t b = rest % b_count, t = rest / b_count % t_count, r = rest / b_count / t_count % r_count;
+        NZ_TRY(add_variant(run, e, i / each, runtimes[r], threads[t], batches[b]));
+    }
     for (size_t i = 0; i < run->variant_count; i++)
         for (size_t k = 0; k < i; k++)
             if (strcmp(run->variants[i].id, run->variants[k].id) == 0)
@@ -145,8 +171,9 @@ size_t nz_run_baseline_of(const nz_run *run, size_t v) {
     const nz_variant *mine = &run->variants[v];
     for (size_t i = 0; i < run->variant_count; i++) {
         const nz_variant *other = &run->variants[i];
-        if (other->entry == run->entries[mine->entry].baseline && other->threads == mine->threads &&
-            other->batch == mine->batch && strcmp(other->runtime, mine->runtime) == 0)
+        if (other->entry == run->entries[mine->entry].baseline && other->machine == mine->machine &&
+            other->threads == mine->threads && other->batch == mine->batch &&
+            strcmp(other->runtime, mine->runtime) == 0)
             return i;
     }
     return v;
@@ -262,6 +289,7 @@ static nz_status check_detect(const nz_compare_options *o) {
 nz_status nz_run_plan(nz_run *run) {
     NZ_TRY(plan_entries(run));
     NZ_TRY(nz_plan_preprocess(run));
+    NZ_TRY(plan_machines(run));
     NZ_TRY(plan_variants(run));
     NZ_TRY(check_detect(run->options));
     NZ_TRY(nz_run_open_data(run)); /* which metrics are the usual ones depends on it */

@@ -62,6 +62,7 @@ typedef struct nz_run {
     bool work_is_temporary;
     char fingerprint[65], stamp[65]; /**< of the data; "" without */
     json_t *data;                    /**< about the data set, for the document; NULL: no data */
+    nz_data_places places;           /**< what it reads, where another machine may need it */
     size_t machine_count;
     nz_machine *machines; /**< those that measure; the first is the one that documents name as the run's host */
     json_t *earlier;      /**< results of --against; NULL: none */
@@ -93,6 +94,8 @@ NZ_CHECKED nz_status nz_ask(nz_run *run, nz_variant *variant, json_t **ret_answe
                             const char *what, void (*tick)(void *user), void *user);
 const char *nz_worker_program(const nz_run *run);
 void nz_variant_fail(nz_variant *variant, const char *message);
+/** All variants of a machine have failed: it cannot be reached any more. */
+void nz_machine_fail(nz_run *run, size_t machine, const char *message);
 /** Tells the user once that the variant has failed; nothing where it has not. */
 void nz_variant_tell(const nz_run *run, nz_variant *variant);
 bool nz_variant_has(const nz_variant *variant, const char *part);

@@ -45,9 +45,13 @@ void nz_store_close(nz_run *run, bool finished) {
 static nz_status identity(char **ret_text, const nz_run *run, const nz_variant *v) {
     const nz_compare_options *o = run->options;
     const nz_entry *entry = &run->entries[v->entry];
-    return nz_format(ret_text, "6\n%llu\n%s\n%s\n%s\n%s\n%s %s\n%s\n%s\n%s", (unsigned long long)o->seed, NZ_VERSION,
-                     entry->sha256, nz_json_text_at(entry->describe, "weights_sha256"), entry->data ? entry->data : "",
-                     run->fingerprint, run->stamp, v->runtime, v->runtime_version, o->detect ? o->detect : "");
+    const nz_machine *machine = nz_run_machine_of(run, v);
+    /* Another machine's arithmetic may round in another way. */
+    const char *place = machine->link_wanted && !machine->scores_here ? machine->target : "";
+    return nz_format(ret_text, "6\n%llu\n%s\n%s\n%s\n%s\n%s %s\n%s\n%s\n%s\n%s", (unsigned long long)o->seed,
+                     NZ_VERSION, entry->sha256, nz_json_text_at(entry->describe, "weights_sha256"),
+                     entry->data ? entry->data : "", run->fingerprint, run->stamp, v->runtime, v->runtime_version,
+                     o->detect ? o->detect : "", place);
 }
 
 nz_status nz_store_scores(char **ret_path, const nz_run *run, const nz_variant *variant) {

@@ -37,7 +37,7 @@ const char *nz_link_host(const nz_link *link);
  * nz_process_start; release with nz_process_end. */
 NZ_CHECKED nz_status nz_link_start(nz_link *link, nz_process *ret_process, const char *const *arguments, bool patient);
 
-/** The path there of a copy of the local file, made unless one of the same content lies there. Owned: free(). */
+/** The path there of a copy of the local file, made unless one of the same content lies there; NULL before. Owned: free(). */
 NZ_CHECKED nz_status nz_link_copy(nz_link *link, char **ret_path, const char *local);
 /** The same of an ONNX model with the external data files that it names. */
 NZ_CHECKED nz_status nz_link_copy_model(nz_link *link, char **ret_path, const char *local);

@@ -79,18 +79,40 @@ static nz_status add_sum(nz_text *sums, const char *local, const char *name) {
     return sums->status;
 }
 
-nz_status nz_link_copy(nz_link *link, char **ret_path, const char *local) {
+/* ---- once in a run ---- */
+
+static nz_status find_copy(const nz_link *link, char **ret_path, const char *local) {
+    for (size_t i = 0; i < link->copy_count; i++)
+        if (strcmp(link->copies[i].local, local) == 0) return nz_strdup(ret_path, link->copies[i].remote);
+    return NZ_OK;
+}
+
+static nz_status keep_copy(nz_link *link, const char *local, const char *folder, const char *name) {
+    NZ_AUTO_FREE char *remote = NULL, *key = NULL;
+    NZ_TRY(nz_path_join(&remote, folder, name));
+    NZ_TRY(nz_strdup(&key, local));
+    NZ_TRY(nz_grow(&link->copies, &link->copy_capacity, link->copy_count + 1, sizeof *link->copies));
+    link->copies[link->copy_count++] = (struct nz_link_copy){NZ_STEAL(key), NZ_STEAL(remote)};
+    return NZ_OK;
+}
+
+static nz_status copy_one(nz_link *link, const char *local) {
     NZ_AUTO(nz_text_done) nz_text sums = {0};
-    NZ_AUTO_FREE char *place = NULL, *folder = NULL, *path = NULL;
+    NZ_AUTO_FREE char *place = NULL, *folder = NULL;
     char name[128];
     plain_name(name, sizeof name, local);
     NZ_TRY(add_sum(&sums, local, name));
     NZ_TRY(nz_format(&place, "files/%.64s", sums.data));
     nz_tar_file file = {.local = local, .name = name};
     NZ_TRY(nz_link_deposit(link, &folder, place, &file, 1, sums.data, true, link->target.host));
-    NZ_TRY(nz_path_join(&path, folder, name));
-    *ret_path = NZ_STEAL(path);
-    return NZ_OK;
+    return keep_copy(link, local, folder, name);
+}
+
+nz_status nz_link_copy(nz_link *link, char **ret_path, const char *local) {
+    NZ_TRY(find_copy(link, ret_path, local));
+    if (*ret_path) return NZ_OK;
+    NZ_TRY(copy_one(link, local));
+    return find_copy(link, ret_path, local);
 }
 
 /* ---- a model and the files that it names ---- */
@@ -129,20 +151,25 @@ static nz_status list_model(model_files *m, nz_text *sums, const char *local, co
     return NZ_OK;
 }
 
-nz_status nz_link_copy_model(nz_link *link, char **ret_path, const char *local) {
+static nz_status copy_model(nz_link *link, const char *local) {
     NZ_AUTO(nz_text_done) nz_text sums = {0};
     NZ_AUTO(model_files_done) model_files m = {0};
-    NZ_AUTO_FREE char *place = NULL, *folder = NULL, *path = NULL;
+    NZ_AUTO_FREE char *place = NULL, *folder = NULL;
     char name[128], key[65];
     plain_name(name, sizeof name, local);
     NZ_TRY(list_model(&m, &sums, local, name));
+    if (!m.count) return copy_one(link, local);
     nz_sha256(key, sums.data, sums.length);
-    NZ_TRY(nz_format(&place, "files/%s", m.count ? key : ""));
-    if (!m.count) return nz_link_copy(link, ret_path, local);
+    NZ_TRY(nz_format(&place, "files/%s", key));
     NZ_TRY(nz_link_deposit(link, &folder, place, m.files, m.count + 1, sums.data, true, link->target.host));
-    NZ_TRY(nz_path_join(&path, folder, name));
-    *ret_path = NZ_STEAL(path);
-    return NZ_OK;
+    return keep_copy(link, local, folder, name);
+}
+
+nz_status nz_link_copy_model(nz_link *link, char **ret_path, const char *local) {
+    NZ_TRY(find_copy(link, ret_path, local));
+    if (*ret_path) return NZ_OK;
+    NZ_TRY(copy_model(link, local));
+    return find_copy(link, ret_path, local);
 }
 
 /* ---- back ---- */

@@ -147,9 +147,12 @@ static nz_status measure_memory(nz_run *run, nz_variant *v) {
     NZ_TRY(nz_ask(run, v, &answer, "memory", NULL, "memory", NULL, NULL));
     if (!answer) return NZ_OK;
     json_object_del(answer, "ok");
-    json_object_set_new(answer, "machine", nz_json_real(machine_memory(run, v)));
+    bool here = !v->process.host;
+    json_object_set_new(answer, "machine", nz_json_real(here ? machine_memory(run, v) : NAN));
     nz_gpu gpu;
-    if (nz_gpu_get(&gpu, run->options->roots) == NZ_OK) {
+    if (!here) {
+        json_object_set_new(answer, "gpu_reason", json_string("GPUs of another machine are not read"));
+    } else if (nz_gpu_get(&gpu, run->options->roots) == NZ_OK) {
         json_object_set_new(answer, "gpu_util_pct", nz_json_real(gpu.util_pct));
         json_object_set_new(answer, "gpu_mem_bytes", nz_json_real(gpu.mem_bytes));
     } else {
@@ -221,12 +224,23 @@ static nz_status run_race(nz_run *run, size_t machine, bool batch) {
     return NZ_OK;
 }
 
+static nz_status time_machine(nz_run *run, size_t machine) {
+    NZ_TRY(run_race(run, machine, false));
+    NZ_TRY(finish_variants(run, machine));
+    NZ_TRY(share(run, machine));
+    return run_race(run, machine, true);
+}
+
+/* A machine that is lost takes its own variants with it, and no others. */
 nz_status nz_phase_timing(nz_run *run) {
     for (size_t machine = 0; run->timing && machine < run->machine_count; machine++) {
-        NZ_TRY(run_race(run, machine, false));
-        NZ_TRY(finish_variants(run, machine));
-        NZ_TRY(share(run, machine));
-        NZ_TRY(run_race(run, machine, true));
+        if (run->machines[machine].error) continue;
+        nz_status status = time_machine(run, machine);
+        if (status == NZ_E_RESOURCE && run->machines[machine].link) {
+            nz_machine_fail(run, machine, nz_last_error());
+            continue;
+        }
+        NZ_TRY(status);
     }
     return NZ_OK;
 }

@@ -67,6 +67,7 @@ static nz_status open_model(detection *p, const nz_worker_model *model, const js
     NZ_AUTO_GRAPH nz_graph *graph = NULL;
     NZ_TRY(nz_model_load(&graph, model->path));
     NZ_TRY(nz_data_open_for_model(&p->data, spec, NZ_DATA_COMPARE, graph));
+    NZ_TRY(nz_worker_same_data(p->data, request));
     NZ_TRY(as_unavailable(
         nz_detect_options_read(&p->options, json_string_value(json_object_get(request, "detect")), graph)));
     nz_shape shape;

@@ -64,6 +64,15 @@ static nz_status explain(nz_status status, const nz_graph *graph) {
     return status;
 }
 
+nz_status nz_worker_same_data(const nz_dataset *data, const json_t *request) {
+    const char *wanted = json_string_value(json_object_get(request, "fingerprint"));
+    if (!wanted || strcmp(wanted, nz_data_fingerprint(data)) == 0) return NZ_OK;
+    return nz_fail(NZ_E_UNAVAILABLE,
+                   "the data on the other machine is not the same: %zu samples there, of another "
+                   "list or with other labels (--target-data here computes accuracy on this machine)",
+                   nz_data_count(data));
+}
+
 static nz_status open_all(prediction *p, const nz_worker_model *model, const json_t *request) {
     const char *spec = json_string_value(json_object_get(request, "data")),
                *out = json_string_value(json_object_get(request, "out"));
@@ -72,6 +81,7 @@ static nz_status open_all(prediction *p, const nz_worker_model *model, const jso
     NZ_AUTO_GRAPH nz_graph *graph = NULL;
     NZ_TRY(nz_model_load(&graph, model->path));
     NZ_TRY(nz_data_open_for_model(&p->data, spec, NZ_DATA_COMPARE, graph));
+    NZ_TRY(nz_worker_same_data(p->data, request));
     /* Measuring may choose other algorithms at every run; predictions should be the same each time. */
     NZ_TRY(nz_worker_session(&p->session, graph, model, batch, false, false));
     nz_shape shape;

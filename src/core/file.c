@@ -200,3 +200,27 @@ nz_status nz_path_folder(char **ret_folder, const char *path) {
     nz_text_append_bytes(&folder, path, slash == path ? 1 : (size_t)(slash - path));
     return nz_text_take(&folder, ret_folder);
 }
+
+/* Without "." and "..": part after part is put behind what stands already. */
+nz_status nz_path_absolute(char **ret_path, const char *path) {
+    NZ_AUTO(nz_text_done) nz_text out = {0};
+    NZ_AUTO_FREE char *here = NULL, *joined = NULL;
+    if (*path != '/' && !(here = getcwd(NULL, 0))) return nz_fail_errno(".", "cannot be told");
+    NZ_TRY(nz_format(&joined, "%s/%s", here ? here : "", path));
+    for (const char *at = joined, *end; *at; at = end) {
+        at += strspn(at, "/");
+        end = at + strcspn(at, "/");
+        size_t length = (size_t)(end - at);
+        if (!length || (length == 1 && *at == '.')) continue;
+        if (length == 2 && at[0] == '.' && at[1] == '.') {
+            while (out.length && out.data[--out.length] != '/') {
+            }
+            if (out.data) out.data[out.length] = 0;
+            continue;
+        }
+        nz_text_append(&out, "/");
+        nz_text_append_bytes(&out, at, length);
+    }
+    if (!out.length) nz_text_append(&out, "/");
+    return nz_text_take(&out, ret_path);
+}

@@ -32,6 +32,9 @@ const char *nz_path_base(const char *path);                               /**< a
 NZ_CHECKED nz_status nz_path_stem(char **ret_stem, const char *path);     /**< base without its last extension */
 NZ_CHECKED nz_status nz_path_folder(char **ret_folder, const char *path); /**< "." where there is none */
 
+/** From the root on, without "." and ".."; links are not looked at. Owned: free(). */
+NZ_CHECKED nz_status nz_path_absolute(char **ret_path, const char *path);
+
 /** SHA-256 of a file or of bytes as 64 lower-case hex digits and a 0. */
 NZ_CHECKED nz_status nz_sha256_file(char ret_hex[65], const char *path);
 void nz_sha256(char ret_hex[65], const void *bytes, size_t count);
