@@ -32,8 +32,8 @@ typedef struct nz_method_run {
 /** Options of the comparison, as nz_compare takes them. */
 typedef struct nz_comparison {
     char *metrics, *runtime, *threads, *batch, *performance, *speedup, *compression, *efficiency, *lambda, *fail_if,
-        *power, *data, *detect;
-    double zeta, budget_s, timeout_s;
+        *power, *data, *detect, *pin, *priority, *cooldown;
+    double zeta, budget_s, timeout_s, width_pct;
     long long pictures;
 } nz_comparison;
 

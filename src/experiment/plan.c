@@ -132,14 +132,15 @@ static void put_host(nz_text *out) {
 static void compare_inputs(nz_text *out, const nz_experiment *x, const nz_step *step) {
     const nz_description *d = x->description;
     const nz_comparison *c = &d->comparison;
-    const char *const texts[] = {c->metrics, c->runtime,     c->threads,    c->batch,  c->performance,
-                                 c->speedup, c->compression, c->efficiency, c->lambda, c->fail_if,
-                                 c->power,   c->data,        c->detect};
+    const char *const texts[] = {c->metrics,     c->runtime,    c->threads,  c->batch,   c->performance, c->speedup,
+                                 c->compression, c->efficiency, c->lambda,   c->fail_if, c->power,       c->data,
+                                 c->detect,      c->pin,        c->priority, c->cooldown};
     for (size_t i = 0; &x->steps[i] != step; i++)
         nz_text_appendf(out, "model: %s %s %s\n", x->steps[i].title, x->steps[i].sha256,
                         x->steps[i].error ? x->steps[i].error : "");
     for (size_t i = 0; i < NZ_COUNT(texts); i++) put(out, "option", texts[i]);
-    nz_text_appendf(out, "numbers: %.17g %.17g %.17g %lld\n", c->zeta, c->budget_s, c->timeout_s, c->pictures);
+    nz_text_appendf(out, "numbers: %.17g %.17g %.17g %.17g %lld\n", c->zeta, c->budget_s, c->width_pct, c->timeout_s,
+                    c->pictures);
     put(out, "experiment", d->name);
     put_host(out);
     put_data(out, "test", d->test_data, &x->test);

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "compare/pace.h"
 #include "core/error.h"
 #include "core/file.h"
 #include "core/text.h"
@@ -108,7 +109,11 @@ static nz_status set_options(nz_compare_options *o, lists *l, const nz_experimen
     o->power = c->power;
     o->zeta = c->zeta;
     o->budget_s = c->budget_s;
+    o->width_pct = c->width_pct;
     o->timeout_s = c->timeout_s;
+    o->pin = c->pin;
+    if (c->priority) NZ_TRY(nz_priority_parse(o, c->priority, "compare: priority"));
+    if (c->cooldown) NZ_TRY(nz_cooldown_parse(o, c->cooldown, "compare: cooldown"));
     o->out = x->out;
     o->resume = x->options->resume;
     o->seed = (uint64_t)d->network_seeds[0];
@@ -131,6 +136,7 @@ nz_status nz_step_compare_check(const nz_experiment *x) {
     NZ_AUTO(lists_done) lists l = {0};
     nz_compare_options o;
     NZ_TRY(set_options(&o, &l, x));
+    NZ_TRY(nz_pace_check(&o));
     for (size_t i = 0; i < l.runtime_count; i++) {
         const char *name = NULL, *version;
         for (size_t k = 0; (name = nz_runtime_name(k, &version)) && strcmp(name, l.runtimes[i]) != 0;) k++;
