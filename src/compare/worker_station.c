@@ -12,7 +12,8 @@
 #include "compare/worker.h"
 #include "core/error.h"
 
-static const long sample_ns = 50000000;
+/* However seldom a source has something new, when it comes should be seen. */
+static const double seldom_ms = 250;
 static const double progress_s = 0.5;
 
 struct nz_station {
@@ -48,6 +49,7 @@ static void add_ns(struct timespec *t, long ns) {
 static void *keep_sampling(void *user) {
     nz_station *s = user;
     struct timespec next;
+    const long sample_ns = (long)(fmin(nz_power_info_get(s->power)->interval_ms, seldom_ms) * 1e6);
     clock_gettime(CLOCK_MONOTONIC, &next);
     pthread_mutex_lock(&s->lock);
     while (!s->stop && !*s->lost) {
@@ -169,19 +171,26 @@ static nz_status get_station(nz_station **ret_station, nz_worker *worker, bool w
 }
 
 static nz_status begin_window(nz_station *s) {
-    s->own_ns = nz_process_cpu_ns();
-    NZ_TRY(start_sampling(s));
     nz_conditions_get(&s->begin, &s->roots, s->cpus);
+    NZ_TRY(start_sampling(s));
+    /* The window begins when all that takes time has been read. */
+    s->own_ns = nz_process_cpu_ns();
+    s->begin.t_ns = nz_clock_ns();
+    s->begin.has_cpu = nz_cpu_times_get(&s->begin.cpu, &s->roots) == NZ_OK;
     s->watching = true;
     return NZ_OK;
 }
 
 static uint64_t forward(uint64_t before, uint64_t after) { return after > before ? after - before : 0; }
 
-/* How often anything began to hold the clock down; what a board says at the end and has not said at the beginning counts once. */
+/* How often anything lowered the clock. A board tells what holds it down now, and what ever has: each cause that holds at
+ * either end, or has come up in between, counts once. */
 static uint64_t throttled_between(const nz_conditions *a, const nz_conditions *b) {
     uint64_t times = a->has_throttled && b->has_throttled ? forward(a->throttled, b->throttled) : 0;
-    return times + (b->held > 0 ? 1 : 0);
+    unsigned held = (unsigned)(a->held > 0 ? a->held : 0) | (unsigned)(b->held > 0 ? b->held : 0);
+    if (a->held_since_boot >= 0 && b->held_since_boot >= 0)
+        held |= (unsigned)b->held_since_boot & ~(unsigned)a->held_since_boot;
+    return times + (uint64_t)__builtin_popcount(held);
 }
 
 static void note_differences(nz_watch *w) {
@@ -200,10 +209,10 @@ static void note_differences(nz_watch *w) {
     if (a->has_swapped && b->has_swapped) w->swapped_pages = forward(a->swapped_pages, b->swapped_pages);
 }
 
-static void note_energy(nz_watch *w, const nz_station *s, uint64_t from_ns, uint64_t to_ns) {
+static void note_energy(nz_watch *w, const nz_station *s) {
     const char *reason = s->power ? s->lost : s->power_reason;
     if (!*reason) {
-        w->has_energy = nz_energy_between(&w->energy, &s->trace, from_ns, to_ns) == NZ_OK;
+        w->has_energy = nz_energy_between(&w->energy, &s->trace, w->from_ns, w->to_ns) == NZ_OK;
         if (!w->has_energy) reason = nz_last_error();
     }
     snprintf(w->energy_reason, sizeof w->energy_reason, "%.255s", reason);
@@ -217,29 +226,29 @@ static double unix_of(uint64_t t_ns) {
 }
 
 static nz_status end_window(nz_station *s, json_t **ret_answer, uint64_t from_ns, uint64_t to_ns) {
-    nz_watch watch = {.begin = s->begin};
-    nz_conditions_get(&watch.end, &s->roots, s->cpus);
+    nz_watch watch = {.begin = s->begin, .own_ns = nz_process_cpu_ns() - s->own_ns};
+    nz_conditions_get(&watch.end, &s->roots, s->cpus); /* CPU times first */
     stop_sampling(s);
     s->watching = false;
-    watch.unix_s = unix_of(from_ns || to_ns ? from_ns : watch.begin.t_ns);
-    watch.from_ns = from_ns || to_ns ? from_ns : watch.begin.t_ns;
-    watch.to_ns = from_ns || to_ns ? to_ns : watch.end.t_ns;
+    bool all = !from_ns && !to_ns;
+    watch.from_ns = all ? watch.begin.t_ns : from_ns;
+    watch.to_ns = all ? watch.end.t_ns : to_ns;
+    watch.unix_s = unix_of(watch.from_ns);
     note_differences(&watch);
-    note_energy(&watch, s, from_ns, to_ns);
-    watch.own_ns = nz_process_cpu_ns() - s->own_ns;
+    note_energy(&watch, s);
     return nz_worker_answer(ret_answer, json_pack("{s:o}", "watch", nz_watch_json(&watch)));
 }
 
 nz_status nz_worker_watch(nz_worker *worker, const json_t *request, json_t **ret_answer) {
     (void)request;
-    nz_station *s;
+    nz_station *s = NULL;
     NZ_TRY(get_station(&s, worker, false));
     NZ_TRY(begin_window(s));
     return nz_worker_answer(ret_answer, json_pack("{s:I}", "now_ns", (json_int_t)nz_clock_ns()));
 }
 
 nz_status nz_worker_watched(nz_worker *worker, const json_t *request, json_t **ret_answer) {
-    nz_station *s;
+    nz_station *s = NULL;
     json_int_t from = json_integer_value(json_object_get(request, "from_ns")),
                to = json_integer_value(json_object_get(request, "to_ns"));
     if (from < 0 || to < from) return nz_fail(NZ_E_ARG, "watched: the window ends before it begins");
@@ -248,7 +257,7 @@ nz_status nz_worker_watched(nz_worker *worker, const json_t *request, json_t **r
 }
 
 nz_status nz_worker_quiet(nz_worker *worker, const json_t *request, json_t **ret_answer) {
-    nz_station *s;
+    nz_station *s = NULL;
     double seconds = json_number_value(json_object_get(request, "seconds"));
     if (!(seconds >= 0 && seconds <= 86400)) return nz_fail(NZ_E_ARG, "quiet: %g seconds", seconds);
     NZ_TRY(get_station(&s, worker, false));
