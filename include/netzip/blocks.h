@@ -26,12 +26,14 @@ typedef struct nz_blocks {
 } nz_blocks;
 
 typedef enum nz_block_statistic {
-    NZ_BLOCK_MEDIAN, /**< of all values of a model, the mean of the middle two of an even number */
-    NZ_BLOCK_MEAN    /**< of all values of a model */
+    NZ_BLOCK_MEDIAN,  /**< of all values of a model, the mean of the middle two of an even number */
+    NZ_BLOCK_MEAN,    /**< of all values of a model */
+    NZ_BLOCK_QUANTILE /**< of all values of a model, as nz_quantile has it */
 } nz_block_statistic;
 
 typedef struct nz_block_options {
     nz_block_statistic statistic;
+    double quantile;   /**< of NZ_BLOCK_QUANTILE, in (0, 1) */
     double confidence; /**< in (0.5, 1) */
     size_t replicates; /**< at least 100 */
     size_t length;     /**< rounds that are drawn together; 0: from the autocorrelation of the data */

@@ -21,16 +21,19 @@ static const struct timed_row {
     const char *id, *word;
     nz_quantity quantity;
     nz_block_statistic statistic;
+    double quantile;
     bool inverse;  /* the metric is a constant over the quantity */
     bool of_batch; /* of the session at the variant's own batch, where there is one */
     bool silent;   /* says the same as another row: no sentence */
 } rows[] = {
-    {"latency_ms", "latency", NZ_QUANTITY_TIMES, NZ_BLOCK_MEDIAN, false, false, false},
-    {"latency_ms_mean", "mean latency", NZ_QUANTITY_MEAN_TIME, NZ_BLOCK_MEAN, false, false, true},
-    {"throughput", "throughput", NZ_QUANTITY_MEAN_TIME, NZ_BLOCK_MEAN, true, true, false},
-    {"energy_j", "energy", NZ_QUANTITY_JOULES, NZ_BLOCK_MEAN, false, false, false},
-    {"energy_net_j", "energy above idle", NZ_QUANTITY_NET, NZ_BLOCK_MEAN, false, false, false},
-    {"power_w", "power", NZ_QUANTITY_WATTS, NZ_BLOCK_MEAN, false, false, false},
+    {"latency_ms", "latency", NZ_QUANTITY_TIMES, NZ_BLOCK_MEDIAN, 0, false, false, false},
+    {"latency_ms_p90", "p90", NZ_QUANTITY_TIMES, NZ_BLOCK_QUANTILE, 0.90, false, false, true},
+    {"latency_ms_p99", "p99", NZ_QUANTITY_TIMES, NZ_BLOCK_QUANTILE, 0.99, false, false, true},
+    {"latency_ms_mean", "mean latency", NZ_QUANTITY_MEAN_TIME, NZ_BLOCK_MEAN, 0, false, false, true},
+    {"throughput", "throughput", NZ_QUANTITY_MEAN_TIME, NZ_BLOCK_MEAN, 0, true, true, false},
+    {"energy_j", "energy", NZ_QUANTITY_JOULES, NZ_BLOCK_MEAN, 0, false, false, false},
+    {"energy_net_j", "energy above idle", NZ_QUANTITY_NET, NZ_BLOCK_MEAN, 0, false, false, false},
+    {"power_w", "power", NZ_QUANTITY_WATTS, NZ_BLOCK_MEAN, 0, false, false, false},
 };
 
 /* A model, its baseline and what was kept of both. */
@@ -62,6 +65,7 @@ static double confidence_of(const json_t *part) {
 static nz_block_options options_of(const pair *p, const struct timed_row *row) {
     nz_block_options options = nz_block_options_default();
     options.statistic = row->statistic;
+    options.quantile = row->quantile;
     options.replicates = REPLICATES;
     options.confidence = confidence_of(part_of(p->parts, row));
     options.seed = p->seed;

@@ -55,14 +55,26 @@ static void fill_rows(nz_block_pool *pool) {
     }
 }
 
-/* The statistic of each round alone. In ascending order the middle of a round is met when half of its values have gone by. */
+/* Where a quantile lies among `count` ascending values: `part` of the way from one to the next. */
+typedef struct place {
+    uint64_t low, high;
+    double part;
+} place;
+
+static place place_of(double quantile, uint64_t count) {
+    double at = quantile * (double)(count - 1), low = floor(at);
+    return (place){.low = (uint64_t)low, .high = (uint64_t)ceil(at), .part = at - low};
+}
+
+/* The statistic of each round alone. In ascending order a quantile of a round is met when its share of the values has gone by. */
 static nz_status fill_each(nz_block_pool *pool) {
     NZ_AUTO_FREE uint32_t *seen = NULL;
     NZ_TRY(nz_alloc(&seen, pool->rounds, sizeof *seen));
-    for (size_t i = 0; pool->statistic == NZ_BLOCK_MEDIAN && i < pool->count; i++) {
-        uint32_t r = pool->origin[i], place = seen[r]++;
-        if (place == (pool->counts[r] - 1) / 2) pool->each[r] = pool->values[i];
-        if (place == pool->counts[r] / 2) pool->each[r] += (pool->values[i] - pool->each[r]) / 2;
+    for (size_t i = 0; pool->statistic == NZ_BLOCK_QUANTILE && i < pool->count; i++) {
+        uint32_t r = pool->origin[i], gone = seen[r]++;
+        place wanted = place_of(pool->quantile, pool->counts[r]);
+        if (gone == wanted.low) pool->each[r] = pool->values[i];
+        if (gone == wanted.high) pool->each[r] += (pool->values[i] - pool->each[r]) * wanted.part;
     }
     for (size_t r = 0; pool->statistic == NZ_BLOCK_MEAN && r < pool->rounds; r++)
         pool->each[r] = pool->sums[r] / pool->counts[r];
@@ -78,8 +90,14 @@ static nz_status allocate(nz_block_pool *pool) {
     return nz_alloc(&pool->each, pool->rounds, sizeof *pool->each);
 }
 
-nz_status nz_block_pool_open(nz_block_pool *pool, const nz_blocks *blocks, size_t model, nz_block_statistic statistic) {
-    NZ_AUTO(nz_block_pool_done) nz_block_pool p = {.statistic = statistic, .rounds = blocks->round_count};
+nz_status nz_block_pool_open(nz_block_pool *pool, const nz_blocks *blocks, size_t model,
+                             const nz_block_options *options) {
+    NZ_AUTO(nz_block_pool_done)
+    nz_block_pool p = {.statistic = options->statistic, .quantile = options->quantile, .rounds = blocks->round_count};
+    if (p.statistic == NZ_BLOCK_MEDIAN) {
+        p.statistic = NZ_BLOCK_QUANTILE;
+        p.quantile = 0.5;
+    }
     NZ_AUTO_FREE item *items = NULL;
     NZ_TRY(count_values(&p.count, blocks, model));
     p.step = p.rounds > 16 ? p.rounds : 16;
@@ -115,15 +133,16 @@ static uint64_t weight_before(const nz_block_pool *pool, const uint32_t *weights
     return sum;
 }
 
-static double median(const nz_block_pool *pool, const uint32_t *weights) {
+static double quantile(const nz_block_pool *pool, const uint32_t *weights) {
     uint64_t total = 0;
     for (size_t r = 0; r < pool->rounds; r++) total += (uint64_t)weights[r] * pool->counts[r];
-    uint64_t low = (total - 1) / 2, high = total / 2, before = 0;
-    size_t row = 0, past = pool->rows; /* the last row with at most `low` before it lies in [row, past) */
+    place wanted = place_of(pool->quantile, total);
+    uint64_t before = 0;
+    size_t row = 0, past = pool->rows; /* the last row with at most `wanted.low` before it lies in [row, past) */
     while (past - row > 1) {
         size_t middle = row + (past - row) / 2;
         uint64_t weight = weight_before(pool, weights, middle);
-        if (weight <= low) {
+        if (weight <= wanted.low) {
             row = middle;
             before = weight;
         } else {
@@ -131,14 +150,14 @@ static double median(const nz_block_pool *pool, const uint32_t *weights) {
         }
     }
     size_t i = row * pool->step;
-    while (before + weights[pool->origin[i]] <= low) before += weights[pool->origin[i++]];
+    while (before + weights[pool->origin[i]] <= wanted.low) before += weights[pool->origin[i++]];
     double lower = pool->values[i];
-    while (before + weights[pool->origin[i]] <= high) before += weights[pool->origin[i++]];
-    return lower + (pool->values[i] - lower) / 2;
+    while (before + weights[pool->origin[i]] <= wanted.high) before += weights[pool->origin[i++]];
+    return lower + (pool->values[i] - lower) * wanted.part;
 }
 
 double nz_block_pool_value(const nz_block_pool *pool, const uint32_t *weights) {
-    if (pool->statistic == NZ_BLOCK_MEDIAN) return median(pool, weights);
+    if (pool->statistic == NZ_BLOCK_QUANTILE) return quantile(pool, weights);
     double sum = 0, count = 0;
     for (size_t r = 0; r < pool->rounds; r++) {
         sum += weights[r] * pool->sums[r];

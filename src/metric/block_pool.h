@@ -10,7 +10,8 @@
  * stand before it: a weighted rank is found by bisection over those rows and a walk of at most `step` values.
  */
 typedef struct nz_block_pool {
-    nz_block_statistic statistic;
+    nz_block_statistic statistic; /* a mean or a quantile */
+    double quantile;
     size_t rounds, count, step, rows;
     double *values;   /* [count] ascending */
     uint32_t *origin; /* [count] the round of each */
@@ -21,7 +22,7 @@ typedef struct nz_block_pool {
 } nz_block_pool;
 
 NZ_CHECKED nz_status nz_block_pool_open(nz_block_pool *pool, const nz_blocks *blocks, size_t model,
-                                        nz_block_statistic statistic);
+                                        const nz_block_options *options);
 void nz_block_pool_done(nz_block_pool *pool);
 /** The statistic where round r stands `weights[r]` times; at least one weight is above 0. */
 double nz_block_pool_value(const nz_block_pool *pool, const uint32_t *weights);

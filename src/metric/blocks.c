@@ -102,6 +102,8 @@ static nz_status check(const nz_blocks *blocks, size_t model, const nz_block_opt
         return nz_fail(NZ_E_ARG, "blocks: a confidence of %g is not between 0.5 and 1", options->confidence);
     if (options->replicates < LEAST_REPLICATES)
         return nz_fail(NZ_E_ARG, "blocks: %zu replicates: %d are the least", options->replicates, LEAST_REPLICATES);
+    if (options->statistic == NZ_BLOCK_QUANTILE && !(options->quantile > 0 && options->quantile < 1))
+        return nz_fail(NZ_E_ARG, "blocks: a quantile of %g is not between 0 and 1", options->quantile);
     if (options->length > blocks->round_count / 2)
         return nz_fail(NZ_E_ARG, "blocks: %zu of %zu rounds drawn together: half of them are the most", options->length,
                        blocks->round_count);
@@ -174,7 +176,7 @@ nz_status nz_blocks_value(nz_block_interval *ret_interval, double *ret_replicate
                           size_t model, const nz_block_options *options) {
     NZ_AUTO(resampling_done) resampling r = {0};
     NZ_TRY(check(blocks, model, options));
-    NZ_TRY(nz_block_pool_open(&r.top, blocks, model, options->statistic));
+    NZ_TRY(nz_block_pool_open(&r.top, blocks, model, options));
     return resample(ret_interval, ret_replicates, &r, options);
 }
 
@@ -183,7 +185,7 @@ nz_status nz_blocks_ratio(nz_block_interval *ret_interval, double *ret_replicate
     NZ_AUTO(resampling_done) resampling r = {.ratio = true};
     NZ_TRY(check(blocks, top, options));
     NZ_TRY(check(blocks, bottom, options));
-    NZ_TRY(nz_block_pool_open(&r.top, blocks, top, options->statistic));
-    NZ_TRY(nz_block_pool_open(&r.bottom, blocks, bottom, options->statistic));
+    NZ_TRY(nz_block_pool_open(&r.top, blocks, top, options));
+    NZ_TRY(nz_block_pool_open(&r.bottom, blocks, bottom, options));
     return resample(ret_interval, ret_replicates, &r, options);
 }

@@ -10,7 +10,7 @@ static int ascending(const void *a, const void *b) {
 
 /* ---- Arithmetic ---- */
 
-static void a_weighted_median_is_that_of_the_copies_written_out(void **state) {
+static void a_weighted_statistic_is_that_of_the_copies_written_out(void **state) {
     (void)state;
     nz_random random;
     nz_random_init(&random, 1, 0);
@@ -24,9 +24,14 @@ static void a_weighted_median_is_that_of_the_copies_written_out(void **state) {
             start[b + 1] = n;
         }
         nz_blocks blocks = {.round_count = rounds, .model_count = 2, .values = values, .start = start};
-        for (int s = 0; s < 2; s++) {
+        static const nz_block_options statistics[] = {{.statistic = NZ_BLOCK_MEDIAN},
+                                                      {.statistic = NZ_BLOCK_MEAN},
+                                                      {.statistic = NZ_BLOCK_QUANTILE, .quantile = 0.9},
+                                                      {.statistic = NZ_BLOCK_QUANTILE, .quantile = 0.99}};
+        for (size_t s = 0; s < sizeof statistics / sizeof *statistics; s++) {
             nz_block_pool pool = {0};
-            nz_assert_ok(nz_block_pool_open(&pool, &blocks, 1, s ? NZ_BLOCK_MEAN : NZ_BLOCK_MEDIAN));
+            double q = statistics[s].quantile > 0 ? statistics[s].quantile : 0.5;
+            nz_assert_ok(nz_block_pool_open(&pool, &blocks, 1, &statistics[s]));
             for (int draw = 0; draw < 5; draw++) {
                 uint32_t weights[50];
                 size_t count = 0;
@@ -37,7 +42,7 @@ static void a_weighted_median_is_that_of_the_copies_written_out(void **state) {
                         for (size_t i = start[2 * r + 1]; i < start[2 * r + 2]; i++) sum += copies[count++] = values[i];
                 }
                 qsort(copies, count, sizeof *copies, ascending);
-                double expected = s ? sum / (double)count : nz_quantile(copies, count, 0.5);
+                double expected = s == 1 ? sum / (double)count : nz_quantile(copies, count, q);
                 nz_assert_near(nz_block_pool_value(&pool, weights), expected, 1e-12, 0);
             }
             for (size_t r = 0; r < rounds; r++) {
@@ -158,7 +163,10 @@ static void what_is_no_measurement_is_refused(void **state) {
     options = nz_block_options_default();
     options.length = 3;
     nz_assert_fails(nz_blocks_value(&interval, NULL, &s.blocks, 0, &options), NZ_E_ARG, "drawn together");
-    options.length = 0;
+    options = nz_block_options_default();
+    options.statistic = NZ_BLOCK_QUANTILE;
+    nz_assert_fails(nz_blocks_value(&interval, NULL, &s.blocks, 0, &options), NZ_E_ARG, "a quantile of 0");
+    options = nz_block_options_default();
     static const double wrong[] = {0, -1, NAN, INFINITY};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         double kept = s.values[7];
@@ -250,7 +258,7 @@ static void looks_are_few_and_end_when_every_interval_is_narrow(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_weighted_median_is_that_of_the_copies_written_out),
+        cmocka_unit_test(a_weighted_statistic_is_that_of_the_copies_written_out),
         cmocka_unit_test(a_block_length_grows_with_memory_as_theory_says),
         cmocka_unit_test(few_rounds_are_stretched_by_students_quantile),
         cmocka_unit_test(an_interval_repeats_and_its_replicates_make_it),
