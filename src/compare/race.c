@@ -136,6 +136,13 @@ static void tell(char *text, size_t size, const nz_race *race, size_t round, dou
         snprintf(text + length, size - (size_t)length, ", at most %.0f s left", left);
 }
 
+/* Blocks are shorter than the time after which an awaited answer is told about. */
+static nz_status go_on(const nz_race *race, const nz_lane *lane, const char *what) {
+    NZ_AUTO_FREE char *label = NULL;
+    NZ_TRY(nz_format(&label, "%s: %s", race->run->entries[lane->variant->entry].name, what));
+    return nz_progress_step(race->run->progress, label, 0, 0) ? NZ_OK : nz_fail(NZ_E_CANCELLED, "stopped by the user");
+}
+
 static nz_status run_round(nz_race *race, size_t round, double wall_s) {
     char what[160];
     for (size_t k = 0; k < race->lane_count; k++) {
@@ -143,6 +150,7 @@ static nz_status run_round(nz_race *race, size_t round, double wall_s) {
         nz_lane *lane = &race->lanes[round % 2 ? race->lane_count - 1 - k : k];
         if (lane->variant->error || race->groups[lane->group].done) continue;
         tell(what, sizeof what, race, round, wall_s);
+        NZ_TRY(go_on(race, lane, what));
         NZ_TRY(nz_race_cool_down(race));
         NZ_TRY(nz_lane_block(race, lane, what));
         nz_variant_tell(race->run, lane->variant);
