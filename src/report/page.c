@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "report/escape.h"
+#include "report/grid.h"
 #include "report/groups.h"
 #include "report/number.h"
 #include "report/summary.h"
@@ -302,13 +303,16 @@ nz_status nz_page_put(nz_text *out, nz_view *view, const nz_plots *plots) {
     if (nz_groups_any(view)) nz_text_append(out, "<a href=\"#seeds\">Over seeds</a>");
     nz_text_append(out, "<a href=\"#words\">In plain words</a>");
     if (nz_found_reference(view) < view->row_count) nz_text_append(out, "<a href=\"#detection\">Detection</a>");
-    nz_text_append(out, "<a href=\"#bars\">Plots</a>"
-                        "<a href=\"#all\">All metrics</a><a href=\"#definitions\">Definitions</a><a "
+    nz_text_append(out, "<a href=\"#bars\">Plots</a>");
+    if (view->machines) nz_text_append(out, "<a href=\"#measured\">How it was measured</a>");
+    nz_text_append(out, "<a href=\"#all\">All metrics</a><a href=\"#definitions\">Definitions</a><a "
                         "href=\"#provenance\">Provenance</a></nav>\n");
     nz_groups_put_html(out, view);
     nz_page_put_main_table(out, view);
+    nz_beside_put(out, view, NZ_GRID_HTML);
     put_summary(out, view, &summary);
     put_plots(out, view, plots);
+    nz_measured_put_html(out, view);
     nz_text_append(out, "<h2 id=all>All metrics</h2>\n");
     nz_page_put_all_metrics(out, view);
     nz_text_append(out, "<h2 id=definitions>What the metrics mean</h2>\n");

@@ -84,7 +84,9 @@ static nz_status make_slug(char **ret_slug, const nz_plots *plots, const char *p
     enum { MOST = 64 };
     char stem[MOST + 1];
     size_t length = 0;
-    for (; *name && length < MOST; name++) stem[length++] = isalnum((unsigned char)*name) || *name == '_' ? *name : '-';
+    const char *dagger = strstr(name, NZ_DAGGER); /* files keep their names whatever the conditions were */
+    for (; *name && name != dagger && length < MOST; name++)
+        stem[length++] = isalnum((unsigned char)*name) || *name == '_' ? *name : '-';
     stem[length] = '\0';
     for (unsigned k = 1;; k++) {
         NZ_AUTO_FREE char *slug = NULL;

@@ -10,6 +10,7 @@
 #include "core/memory.h"
 #include "metric/value_json.h"
 #include "report/escape.h"
+#include "report/grid.h"
 #include "report/number.h"
 
 nz_status nz_table_plan(nz_table_column **ret_columns, size_t *ret_count, const nz_view *view) {
@@ -209,6 +210,64 @@ static void note_ratios(nz_table_notes *notes, const nz_view *view) {
     add_note(notes, &line);
 }
 
+/* Whether an earlier row has the same marks: their names stand together. */
+static bool marks_told(const nz_view *view, size_t row) {
+    for (size_t r = 0; r < row; r++)
+        if (strcmp(view->rows[r].marks, view->rows[row].marks) == 0) return true;
+    return false;
+}
+
+/* "A†, B†: the machine was busy ...", for as many as can be listed. */
+static void note_marks(nz_table_notes *notes, const nz_view *view) {
+    enum { MOST = 12 };
+    size_t told = 0;
+    for (size_t r = 0; r < view->row_count && told <= MOST; r++) {
+        if (!*view->rows[r].marks || marks_told(view, r)) continue;
+        nz_text line = {0};
+        if (told++ == MOST) {
+            nz_text_append(&line, view->mark_note);
+            add_note(notes, &line);
+            break;
+        }
+        for (size_t k = r, listed = 0; k < view->row_count; k++) {
+            if (strcmp(view->rows[k].marks, view->rows[r].marks) != 0) continue;
+            nz_text_append(&line, listed++ ? ", " : "");
+            nz_put_short(&line, view->rows[k].label, NOTE_NAME_MOST);
+        }
+        nz_text_append(&line, ": ");
+        nz_text_append(&line, view->rows[r].marks);
+        nz_text_append(&line, ".");
+        add_note(notes, &line);
+    }
+}
+
+/* One note per line of a text. */
+static void note_lines(nz_table_notes *notes, nz_text *lines) {
+    for (const char *p = lines->data ? lines->data : ""; *p;) {
+        size_t length = strcspn(p, "\n");
+        nz_text line = {0};
+        nz_text_append_bytes(&line, p, length);
+        add_note(notes, &line);
+        p += length + (p[length] == '\n');
+    }
+    if (lines->status != NZ_OK) notes->status = lines->status;
+    nz_text_done(lines);
+}
+
+/* Who wins by OCS, and how far each weight may move before another does. */
+static void note_rank(nz_table_notes *notes, const nz_view *view) {
+    size_t i;
+    json_t *rank;
+    json_array_foreach(view->rank, i, rank) {
+        nz_text line = {0};
+        nz_put_clean(&line, nz_json_text_at(rank, "text"));
+        if (line.length)
+            add_note(notes, &line);
+        else
+            nz_text_done(&line);
+    }
+}
+
 void nz_table_notes_get(nz_table_notes *ret_notes, const nz_view *view) {
     *ret_notes = (nz_table_notes){0};
     for (size_t r = 0; r < view->row_count; r++) {
@@ -223,6 +282,11 @@ void nz_table_notes_get(nz_table_notes *ret_notes, const nz_view *view) {
     note_missing_everywhere(ret_notes, view);
     note_missing_cells(ret_notes, view);
     note_ratios(ret_notes, view);
+    note_rank(ret_notes, view);
+    note_marks(ret_notes, view);
+    nz_text noise = {0};
+    nz_measured_noise(&noise, view);
+    note_lines(ret_notes, &noise);
 }
 
 void nz_table_notes_done(nz_table_notes *notes) {

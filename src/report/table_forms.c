@@ -7,6 +7,7 @@
 #include "core/memory.h"
 #include "metric/value_json.h"
 #include "report/escape.h"
+#include "report/grid.h"
 #include "report/groups.h"
 #include "report/number.h"
 #include "report/table.h"
@@ -83,6 +84,7 @@ void nz_table_put_text(nz_text *out, const nz_view *view) {
             nz_text_done(&cell);
         }
     for (size_t i = 0; i < notes.count; i++) nz_text_appendf(out, "%s%s\n", i ? "" : "\n", notes.lines[i]);
+    nz_beside_put(out, view, NZ_GRID_TEXT);
     nz_groups_put_text(out, view);
 }
 
@@ -133,6 +135,7 @@ void nz_table_put_markdown(nz_text *out, const nz_view *view) {
         nz_put_markdown(out, notes.lines[i]);
         nz_text_append(out, "\n");
     }
+    nz_beside_put(out, view, NZ_GRID_MARKDOWN);
     nz_groups_put_markdown(out, view);
 }
 
@@ -183,6 +186,7 @@ void nz_table_put_tex(nz_text *out, const nz_view *view) {
         nz_put_tex(out, notes.lines[i]);
         nz_text_append(out, "\\\\\n");
     }
+    nz_beside_put(out, view, NZ_GRID_TEX);
     nz_groups_put_tex(out, view);
 }
 
@@ -191,6 +195,21 @@ void nz_table_put_tex(nz_text *out, const nz_view *view) {
 static void put_csv_number(nz_text *out, double value) {
     nz_text_append(out, ",");
     nz_put_number(out, value);
+}
+
+/* Of what was measured in rounds: how many times better than the baseline, and what the interval says. */
+static const char *const gain_parts[] = {"_ratio", "_ratio_ci95_low", "_ratio_ci95_high", "_difference"};
+
+static bool has_gain(const nz_view *view, size_t c) {
+    for (size_t r = 0; r < view->row_count; r++)
+        if (!isnan(nz_view_at(view, r, c)->gain.value)) return true;
+    return false;
+}
+
+static void put_csv_interval(nz_text *out, const nz_view_gain *gain) {
+    put_csv_number(out, gain->has_ci ? gain->ci95[0] : (double)NAN);
+    put_csv_number(out, gain->has_ci ? gain->ci95[1] : (double)NAN);
+    nz_text_appendf(out, ",%s", gain->has_ci ? nz_difference_name(gain->difference) : "");
 }
 
 static void put_csv_heading(nz_text *out, const nz_view *view) {
@@ -208,7 +227,19 @@ static void put_csv_heading(nz_text *out, const nz_view *view) {
         }
     for (int i = 0; i < NZ_VIEW_RATIOS; i++)
         nz_text_appendf(out, ",%s,%s_of,%s_reason", nz_ratio_names[i], nz_ratio_names[i], nz_ratio_names[i]);
-    nz_text_append(out, ",ocs,ocs_reason,ocs_partial,ocs_without,error\n");
+    for (size_t c = 0; c < view->column_count; c++)
+        if (has_gain(view, c))
+            for (size_t p = 0; p < NZ_COUNT(gain_parts); p++) {
+                nz_text key = {0};
+                nz_text_appendf(&key, "%s%s", view->columns[c].id, gain_parts[p]);
+                nz_text_append(out, ",");
+                if (key.data) nz_put_csv(out, key.data);
+                nz_text_done(&key);
+            }
+    for (int i = 0; i < NZ_VIEW_RATIOS; i++)
+        nz_text_appendf(out, ",%s_ci95_low,%s_ci95_high,%s_difference", nz_ratio_names[i], nz_ratio_names[i],
+                        nz_ratio_names[i]);
+    nz_text_append(out, ",ocs,ocs_reason,ocs_partial,ocs_without,ocs_ci95_low,ocs_ci95_high,marks,error\n");
 }
 
 static void put_csv_row(nz_text *out, const nz_view *view, size_t r) {
@@ -246,6 +277,12 @@ static void put_csv_row(nz_text *out, const nz_view *view, size_t r) {
         nz_text_append(out, ",");
         nz_put_csv(out, row->ratios[i].reason);
     }
+    for (size_t c = 0; c < view->column_count; c++) {
+        if (!has_gain(view, c)) continue;
+        put_csv_number(out, nz_view_at(view, r, c)->gain.value);
+        put_csv_interval(out, &nz_view_at(view, r, c)->gain);
+    }
+    for (int i = 0; i < NZ_VIEW_RATIOS; i++) put_csv_interval(out, &row->ratios[i].gain);
     put_csv_number(out, row->ocs);
     nz_text_append(out, ",");
     nz_put_csv(out, row->ocs_reason);
@@ -253,6 +290,10 @@ static void put_csv_row(nz_text *out, const nz_view *view, size_t r) {
     nz_text_append(out, ",");
     for (int i = 0, listed = 0; i < NZ_VIEW_RATIOS; i++)
         if (row->without[i]) nz_text_appendf(out, "%s%s", listed++ ? " " : "", nz_ratio_names[i]);
+    put_csv_number(out, row->has_ocs_ci ? row->ocs_ci95[0] : (double)NAN);
+    put_csv_number(out, row->has_ocs_ci ? row->ocs_ci95[1] : (double)NAN);
+    nz_text_append(out, ",");
+    nz_put_csv(out, row->mark_ids);
     nz_text_append(out, ",");
     nz_put_csv(out, row->error);
     nz_text_append(out, "\n");

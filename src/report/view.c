@@ -13,8 +13,7 @@
 #include "report/number.h"
 #include "report/read.h"
 
-/* Keeps a finished string for as long as the view lives. */
-static nz_status keep(nz_view *view, const char **ret_text, nz_text *built) {
+nz_status nz_view_keep(nz_view *view, const char **ret_text, nz_text *built) {
     NZ_AUTO_FREE char *text = NULL;
     NZ_TRY(nz_text_take(built, &text));
     NZ_TRY(nz_grow(&view->texts, &view->text_capacity, view->text_count + 1, sizeof *view->texts));
@@ -25,7 +24,7 @@ static nz_status keep(nz_view *view, const char **ret_text, nz_text *built) {
 static nz_status clean_copy(nz_view *view, const char **ret_text, const char *text) {
     nz_text clean = {0};
     nz_put_clean(&clean, text);
-    return keep(view, ret_text, &clean);
+    return nz_view_keep(view, ret_text, &clean);
 }
 
 nz_status nz_view_text(nz_view *view, const char **ret_text, const json_t *string) {
@@ -130,7 +129,7 @@ static nz_status read_cells(nz_view *view) {
         for (size_t c = 0; c < view->column_count; c++) {
             nz_view_cell *cell = &view->cells[r * view->column_count + c];
             const json_t *metric = json_object_get(metrics, view->columns[c].id);
-            *cell = (nz_view_cell){.value = NAN, .source = "unavailable"};
+            *cell = (nz_view_cell){.value = NAN, .source = "unavailable", .gain.value = NAN};
             cell->reason = view->rows[r].failed ? "the model failed" : "not among this model's results";
             nz_status status = metric ? read_cell(view, cell, metric, view->columns[c].id) : NZ_OK;
             if (status != NZ_OK) return nz_fail_context(status, "models[%zu]", r);
@@ -145,7 +144,8 @@ static nz_status read_ratios(nz_view *view, nz_view_row *row) {
     const json_t *ratios, *ocs, *partial;
     row->ocs = row->partial = NAN;
     row->ocs_reason = "";
-    for (int i = 0; i < NZ_VIEW_RATIOS; i++) row->ratios[i] = (nz_view_ratio){NAN, "", ""};
+    for (int i = 0; i < NZ_VIEW_RATIOS; i++)
+        row->ratios[i] = (nz_view_ratio){.value = NAN, .of = "", .reason = "", .gain.value = NAN};
     if (!nz_read_object(&ratios, row->json, "ratios")) return nz_fail(NZ_E_FORMAT, "ratios is not an object");
     for (int i = 0; i < NZ_VIEW_RATIOS && ratios; i++) {
         const json_t *ratio;
@@ -275,7 +275,7 @@ nz_status nz_view_label(nz_view *view, const char **ret_label, const nz_view_row
     put_part(&text, parts & 1u << NZ_VARIANT_BATCH, "b%s", isnan(row->batch) ? "" : number[1]);
     put_part(&text, parts & 1u << NZ_VARIANT_HOST, "%s", row->host);
     put_part(&text, parts & 1u << NZ_VARIANT_SEED, "seed %s", isnan(row->seed) ? "" : number[2]);
-    return keep(view, ret_label, &text);
+    return nz_view_keep(view, ret_label, &text);
 }
 
 /* A name alone where it occurs once; otherwise with those parts of the variant that differ somewhere in the document. */
@@ -350,6 +350,7 @@ static nz_status read_document(nz_view *view) {
     NZ_TRY(label_rows(view));
     NZ_TRY(nz_found_variants(view));
     NZ_TRY(read_cells(view));
+    NZ_TRY(nz_view_uncertain(view));
     count_values(view);
     for (size_t c = 0; c < view->column_count; c++) nz_number_plan(view, c);
     return NZ_OK;
@@ -373,6 +374,7 @@ void nz_view_done(nz_view *view) {
     free(view->columns);
     free(view->cells);
     json_decref(view->document);
+    json_decref(view->times);
     *view = (nz_view){0};
 }
 

@@ -8,11 +8,21 @@
 #define NZ_REPORT_VIEW_H
 
 #include "core/json.h"
+#include "core/text.h"
+#include "netzip/blocks.h"
 #include "netzip/metric.h"
 #include "report/detection.h"
 
 enum { NZ_DECIMALS_EACH = -1 };
 enum { NZ_VIEW_RATIOS = 4, NZ_VIEW_ROWS_MOST = 1000, NZ_VIEW_COLUMNS_MOST = 512 };
+
+/** A comparison with the baseline: how many times better, and what its interval says. */
+typedef struct nz_view_gain {
+    double value; /**< above 1 is better; NaN: none */
+    bool has_ci;  /**< and then `difference` says something */
+    double ci95[2];
+    nz_difference difference;
+} nz_view_gain;
 
 typedef struct nz_view_cell {
     double value; /**< NaN: unavailable */
@@ -21,6 +31,7 @@ typedef struct nz_view_cell {
     uint64_t n, ties;
     bool has_difference; /**< against the baseline on the same samples, in points */
     double difference, difference_ci95[2];
+    nz_view_gain gain;           /**< of what was measured in rounds */
     const char *source, *reason; /**< cleaned; "" where the document is silent */
 } nz_view_cell;
 
@@ -40,6 +51,7 @@ typedef struct nz_view_column {
 typedef struct nz_view_ratio {
     double value; /**< NaN: unavailable */
     const char *of, *reason;
+    nz_view_gain gain; /**< its interval, where it has one */
 } nz_view_ratio;
 
 typedef struct nz_view_row {
@@ -55,6 +67,11 @@ typedef struct nz_view_row {
     nz_view_ratio ratios[NZ_VIEW_RATIOS]; /**< performance, speedup, compression, efficiency */
     double ocs, partial;                  /**< NaN: unavailable */
     const char *ocs_reason;
+    bool has_ocs_ci; /**< of OCS, or of `partial` where that is all there is */
+    double ocs_ci95[2];
+    const json_t *conditions; /**< under which it was measured, or NULL */
+    const char *marks;        /**< what speaks against its figures: sentences, "; " between; "" where nothing does */
+    const char *mark_ids;     /**< their ids, by spaces */
     bool without[NZ_VIEW_RATIOS]; /**< terms that `partial` leaves out */
     const json_t *layers;         /**< an array, or NULL */
     nz_found *found;              /**< of a detector; else NULL. Owned */
@@ -81,7 +98,12 @@ typedef struct nz_view {
     nz_view_column *columns;
     nz_view_cell *cells; /**< [row_count * column_count] */
     bool has_ratios;
-    bool has_technique; /**< techniques differ, and say more than the names */
+    bool has_technique;                      /**< techniques differ, and say more than the names */
+    const json_t *machines, *rank, *against; /**< arrays and an object of the document, or NULL */
+    json_t *times;         /**< what was measured round by round, of a file beside the results; NULL: none. Owned */
+    size_t marked;         /**< rows with marks; their labels end in a dagger */
+    size_t hosts;          /**< different ones among the rows */
+    const char *mark_note; /**< what the dagger means here, in one line; "" where there is none */
     size_t failed;
     size_t names;                  /**< different names among the rows */
     double lambda[NZ_VIEW_RATIOS]; /**< of OCS; NaN: not stated */
@@ -93,6 +115,12 @@ typedef struct nz_view {
 /** Takes a reference to `document`. @param what names it in messages. NZ_E_FORMAT names the broken part. */
 NZ_CHECKED nz_status nz_view_init(nz_view *ret_view, json_t *document, const char *what);
 void nz_view_done(nz_view *view);
+/** uncertain.c: intervals of ratios, conditions and marks, into a view whose rows and cells are read. */
+NZ_CHECKED nz_status nz_view_uncertain(nz_view *view);
+/** Keeps a finished string for as long as the view lives. */
+NZ_CHECKED nz_status nz_view_keep(nz_view *view, const char **ret_text, nz_text *built);
+/** What stands behind the name of a model that was measured under bad conditions. */
+#define NZ_DAGGER "\xe2\x80\xa0"
 #define NZ_AUTO_VIEW NZ_AUTO(nz_view_done)
 
 static inline const nz_view_cell *nz_view_at(const nz_view *view, size_t row, size_t column) {

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the document says about how sure its figures are. All of it is optional: a member of another type counts as absent. */
+#include <math.h>
+#include <string.h>
+
+#include "core/error.h"
+#include "metric/value_json.h"
+#include "report/escape.h"
+#include "report/read.h"
+#include "report/view.h"
+
+static bool read_pair(double ret[2], const json_t *json) {
+    const json_t *low = json_array_get(json, 0), *high = json_array_get(json, 1);
+    if (json_array_size(json) != 2 || !json_is_number(low) || !json_is_number(high)) return false;
+    double ends[2] = {json_number_value(low), json_number_value(high)};
+    if (!(ends[0] <= ends[1])) return false;
+    ret[0] = ends[0];
+    ret[1] = ends[1];
+    return true;
+}
+
+/* {"value", "ci95", "difference"}: the word is believed only where it agrees with the interval. */
+static nz_view_gain read_gain(const json_t *json) {
+    nz_view_gain gain = {.value = nz_json_number_at(json, "value")};
+    if (isnan(gain.value)) return gain;
+    gain.has_ci = read_pair(gain.ci95, json_object_get(json, "ci95"));
+    if (gain.has_ci) gain.difference = nz_ratio_difference(gain.ci95);
+    return gain;
+}
+
+static void read_gains(nz_view *view, size_t r) {
+    const json_t *metrics = json_object_get(view->rows[r].json, "metrics"),
+                 *ratios = json_object_get(view->rows[r].json, "ratios"),
+                 *ocs = json_object_get(view->rows[r].json, "ocs");
+    nz_view_row *row = &view->rows[r];
+    for (size_t c = 0; c < view->column_count; c++)
+        view->cells[r * view->column_count + c].gain =
+            read_gain(json_object_get(json_object_get(metrics, view->columns[c].id), "ratio"));
+    for (int i = 0; i < NZ_VIEW_RATIOS; i++)
+        row->ratios[i].gain = read_gain(json_object_get(ratios, nz_ratio_names[i]));
+    const json_t *scored = isnan(row->ocs) ? json_object_get(ocs, "partial") : ocs;
+    row->has_ocs_ci = read_pair(row->ocs_ci95, json_object_get(scored, "ci95"));
+}
+
+/* The strings of an array, cleaned, with `between` between them. */
+static nz_status join(nz_view *view, const char **ret_text, const json_t *list, const char *between) {
+    nz_text text = {0};
+    json_t *item;
+    size_t i, told = 0;
+    json_array_foreach(list, i, item) {
+        if (!json_is_string(item) || !json_string_length(item)) continue;
+        nz_text_append(&text, told++ ? between : "");
+        nz_put_clean(&text, json_string_value(item));
+    }
+    *ret_text = "";
+    return told ? nz_view_keep(view, ret_text, &text) : NZ_OK;
+}
+
+static nz_status read_conditions(nz_view *view, nz_view_row *row) {
+    const json_t *conditions = json_object_get(row->json, "conditions");
+    row->conditions = json_is_object(conditions) ? conditions : NULL;
+    NZ_TRY(join(view, &row->mark_ids, json_object_get(row->conditions, "marks"), " "));
+    NZ_TRY(join(view, &row->marks, json_object_get(row->conditions, "texts"), "; "));
+    if (!*row->mark_ids) {
+        row->marks = "";
+        return NZ_OK;
+    }
+    if (!*row->marks) row->marks = row->mark_ids;
+    nz_text label = {0};
+    nz_text_append(&label, row->label);
+    nz_text_append(&label, NZ_DAGGER);
+    view->marked++;
+    return nz_view_keep(view, &row->label, &label);
+}
+
+/* "† other programs used ...; the budget ended ...": of the run's list of marks, else that the page tells. */
+static nz_status read_mark_note(nz_view *view) {
+    nz_text text = {0};
+    const json_t *marks = json_object_get(view->run, "marks");
+    json_t *mark;
+    size_t i, told = 0;
+    view->mark_note = "";
+    if (!view->marked) return NZ_OK;
+    nz_text_append(&text, NZ_DAGGER " measured under conditions that speak against it: ");
+    json_array_foreach(marks, i, mark) {
+        const char *sentence = nz_json_text_at(mark, "text");
+        if (!*sentence) continue;
+        nz_text_append(&text, told++ ? "; " : "");
+        nz_put_clean(&text, sentence);
+    }
+    for (size_t r = 0; r < view->row_count && !told; r++)
+        if (*view->rows[r].marks) {
+            nz_text_append(&text, view->rows[r].marks);
+            told++;
+        }
+    return nz_view_keep(view, &view->mark_note, &text);
+}
+
+nz_status nz_view_uncertain(nz_view *view) {
+    const json_t *against = json_object_get(view->document, "against");
+    (void)nz_read_array(&view->machines, view->document, "machines");
+    (void)nz_read_array(&view->rank, view->document, "ocs_rank");
+    view->against = json_is_object(against) ? against : NULL;
+    for (size_t r = 0; r < view->row_count; r++) {
+        bool seen = false;
+        read_gains(view, r);
+        NZ_TRY(read_conditions(view, &view->rows[r]));
+        for (size_t k = 0; k < r; k++) seen = seen || strcmp(view->rows[k].host, view->rows[r].host) == 0;
+        view->hosts += !seen;
+    }
+    return read_mark_note(view);
+}
