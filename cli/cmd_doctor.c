@@ -55,11 +55,16 @@ static void print_row(const char *name, const char *grade, const char *text) {
     print_wrapped(text, INDENT);
 }
 
+/* What is to be typed stays on one line, so that it can be copied. */
 static void print_mend(const json_t *json) {
-    const char *mend = nz_json_text_at(json, "mend");
-    if (!*mend) return;
-    printf("%*smend: ", INDENT, "");
-    print_wrapped(mend, INDENT + 6);
+    static const char *const keys[] = {"mend", "lasts"}, *const words[] = {"mend", "to last over restarts"};
+    for (size_t i = 0; i < NZ_COUNT(keys); i++) {
+        const char *text = nz_json_text_at(json, keys[i]);
+        if (!*text) continue;
+        printf("%*s%s: ", INDENT, "", words[i]);
+        nz_cli_put_printable(stdout, text);
+        putchar('\n');
+    }
 }
 
 static void print_sources(const json_t *sources) {

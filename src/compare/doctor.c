@@ -110,7 +110,9 @@ static json_t *power_json(const nz_roots *roots) {
                                    info->scope, "usable", info->usable, "automatic", info->automatic);
         json_object_set_new(source, info->usable ? "detail" : "reason",
                             nz_json_string(info->usable ? info->detail : info->reason));
+        if (info->usable) json_object_set_new(source, "interval_ms", nz_json_real(info->interval_ms));
         if (*info->mend) json_object_set_new(source, "mend", nz_json_string(info->mend));
+        if (*info->lasts) json_object_set_new(source, "lasts", nz_json_string(info->lasts));
         json_array_append_new(sources, source);
     }
     nz_verdict verdict = nz_verdict_power(infos, count);

@@ -70,7 +70,7 @@ static nz_status perf_read(void *state, nz_power_reading *ret_reading) {
     ret_reading->counts = true;
     for (size_t i = 0; i < p->count; i++) {
         const event *e = &p->events[i];
-        counted c;
+        counted c = {0};
         NZ_TRY(read_event(&c, p, e));
         if (c.value < e->first) return nz_fail(NZ_E_UNAVAILABLE, "perf: %s has run backwards", e->name);
         /* An event that had to share its counter was watched for a part of the time. */

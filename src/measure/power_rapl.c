@@ -81,15 +81,17 @@ static nz_status rapl_read(void *state, nz_power_reading *ret_reading) {
 
 /* A zone below another ("intel-rapl:1:0") is told apart by its package: "core (package-1)". */
 static void name_zone(zone *z, const rapl *r) {
-    const char *tail = strrchr(z->folder, ':');
+    const char *tail = strrchr(z->folder, ':'), *package = NULL;
     size_t head = tail ? (size_t)(tail - z->folder) : 0;
-    for (size_t i = 0; i < r->count; i++) {
-        const zone *package = &r->zones[i];
-        if (strlen(package->folder) != head || strncmp(package->folder, z->folder, head) != 0) continue;
-        snprintf(z->name, sizeof z->name, "%.12s (%.16s)", z->kind, package->kind);
-        return;
-    }
-    snprintf(z->name, sizeof z->name, "%.31s", z->kind);
+    char name[sizeof z->name];
+    for (size_t i = 0; i < r->count && !package; i++)
+        if (strlen(r->zones[i].folder) == head && strncmp(r->zones[i].folder, z->folder, head) == 0)
+            package = r->zones[i].kind;
+    if (package)
+        snprintf(name, sizeof name, "%.12s (%.16s)", z->kind, package);
+    else
+        snprintf(name, sizeof name, "%.31s", z->kind);
+    memcpy(z->name, name, sizeof name);
 }
 
 /* Whether a zone is a term of the sum. The same package may be shown a second time by another driver. */
