@@ -63,12 +63,12 @@ nz_status nz_link_deposit(nz_link *link, char **ret_folder, const char *place, c
     return NZ_OK;
 }
 
-/* A file's name there: its own, but for what a shell or a list of sums would take for something else. */
-static void plain_name(char *name, size_t size, const char *path) {
-    snprintf(name, size, "%s", nz_path_base(path));
-    for (char *p = name; *p; p++)
-        if (!(*p >= '0' && *p <= '9') && !((*p | 32) >= 'a' && (*p | 32) <= 'z') && *p != '.' && *p != '_') *p = '-';
-    if (!*name || *name == '.') snprintf(name, size, "file");
+/* A file's name there tells no more than its kind: the same content under two names is one copy. */
+static void plain_name(char name[32], const char *path) {
+    const char *dot = strrchr(nz_path_base(path), '.'), *extension = dot ? dot + 1 : "";
+    size_t letters = strspn(extension, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789");
+    bool plain = letters && letters < 16 && !extension[letters];
+    snprintf(name, 32, "file%s%s", plain ? "." : "", plain ? extension : "");
 }
 
 static nz_status add_sum(nz_text *sums, const char *local, const char *name) {
@@ -99,10 +99,11 @@ static nz_status keep_copy(nz_link *link, const char *local, const char *folder,
 static nz_status copy_one(nz_link *link, const char *local) {
     NZ_AUTO(nz_text_done) nz_text sums = {0};
     NZ_AUTO_FREE char *place = NULL, *folder = NULL;
-    char name[128];
-    plain_name(name, sizeof name, local);
+    char name[32], key[65];
+    plain_name(name, local);
     NZ_TRY(add_sum(&sums, local, name));
-    NZ_TRY(nz_format(&place, "files/%.64s", sums.data));
+    nz_sha256(key, sums.data, sums.length);
+    NZ_TRY(nz_format(&place, "files/%s", key));
     nz_tar_file file = {.local = local, .name = name};
     NZ_TRY(nz_link_deposit(link, &folder, place, &file, 1, sums.data, true, link->target.host));
     return keep_copy(link, local, folder, name);
@@ -155,8 +156,8 @@ static nz_status copy_model(nz_link *link, const char *local) {
     NZ_AUTO(nz_text_done) nz_text sums = {0};
     NZ_AUTO(model_files_done) model_files m = {0};
     NZ_AUTO_FREE char *place = NULL, *folder = NULL;
-    char name[128], key[65];
-    plain_name(name, sizeof name, local);
+    char name[32], key[65];
+    plain_name(name, local);
     NZ_TRY(list_model(&m, &sums, local, name));
     if (!m.count) return copy_one(link, local);
     nz_sha256(key, sums.data, sums.length);
