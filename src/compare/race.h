@@ -20,6 +20,9 @@ typedef struct nz_race_sums {
     uint64_t station_ns, whole_cpu_ns; /**< CPU time of the station, of the worker with what surrounds its blocks */
     double block_s, cpu_s, inference_s;
     double joules, energy_s, watts_max, interval_s, samples_w;
+    double update_s, gap_seconds; /**< as in nz_energy: of the block where it was longest, and summed */
+    size_t part_count;
+    nz_power_part parts[NZ_POWER_PARTS];
     uint64_t power_samples, runs;
     char energy_reason[256]; /**< why the blocks have no energy; "": they have */
 } nz_race_sums;

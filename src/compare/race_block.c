@@ -78,6 +78,19 @@ nz_status nz_lane_warm(nz_race *race, nz_lane *lane) {
 
 /* ---- a block ---- */
 
+/* A block whose source shows other parts than the first one's has none to add. */
+static void note_parts(nz_race_sums *s, const nz_energy *e) {
+    if (!s->begun) {
+        s->part_count = e->part_count;
+        memcpy(s->parts, e->parts, sizeof s->parts);
+        return;
+    }
+    for (size_t i = 0; i < s->part_count; i++) {
+        bool same = i < e->part_count && strcmp(s->parts[i].name, e->parts[i].name) == 0;
+        s->parts[i].joules += same ? e->parts[i].joules : NAN;
+    }
+}
+
 static void note_energy(nz_race_sums *s, const nz_watch *watch, json_t *round) {
     const nz_energy *e = &watch->energy;
     json_object_set_new(round, "joules", nz_json_real(watch->has_energy ? e->joules : NAN));
@@ -89,6 +102,9 @@ static void note_energy(nz_race_sums *s, const nz_watch *watch, json_t *round) {
     s->joules += e->joules;
     s->energy_s += e->seconds;
     s->interval_s = e->interval_s;
+    s->update_s = fmax(s->update_s, e->update_s);
+    s->gap_seconds += e->gap_seconds;
+    note_parts(s, e);
     s->power_samples += e->samples;
     s->samples_w += e->watts_mean_samples * e->seconds;
     s->watts_max = s->begun ? fmax(s->watts_max, e->watts_max) : e->watts_max;

@@ -91,17 +91,28 @@ static json_t *look_json(const nz_race *race, const nz_lane *lane) {
                      (json_int_t)g->rounds, "looks", (json_int_t)g->looks);
 }
 
+/* What each domain or rail had of it, shown ones too. */
+static json_t *parts_json(const nz_race_sums *s) {
+    json_t *parts = json_object();
+    for (size_t i = 0; i < s->part_count; i++)
+        json_object_set_new(
+            parts, s->parts[i].name,
+            json_pack("{s:o,s:b}", "joules", nz_json_real(s->parts[i].joules), "added", s->parts[i].added));
+    return parts;
+}
+
 static json_t *energy_json(const nz_race *race, const nz_lane *lane) {
     const nz_race_sums *s = &lane->sums;
     const json_t *power = json_object_get(race->machine->about, "power");
     const nz_watch *around[2] = {&race->machine->before, &race->machine->after};
     double idle[2];
     for (size_t i = 0; i < 2; i++) idle[i] = around[i]->has_energy ? around[i]->energy.watts : NAN;
-    return json_pack("{s:f,s:f,s:o,s:o,s:I,s:o,s:I,s:s,s:s,s:o,s:o}", "joules", s->joules, "seconds", s->energy_s,
-                     "watts", nz_json_real(s->joules / s->energy_s), "watts_max", nz_json_real(s->watts_max), "samples",
-                     (json_int_t)s->power_samples, "interval_s", nz_json_real(s->interval_s), "count",
-                     (json_int_t)s->runs, "power", nz_json_text_at(power, "name"), "scope",
-                     nz_json_text_at(power, "scope"), "idle_w", numbers(idle, 2), "mean_samples_w",
+    return json_pack("{s:f,s:f,s:o,s:o,s:I,s:o,s:o,s:f,s:o,s:I,s:s,s:s,s:o,s:o}", "joules", s->joules, "seconds",
+                     s->energy_s, "watts", nz_json_real(s->joules / s->energy_s), "watts_max",
+                     nz_json_real(s->watts_max), "samples", (json_int_t)s->power_samples, "interval_s",
+                     nz_json_real(s->interval_s), "update_s", nz_json_real(s->update_s), "gap_seconds", s->gap_seconds,
+                     "parts", parts_json(s), "count", (json_int_t)s->runs, "power", nz_json_text_at(power, "name"),
+                     "scope", nz_json_text_at(power, "scope"), "idle_w", numbers(idle, 2), "mean_samples_w",
                      nz_json_real(s->samples_w / s->energy_s));
 }
 

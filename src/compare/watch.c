@@ -62,6 +62,8 @@ static const member energy_members[] = {
     OF_ENERGY(REAL, watts_mean_samples),
     OF_ENERGY(COUNT, samples),
     OF_ENERGY(REAL, interval_s),
+    OF_ENERGY(REAL, update_s),
+    OF_ENERGY(REAL, gap_seconds),
 };
 
 static json_t *value_json(const void *place, member_kind kind) {
@@ -114,7 +116,10 @@ static json_t *energy_json(const nz_energy *e) {
     if (json_object_set_new(json, "parts", parts) || !put(json, e, energy_members, NZ_COUNT(energy_members)))
         return NULL;
     for (size_t i = 0; i < e->part_count; i++)
-        if (json_object_set_new(parts, e->parts[i].name, nz_json_real(e->parts[i].joules))) return NULL;
+        if (json_object_set_new(
+                parts, e->parts[i].name,
+                json_pack("{s:o,s:b}", "joules", nz_json_real(e->parts[i].joules), "added", e->parts[i].added)))
+            return NULL;
     return NZ_STEAL(json);
 }
 
@@ -126,7 +131,9 @@ static void energy_from(nz_energy *energy, const json_t *json) {
         if (energy->part_count >= NZ_POWER_PARTS) break;
         nz_power_part *part = &energy->parts[energy->part_count++];
         snprintf(part->name, sizeof part->name, "%s", name);
-        part->joules = json_is_number(value) ? json_number_value(value) : NAN;
+        part->joules = nz_json_number_at(value, "joules");
+        part->added = json_is_true(json_object_get(value, "added"));
+        part->watts = part->joules / energy->seconds;
     }
 }
 
