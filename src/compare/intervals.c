@@ -304,14 +304,31 @@ static nz_status set_ratio_interval(json_t *ratio, const pair *p, const char *id
     return *word ? set(ratio, "difference", json_string(word)) : NZ_OK;
 }
 
+/* What follows from the file alone comes out the same each time. */
+static bool is_exact(const char *id) {
+    const nz_metric *m = nz_metric_find(id);
+    return m && !m->needs_timing && !m->needs_process && !m->needs_energy && !m->needs_scores;
+}
+
+/* No term has an interval: because nothing is uncertain, or because it is not known how uncertain they are. */
+static nz_status set_exact(json_t *holder, const nz_combining *combining, const nz_combined *combined) {
+    const char *ids[TERMS];
+    bool exact = true;
+    ids_of(ids, &combining->options);
+    for (size_t i = 0; i < TERMS; i++)
+        exact = exact && (combined->ratio[i].source == NZ_UNAVAILABLE || is_exact(ids[i]));
+    if (exact) return set(holder, "exact", json_true());
+    return set(holder, "ci95_reason", json_string("none of its ratios has an interval"));
+}
+
 static nz_status set_ocs_interval(json_t *ocs, const pair *p, const nz_combining *combining,
-                                  const nz_ratio_spread spread[TERMS]) {
+                                  const nz_combined *combined, const nz_ratio_spread spread[TERMS]) {
     json_t *partial = json_object_get(ocs, "partial"), *holder = partial ? partial : ocs, *of = json_array();
     double ends[2];
     NZ_TRY(set(holder, "ci95_of", of));
     for (size_t i = 0; i < TERMS; i++)
         if (spread[i].replicates || spread[i].has_ci) json_array_append_new(of, json_string(nz_ratio_names[i]));
-    if (!json_array_size(of)) return set(holder, "ci95_reason", json_string("none of its ratios has an interval"));
+    if (!json_array_size(of)) return set_exact(holder, combining, combined);
     double confidence = confidence_of(json_object_get(p->parts, "timing"));
     nz_status status = nz_ocs_interval(ends, &combining->options, combining->original, combining->compressed, spread,
                                        confidence, REPLICATES, p->seed);
@@ -344,7 +361,7 @@ static nz_status set_combined(const pair *p) {
                                combined.ratio[i].value);
         NZ_TRY(set_ratio_interval(json_object_get(ratios, nz_ratio_names[i]), p, ids[i], &spread[i]));
     }
-    return scored ? set_ocs_interval(ocs, p, &combining, spread) : NZ_OK;
+    return scored ? set_ocs_interval(ocs, p, &combining, &combined, spread) : NZ_OK;
 }
 
 /* ---- the document ---- */

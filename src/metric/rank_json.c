@@ -97,9 +97,10 @@ static nz_status enter(contest *c, const json_t *models, const json_t *baseline)
 
 /* ---- words ---- */
 
-static const json_t *interval_of(const json_t *model) {
-    const json_t *ocs = json_object_get(model, "ocs"), *own = json_object_get(ocs, "ci95");
-    return own ? own : json_object_get(json_object_get(ocs, "partial"), "ci95");
+/* The object that holds the score and its interval: `partial` where that is what competes. */
+static const json_t *score_of(const json_t *model) {
+    const json_t *ocs = json_object_get(model, "ocs"), *partial = json_object_get(ocs, "partial");
+    return partial ? partial : ocs;
 }
 
 static double end_of(const json_t *interval, size_t i) {
@@ -112,10 +113,11 @@ static json_t *told_apart(const contest *c) {
     double low[2], high[2];
     for (size_t k = 0; k < 2; k++) {
         size_t i = k ? c->rank.runner_up : c->rank.winner;
-        const json_t *interval = interval_of(c->models[i]);
+        const json_t *score = score_of(c->models[i]), *interval = json_object_get(score, "ci95");
         bool baseline = strcmp(id_of(c, i), nz_json_text_at(c->models[i], "baseline")) == 0;
-        low[k] = baseline ? 0 : end_of(interval, 0);
-        high[k] = baseline ? 0 : end_of(interval, 1);
+        bool exact = baseline || json_is_true(json_object_get(score, "exact"));
+        low[k] = exact ? c->combined[i].ocs.value : end_of(interval, 0);
+        high[k] = exact ? c->combined[i].ocs.value : end_of(interval, 1);
     }
     if (isnan(low[0] + low[1] + high[0] + high[1])) return json_null();
     return json_boolean(low[0] > high[1] || low[1] > high[0]);
@@ -126,12 +128,12 @@ static void say_term(nz_text *text, const contest *c, int term) {
     if (!range->has_low && !range->has_high) return;
     nz_text_appendf(text, " %s wins while the weight of %s stays ", called(c, c->rank.winner), term_words[term]);
     if (range->has_low && range->has_high)
-        nz_text_appendf(text, "between %.3g and %.3g; below, %s does, above, %s.", range->low, range->high,
+        nz_text_appendf(text, "between %.4g and %.4g; below, %s does, above, %s.", range->low, range->high,
                         called(c, range->low_rival), called(c, range->high_rival));
     else if (range->has_low)
-        nz_text_appendf(text, "above %.3g; below, %s does.", range->low, called(c, range->low_rival));
+        nz_text_appendf(text, "above %.4g; below, %s does.", range->low, called(c, range->low_rival));
     else
-        nz_text_appendf(text, "below %.3g; above, %s does.", range->high, called(c, range->high_rival));
+        nz_text_appendf(text, "below %.4g; above, %s does.", range->high, called(c, range->high_rival));
 }
 
 static void say_without(nz_text *text, const contest *c) {

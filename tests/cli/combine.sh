@@ -14,6 +14,7 @@ QAT                    0.9900                4.0000                      1.0102 
 GUP_R                  0.7226                1.0000                      1.0000                 1.2222  -0.0399
 GUP_L1                 0.9474                1.0000                      1.0000                 1.2941   0.2288
 None: 2.2 J is not 117.8 W x 14 ms = 1.649 J: energy and latency come from different runs; used as given
+By OCS PTQ wins with 4.744 before QAT with 4.703. PTQ wins while the weight of performance stays below 1673; above, None does.
 END
 same "its ratios and scores are those of the definitions" "$T/out" "$T/expected"
 is "nothing is said on standard error" "$(cat "$T/err")" ""
@@ -21,9 +22,14 @@ is "nothing is said on standard error" "$(cat "$T/err")" ""
 nz combine "$R/paper_yolov5s.csv" --compression cpu_util_pct
 is "the second table's scores" "$(awk 'NR > 1 && NR < 6 { print $NF }' "$T/out" | tr '\n' ' ')" "0.0000 0.7549 3.5096 6.3116 "
 
+has "how far the weight of performance may grow before FP16 wins" "$T/out" \
+    "PTQ_TFLite_INT8 wins while the weight of performance stays below 92.34; above, PTQ_TFLite_FP16 does."
+has "and that of compression" "$T/out" "the weight of compression stays below 70.01; above, PTQ_TFLite_FP16 does."
+
 nz combine "$R/paper_resnet18.csv" --out "$T/results" --lambda 1,0,1,1 --zeta 0.5
 status_is "results are written" 0
 has "results.json has the schema" "$T/results/results.json" '"schema": "netzip.results/1"'
+has "with who wins, and what that hangs on" "$T/results/results.json" '"winner": "PTQ"'
 has "manifest.json names the table by its hash" "$T/results/manifest.json" "$(sha256sum <"$R/paper_resnet18.csv" | cut -c 1-64)"
 has "and the choices in force" "$T/results/manifest.json" '"compression": "disk_bytes"'
 has "report.html is drawn" "$T/results/report.html" "GUP_L1"

@@ -287,7 +287,7 @@ static void the_rank_says_how_far_weights_may_move(void **state) {
     assert_string_equal(
         word(rank, "text"),
         "By OCS Small wins with 3 before Fast with 2. Small wins while the weight of speed stays below "
-        "2; above, Fast does. Small wins while the weight of compression stays above 0.667; below, Fast "
+        "2; above, Fast does. Small wins while the weight of compression stays above 0.6667; below, Fast "
         "does. Small wins while the weight of efficiency stays below 2; above, Fast does.");
 }
 
