@@ -161,8 +161,9 @@ static inline bool has_predictions(const char *folder, const char *ending) {
 
 /* Takes out everything that time and the machine's state decide. */
 static inline void forget_times(json_t *json) {
-    static const char *const keys[] = {"started",    "seconds",  "command",    "host",        "warnings", "notes",
-                                       "latency_ms", "machines", "conditions", "differences", "marks",    "noise"};
+    static const char *const keys[] = {"started", "seconds",    "command",  "host",       "warnings",
+                                       "notes",   "latency_ms", "machines", "conditions", "differences",
+                                       "marks",   "noise",      "memory",   "counters",   "layers_total"};
     if (json_is_array(json))
         for (size_t i = 0; i < json_array_size(json); i++) forget_times(json_array_get(json, i));
     if (!json_is_object(json)) return;
