@@ -48,6 +48,13 @@ static bool panel_has_values(const json_t *layers, const char *key) {
     return false;
 }
 
+/* The layers' times against the whole: how far the panel of times can be trusted. */
+static void put_total(nz_text *out, const nz_view_row *row) {
+    double sum = row->layers_sum_ms, whole = row->layers_whole_ms;
+    if (sum > 0 && whole > 0)
+        nz_text_appendf(out, "; their times add up to %.4g of %.4g ms (%.0f%%)", sum, whole, 100 * sum / whole);
+}
+
 nz_status nz_layers_plan(nz_plots *plots, const nz_view *view) {
     size_t models = 0;
     for (size_t r = 0; r < view->row_count && models < MOST_MODELS; r++) {
@@ -61,6 +68,7 @@ nz_status nz_layers_plan(nz_plots *plots, const nz_view *view) {
         nz_text_append(&title, view->rows[r].label);
         nz_text_appendf(&description, "%zu of %zu layers, in the order of the graph", shown_count(layers),
                         layer_count(layers));
+        put_total(&description, &view->rows[r]);
         nz_plot plot = {.kind = NZ_PLOT_LAYERS, .view = view, .row = r, .width = NZ_PLOT_WIDTH};
         plot.height = HEAD + (double)shown * PANEL_HEIGHT + 8;
         NZ_TRY(nz_plots_add(plots, &plot, view->rows[r].label, &title, &description));
@@ -141,10 +149,12 @@ static void draw_panel(nz_canvas *canvas, const nz_plot *plot, size_t p, double 
 
 void nz_layers_draw(nz_canvas *canvas, const nz_plot *plot) {
     const json_t *layers = plot->view->rows[plot->row].layers;
-    char subtitle[96];
-    snprintf(subtitle, sizeof subtitle, "%zu of %zu layers have MACs or time of their own; input left, output right",
-             shown_count(layers), layer_count(layers));
-    double y = nz_plot_head(canvas, plot, plot->title, subtitle);
+    nz_text subtitle = {0};
+    nz_text_appendf(&subtitle, "%zu of %zu layers have MACs or time of their own; input left, output right",
+                    shown_count(layers), layer_count(layers));
+    put_total(&subtitle, &plot->view->rows[plot->row]);
+    double y = nz_plot_head(canvas, plot, plot->title, subtitle.data ? subtitle.data : "");
+    nz_text_done(&subtitle);
     for (size_t p = 0; p < NZ_COUNT(panels); p++) {
         if (!panel_has_values(layers, panels[p].key)) continue;
         draw_panel(canvas, plot, p, y);
