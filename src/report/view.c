@@ -217,6 +217,8 @@ static nz_status read_row(nz_view *view, nz_view_row *row, const json_t *model, 
     row->json = model;
     row->failed = status && strcmp(status, "ok") != 0;
     row->layers = json_is_array(layers) && json_array_size(layers) > 0 ? layers : NULL;
+    row->layers_sum_ms = nz_json_number_at(json_object_get(model, "layers_total"), "sum_ms");
+    row->layers_whole_ms = nz_json_number_at(json_object_get(model, "layers_total"), "latency_ms");
     NZ_TRY(read_strings(view, row));
     if (!nz_read_object(&metrics, model, "metrics")) return nz_fail(NZ_E_FORMAT, "metrics is not an object");
     json_object_foreach((json_t *)(uintptr_t)metrics, id, metric) {

@@ -74,6 +74,8 @@ typedef struct nz_view_row {
     const char *mark_ids;     /**< their ids, by spaces */
     bool without[NZ_VIEW_RATIOS]; /**< terms that `partial` leaves out */
     const json_t *layers;         /**< an array, or NULL */
+    double layers_sum_ms;         /**< times of the layers added up; NaN: not told */
+    double layers_whole_ms;       /**< the latency that they belong to; NaN: not told */
     nz_found *found;              /**< of a detector; else NULL. Owned */
     size_t shown_by;         /**< the row that shows this detector's boxes: itself, or one with the same; SIZE_MAX */
     const char *found_label; /**< the name of all that row stands for */
