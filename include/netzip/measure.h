@@ -287,7 +287,8 @@ typedef struct nz_energy {
 typedef struct nz_energy_trace {
     struct nz_energy_point *points; /**< energy.c */
     size_t count, capacity;
-    size_t most; /**< points kept; 0: 8192, which is 400 s at 50 ms */
+    size_t most;   /**< points kept; 0: 8192, which is 400 s at 50 ms */
+    size_t stride; /**< readings that a point stands for; 0: one */
     bool counts;
     size_t part_count;
     char part_names[NZ_POWER_PARTS][32];

@@ -46,6 +46,13 @@ static void add_ns(struct timespec *t, long ns) {
     if (t->tv_nsec >= 1000000000) t->tv_sec++, t->tv_nsec -= 1000000000;
 }
 
+/* A source that takes longer than its interval is read again at once, but not to make up for what was missed. */
+static void skip_missed(struct timespec *next) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if (now.tv_sec > next->tv_sec || (now.tv_sec == next->tv_sec && now.tv_nsec > next->tv_nsec)) *next = now;
+}
+
 static void *keep_sampling(void *user) {
     nz_station *s = user;
     struct timespec next;
@@ -57,6 +64,7 @@ static void *keep_sampling(void *user) {
         while (!s->stop && pthread_cond_timedwait(&s->wake, &s->lock, &next) == 0) {
         }
         if (!s->stop) sample(s);
+        skip_missed(&next);
     }
     pthread_mutex_unlock(&s->lock);
     return NULL;

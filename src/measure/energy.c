@@ -36,7 +36,7 @@ struct nz_energy_point {
 };
 typedef struct nz_energy_point point;
 
-/* Every other point goes; the first and the last stay. */
+/* Every other point goes, the first and the last stay, and from now on a point stands for twice as many readings. */
 static void thin(nz_energy_trace *trace) {
     size_t kept = 1;
     point *p = trace->points;
@@ -48,6 +48,13 @@ static void thin(nz_energy_trace *trace) {
     }
     if (trace->count % 2 == 0) p[kept++] = p[trace->count - 1];
     trace->count = kept;
+    trace->stride = trace->stride ? trace->stride * 2 : 2;
+}
+
+/* Whether the last point stands for fewer readings than a point does by now, so that the next one takes its place. */
+static bool is_open(const nz_energy_trace *trace) {
+    const point *last = &trace->points[trace->count - 1];
+    return trace->count > 1 && trace->stride > 1 && last->readings - last[-1].readings < trace->stride;
 }
 
 static void name_parts(nz_energy_trace *trace, const nz_power_reading *reading) {
@@ -77,7 +84,8 @@ static void go_on(point *next, const point *last, const nz_energy_trace *trace) 
 nz_status nz_energy_add(nz_energy_trace *trace, uint64_t t_ns, const nz_power_reading *reading) {
     size_t most = trace->most >= LEAST_POINTS ? trace->most : MOST_POINTS;
     if (trace->count && t_ns <= trace->points[trace->count - 1].t_ns) return NZ_OK;
-    if (trace->count >= most) thin(trace);
+    bool open = trace->count && is_open(trace);
+    if (!open && trace->count >= most) thin(trace);
     NZ_TRY(nz_grow(&trace->points, &trace->capacity, trace->count + 1, sizeof *trace->points));
     if (!trace->count) name_parts(trace, reading);
     point next = {.t_ns = t_ns,
@@ -93,6 +101,11 @@ nz_status nz_energy_add(nz_energy_trace *trace, uint64_t t_ns, const nz_power_re
         next.parts[i].watts = reading->parts[i].watts;
     }
     if (trace->count) go_on(&next, &trace->points[trace->count - 1], trace);
+    if (open) {
+        next.max_w = fmax(next.max_w, trace->points[trace->count - 1].max_w);
+        next.merged = true;
+        trace->count--;
+    }
     trace->points[trace->count++] = next;
     return NZ_OK;
 }
@@ -255,7 +268,10 @@ bool nz_energy_check(nz_energy_doubt *ret_doubt, const nz_energy *energy) {
     return doubt.disagrees || doubt.gaps || doubt.coarse;
 }
 
-void nz_energy_trace_clear(nz_energy_trace *trace) { trace->count = 0; }
+void nz_energy_trace_clear(nz_energy_trace *trace) {
+    trace->count = 0;
+    trace->stride = 0;
+}
 
 void nz_energy_trace_done(nz_energy_trace *trace) {
     free(trace->points);
