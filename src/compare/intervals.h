@@ -15,8 +15,8 @@
 
 /**
  * Writes into every model of `results` what follows from its metrics and from what was measured round by round:
- * - metrics.ID.ci95 (or ci95_reason) and metrics.ID.ratio {"value", "ci95", "difference", "against", "text"} (or "reason" in
- *   place of "ci95" and "difference") for latency_ms, latency_ms_mean, throughput, energy_j, energy_net_j and power_w;
+ * - metrics.ID.ci95 (or ci95_reason) and metrics.ID.ratio {"value", "ci95", "difference", "against"} (or "reason" in
+ *   place of "ci95" and "difference") for latency_ms and its _mean, _p90 and _p99, throughput, energy_j, energy_net_j, power_w;
  * - ratios and ocs, computed anew from the metrics, with ci95 and difference where their terms have them;
  * - differences: sentences such as "latency: indistinguishable from None (ratio 1.003, 95% 0.994 to 1.011)";
  * and ocs_rank at the top. Figures of an earlier call are replaced; nothing else of the document changes.
@@ -30,9 +30,10 @@
 NZ_CHECKED nz_status nz_intervals_set(json_t *results, const json_t *times);
 
 /**
- * Writes the metrics of energy and power (all of the category but energy_estimated_j that the models have) anew from
- * "timing": {"energy": {"joules", "seconds", "watts_max", "count", "power", "scope", "idle_w": [before, after]}} or
- * "energy_reason" of each model in `times`. To be followed by nz_intervals_set, which reads the joules of the rounds.
+ * Writes the metrics of energy and power (all of the category but energy_estimated_j that the models have), and "energy" of
+ * the models, anew from "timing": {"energy": {"joules", "seconds", "watts_max", "count", "power", "scope", "idle_w": [before,
+ * after]}} or "energy_reason" of each model in `times`. To be followed by nz_intervals_set, which reads the joules of the
+ * rounds.
  */
 NZ_CHECKED nz_status nz_intervals_energy(json_t *results, const json_t *times);
 

@@ -231,6 +231,8 @@ static json_t *model_json(const nz_run *run, size_t v, const nz_cell *cells, con
                         nz_conditions_json(json_object_get(variant->raw, "timing"),
                                            json_object_get(variant->raw, "batch"),
                                            json_array_get(machines, variant->machine), timed_at_random(variant)));
+    if (json_object_get(json_object_get(variant->raw, "timing"), "energy"))
+        set_or_null(json, "energy", json_object_get(json_object_get(variant->raw, "timing"), "energy"));
     if (*nz_json_text_at(entry->describe, "weights_sha256"))
         set_or_null(json, "weights_sha256", json_object_get(entry->describe, "weights_sha256"));
     set_or_null(json, "inputs", json_object_get(entry->describe, "inputs"));

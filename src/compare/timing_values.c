@@ -121,6 +121,16 @@ static nz_status energy_metrics(json_t *metrics, const json_t *timing) {
     return NZ_OK;
 }
 
+/* What the joules are of and how they were read, beside the metrics. */
+static nz_status set_energy(json_t *model, const json_t *timing) {
+    json_t *energy = json_object_get(timing, "energy");
+    if (!energy) {
+        json_object_del(model, "energy");
+        return NZ_OK;
+    }
+    return json_object_set(model, "energy", energy) ? nz_fail(NZ_E_MEMORY, "out of memory: energies") : NZ_OK;
+}
+
 nz_status nz_intervals_energy(json_t *results, const json_t *times) {
     json_t *models = json_object_get(results, "models");
     const json_t *kept = json_object_get(times, "models");
@@ -129,7 +139,9 @@ nz_status nz_intervals_energy(json_t *results, const json_t *times) {
         json_t *model = json_array_get(models, i);
         const json_t *parts = json_object_get(kept, nz_json_text_at(model, "id"));
         if (strcmp(nz_json_text_at(model, "status"), "failed") == 0) continue;
-        NZ_TRY(energy_metrics(json_object_get(model, "metrics"), json_object_get(parts, "timing")));
+        const json_t *timing = json_object_get(parts, "timing");
+        NZ_TRY(set_energy(model, timing));
+        NZ_TRY(energy_metrics(json_object_get(model, "metrics"), timing));
     }
     return NZ_OK;
 }

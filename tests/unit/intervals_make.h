@@ -106,6 +106,7 @@ static inline void add_model(json_t *results, json_t *times, const char *name, r
                   "ratios", "performance", "of", "top1", "speedup", "of", "latency_ms", "zeta", 1.0, "compression",
                   "of", "disk_bytes", "efficiency", "of", "energy_j", "ocs", "lambda", 1, 1, 1, 1);
     assert_non_null(model);
+    if (r.watts > 0) json_object_set(model, "energy", json_object_get(json_object_get(parts, "timing"), "energy"));
     json_array_append_new(models, model);
     if (!r.failed) json_object_set(json_object_get(times, "models"), id, parts);
     json_decref(parts);
