@@ -96,6 +96,25 @@ NZ_API void nz_compare_result_done(nz_compare_result *result);
 NZ_API NZ_CHECKED nz_status nz_compare(nz_compare_result *ret_result, const nz_compare_options *options,
                                        const nz_progress *progress);
 
+/** How an external meter's log belongs to results. */
+typedef struct nz_compare_meter_options {
+    const char *columns; /**< as nz_meter_options.columns; NULL: told by their names */
+    const char *shift;   /**< how many seconds the meter's clock is ahead, or "auto"; NULL: 0 */
+    const char *host;    /**< the machine that the meter fed; NULL: there is one only */
+} nz_compare_meter_options;
+
+/**
+ * Gives the models of DIR/results.json the energies that the log of an external meter, written while they were measured, tells:
+ * the moments of their blocks are in DIR/times.json. Energies, powers, ratios and OCS with their intervals, and the marks of
+ * conditions, are written anew into both files; nz_report_write draws the rest.
+ *
+ * @param[out] ret_json  the results document as text, owned: free(). NULL: not wanted. Untouched on error.
+ * @return NZ_E_IO, NZ_E_FORMAT for DIR or the log; NZ_E_ARG where both do not meet, blocks are too short for the meter, or the
+ *         shift of its clock is uncertain; NZ_E_RESOURCE; NZ_E_MEMORY. Nothing is written then.
+ */
+NZ_API NZ_CHECKED nz_status nz_compare_meter(char **ret_json, const char *dir, const char *log,
+                                             const nz_compare_meter_options *options);
+
 /**
  * What a program does when it is run as `PROGRAM worker [--pin LIST] [--nice N]`: takes its CPUs and its priority, serves
  * requests on file descriptor 3 until that is closed.

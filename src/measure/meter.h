@@ -70,6 +70,7 @@ typedef struct nz_meter_row {
     double watts;
     bool missing; /**< it has a time and no power */
     bool marked;  /**< the marker's cell is neither empty nor 0 */
+    nz_meter_time_kind kind;
 } nz_meter_row;
 
 typedef struct nz_meter_log nz_meter_log;

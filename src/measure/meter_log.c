@@ -155,7 +155,7 @@ static int64_t unit_of(const char *text) {
     return value < 1e11 ? NZ_SECOND_NS : value < 1e14 ? 1000000 : value < 1e17 ? 1000 : 1;
 }
 
-static nz_status read_time(nz_meter_log *log, int64_t *ret_ns) {
+static nz_status read_time(nz_meter_log *log, int64_t *ret_ns, nz_meter_time_kind *ret_kind) {
     const char *text = log->fields[log->columns.at[NZ_METER_TIME]];
     nz_meter_time_kind kind;
     int64_t ns;
@@ -176,6 +176,7 @@ static nz_status read_time(nz_meter_log *log, int64_t *ret_ns) {
     log->last_ns = ns;
     log->has_time = true;
     *ret_ns = ns;
+    *ret_kind = kind;
     return NZ_OK;
 }
 
@@ -202,7 +203,7 @@ static nz_status read_row(nz_meter_log *log, nz_meter_row *ret_row) {
     if (log->count < log->expected)
         return nz_fail(NZ_E_FORMAT, "%s:%zu: %zu columns, the first line has %zu", log->path, log->line, log->count,
                        log->expected);
-    NZ_TRY(read_time(log, &row.time_ns));
+    NZ_TRY(read_time(log, &row.time_ns, &row.kind));
     if (at[NZ_METER_WATTS] != NZ_METER_NO_COLUMN) {
         NZ_TRY(read_value(log, NZ_METER_WATTS, &row.watts, &row.missing));
     } else {

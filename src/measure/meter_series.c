@@ -50,6 +50,7 @@ static nz_status add_row(reader *r, const nz_meter_row *row, const char *path) {
     s->time_ns[s->count] = row->time_ns;
     s->watts[s->count++] = row->watts;
     r->same = 1;
+    s->clock = row->kind == NZ_METER_CLOCK;
     return NZ_OK;
 }
 
@@ -68,7 +69,7 @@ static nz_status finish_series(nz_meter_series *s) {
     }
     qsort(lengths, s->count - 1, sizeof *lengths, by_length);
     s->interval_s = (double)lengths[(s->count - 1) / 2] / 1e9;
-    s->dated = s->time_ns[0] >= DATED_FROM_NS;
+    s->dated = !s->clock && s->time_ns[0] >= DATED_FROM_NS;
     return NZ_OK;
 }
 
@@ -126,7 +127,8 @@ double nz_meter_series_at(const nz_meter_series *s, int64_t time_ns) {
 }
 
 void nz_meter_series_part(nz_meter_part *ret_part, const nz_meter_series *s, int64_t from_ns, int64_t to_ns) {
-    *ret_part = (nz_meter_part){.watts_max = (double)NAN};
+    *ret_part = (nz_meter_part){.watts_max = (double)NAN, .watts_mean = (double)NAN};
+    double sum_w = 0;
     if (from_ns < s->time_ns[0]) from_ns = s->time_ns[0];
     if (to_ns > s->time_ns[s->count - 1]) to_ns = s->time_ns[s->count - 1];
     if (from_ns >= to_ns) return;
@@ -138,9 +140,13 @@ void nz_meter_series_part(nz_meter_part *ret_part, const nz_meter_series *s, int
         int64_t next = s->time_ns[i + 1], a = s->time_ns[i] > from_ns ? s->time_ns[i] : from_ns,
                 b = next < to_ns ? next : to_ns;
         ret_part->watts_max = fmax(ret_part->watts_max, power_at(s, i, b));
-        ret_part->samples += s->time_ns[i] >= from_ns;
+        if (s->time_ns[i] >= from_ns) {
+            sum_w += s->watts[i];
+            ret_part->samples++;
+        }
         if ((double)(next - s->time_ns[i]) / 1e9 <= NZ_METER_GAP * s->interval_s) continue;
         ret_part->gaps++;
         ret_part->gap_seconds += (double)(b - a) / 1e9;
     }
+    if (ret_part->samples) ret_part->watts_mean = sum_w / (double)ret_part->samples;
 }

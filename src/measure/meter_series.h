@@ -15,7 +15,8 @@ typedef struct nz_meter_series {
     double *watts;
     double *joules;    /**< from the first sample on; joules[0] is 0 */
     double interval_s; /**< median time between samples */
-    bool dated;        /**< times are Unix times; else they have no date: HH:MM:SS, or the log's own zero */
+    bool dated;        /**< times are Unix times */
+    bool clock; /**< times are HH:MM:SS, counted from the midnight before the first one; else from the log's own zero */
     uint64_t duplicates, backwards, missing;
     char columns[256];
 } nz_meter_series;
@@ -38,6 +39,7 @@ size_t nz_meter_series_before(const nz_meter_series *series, int64_t time_ns);
 typedef struct nz_meter_part {
     double joules, seconds; /**< of what the log covers of it */
     double watts_max;       /**< of the samples in it, its power at its ends included */
+    double watts_mean;      /**< plain mean of the samples in it, a cross-check; NaN: there are none */
     size_t samples;
     size_t gaps;        /**< intervals longer than NZ_METER_GAP medians that reach into it */
     double gap_seconds; /**< how much of it lies in them */
