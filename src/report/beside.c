@@ -274,3 +274,9 @@ void nz_beside_put(nz_text *out, const nz_view *view, nz_grid_form form) {
         nz_grid_put(out, &grid, form);
     }
 }
+
+void nz_beside_put_csv(nz_text *out, const nz_view *view) {
+    NZ_AUTO_GRID nz_grid grid = {0};
+    nz_beside_against(&grid, view);
+    nz_grid_put_csv(out, &grid);
+}

@@ -43,6 +43,8 @@ void nz_beside_differences(nz_grid *ret_grid, const nz_view *view);
 void nz_beside_hosts(nz_grid *ret_grid, const nz_view *view);
 /** An earlier run, where the document compares with one. */
 void nz_beside_against(nz_grid *ret_grid, const nz_view *view);
+/** The last of them as CSV. */
+void nz_beside_put_csv(nz_text *out, const nz_view *view);
 /** All of them that are not empty. */
 void nz_beside_put(nz_text *out, const nz_view *view, nz_grid_form form);
 

@@ -145,6 +145,21 @@ static size_t put_figures(nz_text *out, const nz_view *view, const nz_plots *plo
     return count;
 }
 
+/* Ratios with their intervals, tables beside them, and the rounds that they come from. */
+static void put_uncertainty(nz_text *out, const nz_view *view, const nz_plots *plots) {
+    nz_text tables = {0};
+    bool any = false;
+    for (size_t i = 0; i < plots->count; i++)
+        any = any || plots->items[i].kind == NZ_PLOT_FOREST || plots->items[i].kind == NZ_PLOT_DRIFT;
+    nz_beside_put(&tables, view, NZ_GRID_HTML);
+    if (any || tables.length) nz_text_append(out, "<h2 id=sure>How sure the differences are</h2>\n");
+    put_figures(out, view, plots, NZ_PLOT_FOREST, true);
+    if (tables.data) nz_text_append(out, tables.data);
+    put_figures(out, view, plots, NZ_PLOT_DRIFT, true);
+    if (tables.status != NZ_OK) out->status = tables.status;
+    nz_text_done(&tables);
+}
+
 static void put_plots(nz_text *out, const nz_view *view, const nz_plots *plots) {
     size_t others = 0, layers = 0, scatters = 0, learning = 0, bars = 0;
     for (size_t i = 0; i < plots->count; i++) {
@@ -162,9 +177,11 @@ static void put_plots(nz_text *out, const nz_view *view, const nz_plots *plots) 
                 nz_page_put_figure(out, &plots->items[i]);
         nz_text_append(out, "</div>\n");
     }
+    put_uncertainty(out, view, plots);
     nz_page_put_detection(out, view, plots);
     if (bars) nz_text_append(out, "<h2 id=bars>Metric by metric</h2>\n");
     put_figures(out, view, plots, NZ_PLOT_BARS, true);
+    put_figures(out, view, plots, NZ_PLOT_SPLIT, true);
     if (others) {
         nz_text_appendf(out, "<details><summary>%zu more metrics</summary>\n", others);
         put_figures(out, view, plots, NZ_PLOT_BARS, false);
@@ -309,7 +326,6 @@ nz_status nz_page_put(nz_text *out, nz_view *view, const nz_plots *plots) {
                         "href=\"#provenance\">Provenance</a></nav>\n");
     nz_groups_put_html(out, view);
     nz_page_put_main_table(out, view);
-    nz_beside_put(out, view, NZ_GRID_HTML);
     put_summary(out, view, &summary);
     put_plots(out, view, plots);
     nz_measured_put_html(out, view);

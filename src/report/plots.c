@@ -20,7 +20,10 @@ static const struct {
 } kinds[] = {
     [NZ_PLOT_RADAR] = {"ratios", nz_radar_plan, nz_radar_draw},
     [NZ_PLOT_SCATTER] = {"scatter-", nz_scatter_plan, nz_scatter_draw},
+    [NZ_PLOT_FOREST] = {"differences", nz_forest_plan, nz_forest_draw},
+    [NZ_PLOT_DRIFT] = {"rounds", nz_drift_plan, nz_drift_draw},
     [NZ_PLOT_BARS] = {"bars-", nz_bars_plan, nz_bars_draw},
+    [NZ_PLOT_SPLIT] = {"memory", nz_split_plan, nz_split_draw},
     [NZ_PLOT_LAYERS] = {"layers-", nz_layers_plan, nz_layers_draw},
     [NZ_PLOT_LEARNING] = {"learning-", nz_learning_plan, nz_learning_draw},
     [NZ_PLOT_PRECISION] = {"precision-recall", nz_precision_plan, nz_precision_draw},
@@ -100,6 +103,13 @@ static nz_status make_slug(char **ret_slug, const nz_plots *plots, const char *p
     }
 }
 
+/* Whether a plot shows what bad conditions change. */
+static bool shows_marked(const nz_plot *plot) {
+    if (!*plot->view->mark_note) return false;
+    if (plot->kind == NZ_PLOT_BARS) return plot->view->columns[plot->column].noisy;
+    return plot->kind <= NZ_PLOT_DRIFT;
+}
+
 nz_status nz_plots_add(nz_plots *plots, const nz_plot *plot, const char *name, nz_text *title, nz_text *description) {
     NZ_AUTO_FREE char *slug = NULL, *heading = NULL, *told = NULL;
     NZ_AUTO(nz_text_done) nz_text rest = *description;
@@ -113,6 +123,7 @@ nz_status nz_plots_add(nz_plots *plots, const nz_plot *plot, const char *name, n
     own->slug = NZ_STEAL(slug);
     own->title = NZ_STEAL(heading);
     own->description = NZ_STEAL(told);
+    own->foot = shows_marked(plot) ? 20 : 0;
     own->svg = NULL; /* and the sheet is the plots' now */
     return NZ_OK;
 }
@@ -120,11 +131,16 @@ nz_status nz_plots_add(nz_plots *plots, const nz_plot *plot, const char *name, n
 static void draw_any(nz_canvas *canvas, const void *user) {
     const nz_plot *plot = user;
     kinds[plot->kind].draw(canvas, plot);
+    if (plot->foot <= 0) return;
+    nz_canvas_rect(canvas, 0, plot->height, plot->width, plot->foot, 0,
+                   (nz_paint){.fill = NZ_PAPER, .stroke = NZ_NO_COLOUR});
+    nz_canvas_text_fit(canvas, NZ_PLOT_MARGIN, plot->height + 8, plot->view->mark_note,
+                       (nz_lettering){.size = NZ_SIZE_SMALL, .colour = NZ_INK_SOFT}, plot->width - 2 * NZ_PLOT_MARGIN);
 }
 
 static nz_drawing drawing_of(const nz_plot *plot) {
     return (nz_drawing){.width = plot->width,
-                        .height = plot->height,
+                        .height = plot->height + plot->foot,
                         .png_scale = plot->png_scale,
                         .slug = plot->slug,
                         .title = plot->title,

@@ -14,20 +14,22 @@ enum { MOST_SHAPES = 6, RADIUS = 100, LEGEND_ROW = 21 };
 static const double CENTRE_X = NZ_PLOT_WIDTH / 2.0, CENTRE_Y = 60 + 36 + RADIUS;
 static const nz_point directions[NZ_VIEW_RATIOS] = {{0, -1}, {1, 0}, {0, 1}, {-1, 0}};
 
-static bool has_shape(const nz_view_row *row) {
-    if (row->is_baseline || row->failed) return false;
+/* Where several machines measured, each has a radar of its own: rows of the same machine as row `like`. */
+static bool has_shape(const nz_view *view, size_t r, size_t like) {
+    const nz_view_row *row = &view->rows[r];
+    if (row->is_baseline || row->failed || !nz_view_same_part(row, &view->rows[like], NZ_VARIANT_HOST)) return false;
     for (int i = 0; i < NZ_VIEW_RATIOS; i++)
         if (!isnan(row->ratios[i].value)) return true;
     return false;
 }
 
 /* Whether another variant of the model did better, or as well and stands before it. */
-static bool is_outdone(const nz_view *view, size_t row) {
+static bool is_outdone(const nz_view *view, size_t row, size_t like) {
     bool partial;
     double own = nz_view_ocs(&view->rows[row], &partial);
     for (size_t r = 0; r < view->row_count; r++) {
         double ocs = nz_view_ocs(&view->rows[r], &partial);
-        if (r == row || view->rows[r].colour != view->rows[row].colour || !has_shape(&view->rows[r])) continue;
+        if (r == row || view->rows[r].colour != view->rows[row].colour || !has_shape(view, r, like)) continue;
         if (ocs > own || (isnan(own) && !isnan(ocs)) || (r < row && !(own > ocs) && !(isnan(ocs) && !isnan(own))))
             return true;
     }
@@ -36,16 +38,16 @@ static bool is_outdone(const nz_view *view, size_t row) {
 
 /* The rows that are drawn: the best variant of each model, those with the highest OCS where there are too many models to
  * tell apart. */
-static size_t choose(const nz_view *view, size_t chosen[MOST_SHAPES], size_t *ret_all) {
+static size_t choose(const nz_view *view, size_t like, size_t chosen[MOST_SHAPES], size_t *ret_all) {
     size_t count = 0;
     double scores[MOST_SHAPES];
     *ret_all = 0;
     for (size_t r = 0; r < view->row_count; r++) {
         bool partial;
         double ocs = nz_view_ocs(&view->rows[r], &partial), score = isnan(ocs) ? -INFINITY : ocs;
-        if (!has_shape(&view->rows[r])) continue;
+        if (!has_shape(view, r, like)) continue;
         ++*ret_all;
-        if (is_outdone(view, r)) continue;
+        if (is_outdone(view, r, like)) continue;
         size_t at = count < MOST_SHAPES ? count++ : score > scores[MOST_SHAPES - 1] ? MOST_SHAPES - 1 : MOST_SHAPES;
         if (at == MOST_SHAPES) continue;
         for (; at > 0 && scores[at - 1] < score; at--) {
@@ -66,11 +68,15 @@ static void put_ocs(nz_text *out, const nz_view_row *row) {
     if (partial) nz_text_append(out, "*");
 }
 
-nz_status nz_radar_plan(nz_plots *plots, const nz_view *view) {
-    size_t chosen[MOST_SHAPES], all, count = choose(view, chosen, &all);
+static nz_status plan_machine(nz_plots *plots, const nz_view *view, size_t like) {
+    size_t chosen[MOST_SHAPES], all, count = choose(view, like, chosen, &all);
     if (count == 0) return NZ_OK;
     nz_text title = {0}, description = {0};
     nz_text_append(&title, "Ratios against the baseline");
+    if (view->hosts > 1 && *view->rows[like].host) {
+        nz_text_append(&title, " on ");
+        nz_text_append(&title, view->rows[like].host);
+    }
     for (size_t k = 0; k < count; k++) {
         const nz_view_row *row = &view->rows[chosen[k]];
         nz_text_append(&description, k ? "; " : "");
@@ -84,9 +90,19 @@ nz_status nz_radar_plan(nz_plots *plots, const nz_view *view) {
         }
         put_ocs(&description, row);
     }
-    nz_plot plot = {.kind = NZ_PLOT_RADAR, .view = view, .width = NZ_PLOT_WIDTH};
+    nz_plot plot = {.kind = NZ_PLOT_RADAR, .view = view, .row = like, .width = NZ_PLOT_WIDTH};
     plot.height = CENTRE_Y + RADIUS + 44 + (double)(count + 1) * LEGEND_ROW + 10;
     return nz_plots_add(plots, &plot, "", &title, &description);
+}
+
+nz_status nz_radar_plan(nz_plots *plots, const nz_view *view) {
+    for (size_t r = 0; r < view->row_count; r++) {
+        bool seen = false;
+        for (size_t k = 0; k < r; k++)
+            seen = seen || nz_view_same_part(&view->rows[k], &view->rows[r], NZ_VARIANT_HOST);
+        if (!seen) NZ_TRY(plan_machine(plots, view, r));
+    }
+    return NZ_OK;
 }
 
 static void scale_axis(nz_axis *axis, const nz_view *view, const size_t *chosen, size_t count) {
@@ -195,7 +211,7 @@ static void draw_legend_row(nz_canvas *canvas, const nz_view_row *row, double y)
 
 void nz_radar_draw(nz_canvas *canvas, const nz_plot *plot) {
     const nz_view *view = plot->view;
-    size_t chosen[MOST_SHAPES], all, count = choose(view, chosen, &all);
+    size_t chosen[MOST_SHAPES], all, count = choose(view, plot->row, chosen, &all);
     bool known[NZ_VIEW_RATIOS] = {false}, partial = false;
     nz_axis axis;
     nz_text subtitle = {0};

@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/memory.h"
+#include "report/grid.h"
 #include "report/groups.h"
 #include "report/page.h"
 #include "report/plots.h"
@@ -51,6 +52,14 @@ static nz_status write_optional(const char *dir, const char *name, const nz_view
     return NZ_OK;
 }
 
+/* What was measured round by round lies beside the results; without it, or where it is broken, there is no plot of it. */
+static void add_times(nz_view *view, const char *dir, const nz_progress *progress) {
+    NZ_AUTO_FREE char *path = NULL;
+    if (nz_path_join(&path, dir, "times.json") != NZ_OK || access(path, R_OK) != 0) return;
+    if (nz_json_read(&view->times, path) != NZ_OK && progress && progress->note)
+        progress->note(progress->user, nz_last_error());
+}
+
 nz_status nz_report_write(const char *dir, const nz_progress *progress) {
     NZ_AUTO_FREE char *path = NULL;
     NZ_AUTO_JSON json_t *document = NULL;
@@ -61,7 +70,9 @@ nz_status nz_report_write(const char *dir, const nz_progress *progress) {
     NZ_TRY(nz_json_read(&document, path));
     NZ_TRY(nz_view_init(&view, document, path));
     view.folder = dir;
+    add_times(&view, dir, progress);
     NZ_TRY(write_tables(dir, &view));
+    NZ_TRY(write_optional(dir, "table-against.csv", &view, view.against != NULL, nz_beside_put_csv));
     NZ_TRY(write_optional(dir, "table-seeds.csv", &view, nz_groups_any(&view), nz_groups_put_csv));
     NZ_TRY(write_optional(dir, "table-classes.csv", &view, nz_found_reference(&view) < view.row_count,
                           nz_classes_put_csv));
