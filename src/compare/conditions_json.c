@@ -91,6 +91,14 @@ static double gaps_pct(const facts *f) {
     return 100 * nz_json_number_at(f->energy, "gap_seconds") / nz_json_number_at(f->energy, "seconds");
 }
 
+/* How seldom, where that is too seldom for a round. */
+static double seldom_s(const facts *f) {
+    enum { LEAST_UPDATES = 10 };
+    double update_s = nz_json_number_at(f->energy, "update_s"),
+           round_s = nz_json_number_at(f->energy, "seconds") / rounds_of(f);
+    return update_s * LEAST_UPDATES > round_s * 1.001 ? update_s : 0;
+}
+
 static double idle_apart(const facts *f) {
     const json_t *idle = json_object_get(f->energy, "idle_w");
     return apart_pct(list_at(idle, 1), list_at(idle, 0));
@@ -136,6 +144,9 @@ static const struct mark {
      "joules, watts and seconds disagree by more than 1%"},
     {"energy_gaps", gaps_pct, 1, "%.2g%% of the time that joules were measured in has no samples of power",
      "more than 1% of the time that joules were measured in has no samples of power"},
+    {"energy_coarse", seldom_s, 0,
+     "the power source had a new value only every %.2g s: longer blocks (--block) hold enough of them",
+     "the power source had fewer than 10 new values in a round"},
     {"idle_changed", idle_apart, 10, "idle power changed by %.0f%% from before to after",
      "idle power changed by more than 10% from before to after"},
     {"random_input", random_input, 0, "timed with random input", "timed with random input instead of samples"},
@@ -192,6 +203,8 @@ static int copy(json_t *to, const json_t *from, const char *key) {
 static int add_numbers(json_t *json, const facts *f) {
     static const char *const of_part[] = {"race",   "samples", "bunch", "clock_overhead_pct", "loop_overhead_pct",
                                           "warmup", "outliers"};
+    static const char *const of_energy[] = {"power",      "scope",    "joules",      "seconds", "samples",
+                                            "interval_s", "update_s", "gap_seconds", "parts"};
     static const char *const of_look[] = {"wanted_pct", "width_pct", "confidence", "looks"};
     const char *key;
     json_t *value;
@@ -199,8 +212,11 @@ static int add_numbers(json_t *json, const facts *f) {
     for (size_t i = 0; i < NZ_COUNT(of_part); i++) failed |= copy(json, f->part, of_part[i]);
     for (size_t i = 0; i < NZ_COUNT(of_look); i++) failed |= copy(json, f->look, of_look[i]);
     json_object_foreach((json_t *)(uintptr_t)f->conditions, key, value) failed |= json_object_set(json, key, value);
-    if (f->energy) failed |= json_object_set_new(json, "energy_disagreement_pct", nz_json_real(energy_apart(f)));
-    return failed;
+    if (!f->energy) return failed;
+    json_t *power = json_object();
+    for (size_t i = 0; i < NZ_COUNT(of_energy); i++) failed |= copy(power, f->energy, of_energy[i]);
+    failed |= json_object_set_new(json, "power", power);
+    return failed | json_object_set_new(json, "energy_disagreement_pct", nz_json_real(energy_apart(f)));
 }
 
 json_t *nz_conditions_json(const json_t *timing, const json_t *batch, const json_t *machine, bool random) {

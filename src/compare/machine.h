@@ -47,7 +47,7 @@ typedef struct nz_machine {
     nz_process station;
     json_t *
         about; /**< {"hardware", "clock": {"name", "resolution_ns", "overhead_ns"}, "noise": {"median_ns", "spread_pct",
-                        "worst_pct"}, "power": {"name", "scope"} or null, "power_reason": text or null} */
+                        "worst_pct"}, "power": {"name", "scope", "interval_ms"} or null, "power_reason": text or null} */
     int cpus, cpus_usable;
     double clock_overhead_ns;
     bool has_power;

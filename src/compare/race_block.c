@@ -8,12 +8,16 @@
 #include "core/error.h"
 #include "core/progress.h"
 
-static const double shortest_block_s = 0.25, power_block_s = 1.05, clock_share = 1e-4;
+static const double shortest_block_s = 0.25, power_block_s = 1.05, longest_block_s = 20, power_readings = 10,
+                    clock_share = 1e-4;
 
 double nz_block_seconds(const nz_race *race) {
     const nz_compare_options *o = race->run->options;
     if (o->block_s > 0) return o->block_s;
-    return race->machine->has_power ? power_block_s : fmin(shortest_block_s, o->budget_s / 25);
+    if (!race->machine->has_power) return fmin(shortest_block_s, o->budget_s / 25);
+    /* A source that seldom has something new needs blocks that hold enough of it. */
+    double interval_ms = nz_json_number_at(json_object_get(race->machine->about, "power"), "interval_ms");
+    return fmin(longest_block_s, fmax(power_block_s, power_readings * interval_ms * 1e-3));
 }
 
 /* ---- rest ---- */

@@ -141,7 +141,8 @@ static json_t *about_json(const nz_station *s) {
     nz_clock_facts_get(&clock);
     nz_noise_get(&noise);
     json_t *power = s->power
-                        ? json_pack("{s:s,s:s}", "name", nz_power_name(s->power), "scope", nz_power_scope(s->power))
+                        ? json_pack("{s:s,s:s,s:f}", "name", nz_power_name(s->power), "scope", nz_power_scope(s->power),
+                                    "interval_ms", nz_power_info_get(s->power)->interval_ms)
                         : json_null();
     return json_pack("{s:{s:o,s:{s:s,s:f,s:f},s:{s:f,s:f,s:f,s:I},s:o,s:o}}", "about", "hardware",
                      nz_hardware_json(&hardware), "clock", "name", clock.name, "resolution_ns", clock.resolution_ns,

@@ -81,6 +81,7 @@ static const struct {
     {"energy_disagrees", "rounds.2.joules", "3", "2.05", "disagree by 10%"},
     {"energy_disagrees", "rounds.4.runs", "150", "101", "disagree by 9.1%"},
     {"energy_gaps", "energy.gap_seconds", "0.2", "0.04", "4% of the time that joules were measured in"},
+    {"energy_coarse", "energy.update_s", "0.25", "0.1", "a new value only every 0.25 s"},
     {"idle_changed", "energy.idle_w.1", "1.3", "0.95", "idle power changed by 30%"},
 };
 
