@@ -75,6 +75,7 @@ static nz_status command_line(char **ret_text, char ***ret_again, int dropped) {
 
 static nz_status take_place(int argc, char **argv) {
     NZ_AUTO_FREE char *text = NULL, **again = NULL;
+    if (!argc) return NZ_OK;
     NZ_TRY(command_line(&text, &again, argc));
     return nz_pin_take(argc, argv, again);
 }
