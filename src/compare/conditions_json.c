@@ -35,6 +35,7 @@ static double steal_pct(const facts *f) { return nz_json_number_at(f->conditions
 static double throttled(const facts *f) { return nz_json_number_at(f->conditions, "throttled"); }
 static double held_back(const facts *f) { return nz_json_number_at(f->conditions, "held_back_s"); }
 static double swapped(const facts *f) { return nz_json_number_at(f->conditions, "swapped_pages"); }
+static double from_disk(const facts *f) { return nz_json_number_at(f->conditions, "page_faults_major"); }
 static double clock_overhead(const facts *f) { return nz_json_number_at(f->part, "clock_overhead_pct"); }
 
 static double frequency_fall(const facts *f) {
@@ -129,6 +130,8 @@ static const struct mark {
      "the CPU quota of the control group held processes back"},
     {"swap", swapped, 0, "the machine moved %.0f pages from or to swap meanwhile",
      "the machine used its swap meanwhile"},
+    {"disk", from_disk, 0, "%.0f pages of the process had to be read from disk while it was timed",
+     "pages of the process had to be read from disk while it was timed"},
     {"not_steady", not_steady, 0, "times were still changing when warming up had to end",
      "times were still changing when warming up had to end"},
     {"rounds", few_rounds, 0, "fewer than 5 rounds were measured: there is no interval (a longer --budget gives more)",

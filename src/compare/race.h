@@ -13,6 +13,7 @@
 typedef struct nz_race_sums {
     bool begun;
     uint64_t busy, idle, steal, throttled, swapped_pages;
+    uint64_t page_faults_major; /**< of the worker, inside its blocks */
     double watch_s, held_back_s, pressure_s;
     double mhz[3];           /**< before, after, lowest */
     double temperature_c[3]; /**< before, after, highest */

@@ -144,6 +144,7 @@ static void note_worker(nz_race_sums *s, const json_t *answer) {
     s->inference_s += json_number_value(json_object_get(answer, "mean_ns")) * runs * 1e-9;
     s->block_s += json_number_value(json_object_get(answer, "seconds"));
     s->cpu_s += json_number_value(json_object_get(answer, "cpu_ns")) * 1e-9;
+    s->page_faults_major += (uint64_t)json_integer_value(json_object_get(answer, "page_faults_major"));
     s->whole_cpu_ns += (uint64_t)json_integer_value(json_object_get(answer, "whole_cpu_ns"));
 }
 

@@ -72,14 +72,15 @@ static json_t *conditions_json(const nz_race *race, const nz_lane *lane) {
     double ours = 100 * (double)(s->whole_cpu_ns + s->station_ns) * 1e-9 / (s->watch_s * cpus);
     const json_t *process = json_object_get(json_object_get(lane->variant->raw, "load"), "process");
     json_int_t nice_value = json_integer_value(json_object_get(process, "nice"));
-    return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:I,s:f,s:o,s:o,s:I,s:b,s:I,s:o}", "before_pct",
+    return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:I,s:f,s:o,s:o,s:I,s:I,s:b,s:I,s:o}", "before_pct",
                      nz_json_real(nz_watch_busy_pct(&race->machine->before)), "busy_pct", nz_json_real(busy),
                      "process_pct", nz_json_real(100 * s->cpu_s / (s->block_s * cpus)), "others_pct",
                      nz_json_real(isnan(busy) ? busy : fmax(0, busy - ours)), "steal_pct",
                      nz_json_real(ticks > 0 ? 100 * (double)s->steal / ticks : NAN), "mhz", numbers(s->mhz, 3),
                      "temperature_c", numbers(s->temperature_c, 3), "throttled", (json_int_t)s->throttled,
                      "held_back_s", s->held_back_s, "pressure_pct", nz_json_real(100 * s->pressure_s / s->watch_s),
-                     "load1", nz_json_real(s->load1), "swapped_pages", (json_int_t)s->swapped_pages, "priority_refused",
+                     "load1", nz_json_real(s->load1), "swapped_pages", (json_int_t)s->swapped_pages,
+                     "page_faults_major", (json_int_t)s->page_faults_major, "priority_refused",
                      o->has_priority && nice_value != o->priority, "nice", nice_value, "cpus",
                      json_deep_copy(json_object_get(process, "cpus")));
 }

@@ -93,6 +93,8 @@ NZ_CHECKED nz_status nz_worker_facts(nz_worker *worker, const json_t *request, j
 /** Notes what is to be known of memory once the model at `path` is planned, and once the warm-up has ended. */
 void nz_worker_memory_loaded(nz_worker *worker, const char *path);
 void nz_worker_memory_warmed(nz_worker *worker);
+/** Pages that this process has had to wait for until they were read from disk. */
+uint64_t nz_worker_major_faults(void);
 /** The layers of a session, with their times less `clock_ms` each where they were kept, and the sum of these. */
 json_t *nz_worker_layers_json(const nz_session *session, double clock_ms, double *ret_sum_ms);
 

@@ -94,7 +94,7 @@ void nz_worker_memory_loaded(nz_worker *worker, const char *path) {
     if (worker->mapped_bytes > (double)weights.mapped) worker->mapped_bytes = (double)weights.mapped;
 }
 
-static uint64_t major_faults(void) {
+uint64_t nz_worker_major_faults(void) {
     struct rusage used = {0};
     getrusage(RUSAGE_SELF, &used);
     return (uint64_t)used.ru_majflt;
@@ -102,7 +102,7 @@ static uint64_t major_faults(void) {
 
 void nz_worker_memory_warmed(nz_worker *worker) {
     take(&worker->memory);
-    worker->major_faults = major_faults();
+    worker->major_faults = nz_worker_major_faults();
 }
 
 /* null where the runtime does not tell what it holds. */
@@ -122,7 +122,7 @@ json_t *nz_worker_activations_json(const nz_worker *worker) {
 nz_status nz_worker_memory(nz_worker *worker, const json_t *request, json_t **ret_answer) {
     (void)request;
     nz_memory_process now;
-    uint64_t faults = major_faults();
+    uint64_t faults = nz_worker_major_faults();
     NZ_TRY(nz_memory_process_get(&now, 0, NULL));
     if (!worker->start.rss_bytes)
         return nz_fail(NZ_E_UNAVAILABLE, "resident memory could not be read when the worker started");

@@ -108,7 +108,7 @@ typedef struct block {
     size_t count, capacity;
     double *ns; /* of one inference: the mean of a bunch */
     json_int_t bunch, runs;
-    uint64_t from_ns, to_ns, cpu_ns;
+    uint64_t from_ns, to_ns, cpu_ns, major_faults;
     double sum_ns, unix_s;
 } block;
 
@@ -175,16 +175,19 @@ nz_status nz_worker_time(nz_worker *worker, const json_t *request, json_t **ret_
     struct timespec wall;
     clock_gettime(CLOCK_REALTIME, &wall);
     b.unix_s = (double)wall.tv_sec + (double)wall.tv_nsec * 1e-9;
+    b.major_faults = nz_worker_major_faults();
     b.cpu_ns = nz_process_cpu_ns();
     b.from_ns = nz_clock_ns();
     NZ_TRY(time_values(worker, &b, count, seconds));
     b.cpu_ns = nz_process_cpu_ns() - b.cpu_ns;
+    b.major_faults = nz_worker_major_faults() - b.major_faults;
     json_t *list = kept_values(&b);
     whole_cpu = nz_process_cpu_ns() - whole_cpu;
-    return nz_worker_answer(ret_answer, json_pack("{s:o,s:I,s:I,s:f,s:f,s:I,s:I,s:f,s:f,s:I,s:I}", "ns", list, "timed",
-                                                  (json_int_t)b.count, "runs", b.runs, "sum_ns", b.sum_ns, "mean_ns",
-                                                  b.sum_ns / (double)b.runs, "from_ns", (json_int_t)b.from_ns, "to_ns",
-                                                  (json_int_t)b.to_ns, "unix_s", b.unix_s, "seconds",
-                                                  (double)(b.to_ns - b.from_ns) * 1e-9, "cpu_ns", (json_int_t)b.cpu_ns,
-                                                  "whole_cpu_ns", (json_int_t)whole_cpu));
+    return nz_worker_answer(ret_answer, json_pack("{s:o,s:I,s:I,s:f,s:f,s:I,s:I,s:f,s:f,s:I,s:I,s:I}", "ns", list,
+                                                  "timed", (json_int_t)b.count, "runs", b.runs, "sum_ns", b.sum_ns,
+                                                  "mean_ns", b.sum_ns / (double)b.runs, "from_ns",
+                                                  (json_int_t)b.from_ns, "to_ns", (json_int_t)b.to_ns, "unix_s",
+                                                  b.unix_s, "seconds", (double)(b.to_ns - b.from_ns) * 1e-9, "cpu_ns",
+                                                  (json_int_t)b.cpu_ns, "whole_cpu_ns", (json_int_t)whole_cpu,
+                                                  "page_faults_major", (json_int_t)b.major_faults));
 }

@@ -70,6 +70,7 @@ static const struct {
     {"governor", "machine.before.begin.governor", "'performance,ondemand'", "'performance'", "is not 'performance'"},
     {"quota", "conditions.held_back_s", "0.25", "0", "held processes back for 0.25 s"},
     {"swap", "conditions.swapped_pages", "7", "0", "moved 7 pages"},
+    {"disk", "conditions.page_faults_major", "12", "0", "12 pages of the process had to be read from disk"},
     {"not_steady", "warmup.steady", "false", "true", "times were still changing"},
     {"rounds", "rounds", "[]", NULL, "fewer than 5 rounds"},
     {"width", "look.enough", "false", "true", "is 0.8% wide"},
