@@ -54,6 +54,24 @@ static const struct symbol {
     {"nvmlDeviceGetTotalEnergyConsumption", offsetof(nz_nvml, energy), false}, /* absent in old drivers */
 };
 
+/* The numbers that a user can do something about. */
+static const struct {
+    int code;
+    const char *words;
+} failures[] = {
+    {4, "this user may not use the GPUs"},
+    {9, "no NVIDIA driver is loaded"},
+    {12, "a part of the driver is missing"},
+    {15, "a GPU is lost: the machine must be restarted"},
+    {18, "the driver has been updated and the machine not restarted since"},
+};
+
+static const char *words_of(int code) {
+    for (size_t i = 0; i < NZ_COUNT(failures); i++)
+        if (failures[i].code == code) return failures[i].words;
+    return "the driver does not say why";
+}
+
 static nz_status start(nz_nvml *nvml) {
     for (size_t i = 0; i < NZ_COUNT(symbols); i++) {
         /* dlsym gives an object pointer; POSIX promises that it can be used as a function's. */
@@ -63,7 +81,7 @@ static nz_status start(nz_nvml *nvml) {
         memcpy((char *)nvml + symbols[i].offset, &symbol, sizeof symbol);
     }
     int code = nvml->init();
-    if (code) return nz_fail(NZ_E_UNAVAILABLE, "nvml: cannot be started (code %d): no NVIDIA driver is loaded", code);
+    if (code) return nz_fail(NZ_E_UNAVAILABLE, "nvml: cannot be started (code %d): %s", code, words_of(code));
     nvml->started = true;
     unsigned count = 0;
     if (nvml->device_count(&count) || !count) return nz_fail(NZ_E_UNAVAILABLE, "nvml: no GPU");
@@ -77,13 +95,22 @@ static nz_status start(nz_nvml *nvml) {
     return nvml->count ? NZ_OK : nz_fail(NZ_E_UNAVAILABLE, "nvml: no GPU may be used by this process");
 }
 
+/* Inside a container the driver may well be there and its library not. */
+static nz_status fail_library(const nz_roots *roots) {
+    char version[16];
+    bool driver = nz_probe_text(version, sizeof version, nz_root_proc(roots), "driver/nvidia/version") == 0;
+    return nz_fail(
+        NZ_E_UNAVAILABLE, "nvml: no %s (%s)", nz_root_nvml(roots),
+        driver ? "the NVIDIA driver is loaded: its library is not installed, or a container was started without "
+                 "--gpus all"
+               : "no NVIDIA driver on this machine");
+}
+
 nz_status nz_nvml_open(nz_nvml **ret_nvml, const nz_roots *roots) {
     nz_nvml *nvml = NULL;
     NZ_TRY(nz_alloc(&nvml, 1, sizeof *nvml));
     nvml->library = dlopen(nz_root_nvml(roots), RTLD_NOW | RTLD_LOCAL);
-    nz_status status = nvml->library ? start(nvml)
-                                     : nz_fail(NZ_E_UNAVAILABLE, "nvml: no %s (no NVIDIA driver on this machine)",
-                                               nz_root_nvml(roots));
+    nz_status status = nvml->library ? start(nvml) : fail_library(roots);
     if (status != NZ_OK) {
         nz_nvml_close(nvml);
         return status;

@@ -12,7 +12,8 @@
 typedef struct gpus {
     nz_nvml *nvml;
     bool counts;
-    double first[NZ_NVML_DEVICES];
+    unsigned breaks;
+    double last[NZ_NVML_DEVICES], joules[NZ_NVML_DEVICES]; /* of counters: as last told, and since it was opened */
 } gpus;
 
 static void gpus_close(void *state) {
@@ -22,17 +23,29 @@ static void gpus_close(void *state) {
 }
 
 static nz_status gpus_read(void *state, nz_power_reading *ret_reading) {
-    const gpus *g = state;
+    gpus *g = state;
+    size_t count = nz_nvml_count(g->nvml);
     ret_reading->counts = g->counts;
-    for (size_t i = 0; i < nz_nvml_count(g->nvml); i++) {
+    for (size_t i = 0; i < count; i++) {
         double value;
+        char name[16];
+        nz_power_part part = {.added = true};
         bool got = g->counts ? nz_nvml_joules(g->nvml, i, &value) : nz_nvml_watts(g->nvml, i, &value);
         if (!got) return nz_fail(NZ_E_UNAVAILABLE, "nvml: %s tells no power", nz_nvml_name(g->nvml, i));
-        if (g->counts)
-            ret_reading->joules += value - g->first[i];
-        else
-            ret_reading->watts += value;
+        if (g->counts) {
+            if (value < g->last[i]) g->breaks++; /* the driver was loaded anew */
+            if (value > g->last[i]) g->joules[i] += value - g->last[i];
+            g->last[i] = value;
+            part.joules = g->joules[i];
+        } else {
+            part.watts = value;
+        }
+        ret_reading->joules += part.joules;
+        ret_reading->watts += part.watts;
+        snprintf(name, sizeof name, "GPU %zu", i);
+        if (count > 1) nz_power_part_add(ret_reading, &part, name);
     }
+    ret_reading->breaks = g->breaks;
     return NZ_OK;
 }
 
@@ -44,7 +57,7 @@ static nz_status gpus_open(void **ret_state, nz_power_info *info, const nz_roots
     if (status == NZ_OK) {
         g->counts = true;
         for (size_t i = 0; i < nz_nvml_count(g->nvml); i++)
-            g->counts = g->counts && nz_nvml_joules(g->nvml, i, &g->first[i]);
+            g->counts = g->counts && nz_nvml_joules(g->nvml, i, &g->last[i]);
         status = gpus_read(g, &reading);
     }
     if (status != NZ_OK) {

@@ -8,7 +8,7 @@
 
 static struct gpu { unsigned long long millijoules, step; } gpus[2] = {{1000000, 5000}, {2000000, 7000}};
 
-/* NETZIP_FAKE_NVML_MODE: "broken" cannot be started, "old" has no energy counters. */
+/* NETZIP_FAKE_NVML_MODE: "broken" cannot be started, "old" has no energy counters, "back" has set them back. */
 static int mode_is(const char *mode) {
     const char *given = getenv("NETZIP_FAKE_NVML_MODE");
     return given && strcmp(given, mode) == 0;
@@ -31,6 +31,7 @@ EXPORT int nvmlDeviceGetName(struct gpu *device, char *name, unsigned size) {
 EXPORT int nvmlDeviceGetTotalEnergyConsumption(struct gpu *device, unsigned long long *millijoules) {
     if (mode_is("old")) return 3;
     *millijoules = device->millijoules += device->step;
+    if (mode_is("back")) *millijoules = 0;
     return 0;
 }
 EXPORT int nvmlDeviceGetPowerUsage(struct gpu *device, unsigned *milliwatts) {

@@ -470,6 +470,8 @@ static void gpus_are_added_and_only_used_when_named(void **state) {
     nz_assert_ok(nz_power_read(power, &reading));
     assert_true(reading.counts);
     nz_assert_near(reading.joules - before, 12, 1e-9, 0);
+    assert_int_equal(reading.part_count, 2);
+    nz_assert_near(part_of(&reading, "GPU 1")->joules / part_of(&reading, "GPU 0")->joules, 7.0 / 5, 1e-9, 0);
     nz_power_close(power);
     nz_assert_ok(nz_gpu_get(&gpu, &with));
     assert_int_equal(gpu.count, 2);
@@ -494,6 +496,28 @@ static void gpus_without_counters_give_momentary_power(void **state) {
     nz_assert_fails(nz_gpu_get(&gpu, &with), NZ_E_UNAVAILABLE, "no NVIDIA driver is loaded");
 }
 
+static void a_counter_of_a_gpu_that_is_set_back_breaks_the_count(void **state) {
+    (void)state;
+    nz_roots with = fake_gpus("");
+    AUTO_POWER power = NULL;
+    nz_power_reading reading;
+    nz_assert_ok(nz_power_open(&power, "nvml", &with));
+    nz_assert_ok(nz_power_read(power, &reading));
+    assert_int_equal(reading.breaks, 0);
+    double before = reading.joules;
+    assert_int_equal(setenv("NETZIP_FAKE_NVML_MODE", "back", 1), 0);
+    nz_assert_ok(nz_power_read(power, &reading));
+    assert_int_equal(reading.breaks, 2);
+    nz_assert_near(reading.joules, before, 1e-12, 0);
+}
+
+static void a_driver_without_its_library_is_told_from_no_driver(void **state) {
+    (void)state;
+    assert_has(probe("nvml").reason, "no NVIDIA driver on this machine");
+    put_proc("driver/nvidia/version", "NVRM version: NVIDIA UNIX x86_64 Kernel Module\n");
+    assert_has(probe("nvml").reason, "--gpus all");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_machine_without_sources_says_so_for_each, begin),
@@ -514,6 +538,8 @@ int main(void) {
         cmocka_unit_test_setup(malformed_answers_of_the_firmware_are_refused, begin),
         cmocka_unit_test_setup(gpus_are_added_and_only_used_when_named, begin),
         cmocka_unit_test_setup(gpus_without_counters_give_momentary_power, begin),
+        cmocka_unit_test_setup(a_counter_of_a_gpu_that_is_set_back_breaks_the_count, begin),
+        cmocka_unit_test_setup(a_driver_without_its_library_is_told_from_no_driver, begin),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
