@@ -171,15 +171,16 @@ nz_status nz_worker_station(nz_worker *worker, const json_t *request, json_t **r
 
 /* ---- windows ---- */
 
-static nz_status get_station(nz_station **ret_station, nz_worker *worker, bool watching) {
+static nz_status get_station(nz_station **ret_station, nz_worker *worker) {
     if (!worker->station) return nz_fail(NZ_E_ARG, "this worker is no station yet");
-    if (worker->station->watching != watching)
-        return nz_fail(NZ_E_ARG, watching ? "no window is open" : "a window is open already");
     *ret_station = worker->station;
     return NZ_OK;
 }
 
+/* A window that is open still is given up: who asked for it has failed at something else. */
 static nz_status begin_window(nz_station *s) {
+    stop_sampling(s);
+    s->watching = false;
     nz_conditions_get(&s->begin, &s->roots, s->cpus);
     NZ_TRY(start_sampling(s));
     /* The window begins when all that takes time has been read. */
@@ -251,7 +252,7 @@ static nz_status end_window(nz_station *s, json_t **ret_answer, uint64_t from_ns
 nz_status nz_worker_watch(nz_worker *worker, const json_t *request, json_t **ret_answer) {
     (void)request;
     nz_station *s = NULL;
-    NZ_TRY(get_station(&s, worker, false));
+    NZ_TRY(get_station(&s, worker));
     NZ_TRY(begin_window(s));
     return nz_worker_answer(ret_answer, json_pack("{s:I}", "now_ns", (json_int_t)nz_clock_ns()));
 }
@@ -261,7 +262,8 @@ nz_status nz_worker_watched(nz_worker *worker, const json_t *request, json_t **r
     json_int_t from = json_integer_value(json_object_get(request, "from_ns")),
                to = json_integer_value(json_object_get(request, "to_ns"));
     if (from < 0 || to < from) return nz_fail(NZ_E_ARG, "watched: the window ends before it begins");
-    NZ_TRY(get_station(&s, worker, true));
+    NZ_TRY(get_station(&s, worker));
+    if (!s->watching) return nz_fail(NZ_E_ARG, "watched: no window is open");
     return end_window(s, ret_answer, (uint64_t)from, (uint64_t)to);
 }
 
@@ -269,7 +271,7 @@ nz_status nz_worker_quiet(nz_worker *worker, const json_t *request, json_t **ret
     nz_station *s = NULL;
     double seconds = json_number_value(json_object_get(request, "seconds"));
     if (!(seconds >= 0 && seconds <= 86400)) return nz_fail(NZ_E_ARG, "quiet: %g seconds", seconds);
-    NZ_TRY(get_station(&s, worker, false));
+    NZ_TRY(get_station(&s, worker));
     NZ_TRY(begin_window(s));
     uint64_t begin = nz_clock_ns();
     for (double left = seconds; left > 0; left = seconds - (double)(nz_clock_ns() - begin) * 1e-9) {
