@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "compare/against.h"
+#include "compare/meter_results.h"
 #include "compare/pace.h"
 #include "compare/run.h"
 #include "core/error.h"
@@ -64,6 +65,8 @@ static void run_done(nz_run *run) {
 static nz_status check_options(const nz_compare_options *o) {
     if (!(o->budget_s > 0 && o->budget_s <= 86400))
         return nz_fail(NZ_E_ARG, "compare: --budget %g is outside 0 to 86400 s", o->budget_s);
+    if (!(o->block_s >= 0 && o->block_s <= 3600))
+        return nz_fail(NZ_E_ARG, "compare: --block %g is outside 0 to 3600 s", o->block_s);
     if (!(o->timeout_s >= 1 && o->timeout_s <= 1e6))
         return nz_fail(NZ_E_ARG, "compare: --timeout %g is outside 1 to 1000000 s", o->timeout_s);
     if (!(o->zeta > 0 && isfinite(o->zeta))) return nz_fail(NZ_E_ARG, "compare: --zeta %g must be above 0", o->zeta);
@@ -139,10 +142,13 @@ static nz_status write_documents(nz_run *run, const json_t *results, const json_
 
 static nz_status finish(nz_compare_result *result, nz_run *run) {
     NZ_AUTO_FREE nz_cell *cells = NULL;
-    NZ_AUTO_JSON json_t *results = NULL, *times = NULL;
-    NZ_TRY(nz_values_get(&cells, run));
+    NZ_AUTO_JSON json_t *results = NULL, *times = NULL, *meter = NULL;
     NZ_TRY(nz_times_json(&times, run));
+    /* The times are the variants' own parts: what a meter adds to them is read below like what a sensor has added. */
+    if (run->meter_interval_s > 0) NZ_TRY(nz_meter_finish(&meter, run, times, run->meter_interval_s));
+    NZ_TRY(nz_values_get(&cells, run));
     NZ_TRY(nz_results_json(&results, run, cells, times));
+    if (meter) NZ_TRY(nz_meter_results_note(results, meter, run->machines[0].host));
     if (run->earlier) NZ_TRY(nz_against_set(results, run->earlier, run->options->against));
     NZ_TRY(write_documents(run, results, times));
     for (size_t v = 0; v < run->variant_count; v++) result->failed += run->variants[v].error != NULL;
@@ -154,14 +160,16 @@ static nz_status finish(nz_compare_result *result, nz_run *run) {
 }
 
 nz_status nz_compare(nz_compare_result *ret_result, const nz_compare_options *options, const nz_progress *progress) {
+    nz_compare_options own = *options;
     NZ_AUTO(run_done)
-    nz_run run = {.options = options, .progress = progress};
+    nz_run run = {.options = &own, .progress = progress};
     NZ_AUTO(nz_compare_result_done) nz_compare_result result = {0};
     run.warnings = json_array();
     if (!run.warnings) return nz_fail(NZ_E_MEMORY, "out of memory: a comparison");
     NZ_TRY(check_options(options));
     NZ_TRY(nz_run_plan(&run));
     NZ_TRY(read_earlier(&run));
+    NZ_TRY(nz_meter_begin(&own, &run.meter_interval_s));
     begin(&run);
     NZ_TRY(nz_run_open_machines(&run));
     NZ_TRY(nz_phase_describe(&run));

@@ -20,15 +20,6 @@ const char *nz_meter_log_path(const char *power) {
     return power && strncmp(power, prefix, strlen(prefix)) == 0 ? power + strlen(prefix) : NULL;
 }
 
-nz_status nz_meter_log_interval(double *ret_seconds, const char *path, const char *columns) {
-    NZ_AUTO(nz_meter_series_done) nz_meter_series series = {0};
-    nz_status status = nz_meter_series_read(&series, path, columns);
-    if (status != NZ_OK)
-        return nz_fail_context(status, "--power meter: the meter must be writing its log before the run begins");
-    *ret_seconds = series.interval_s;
-    return NZ_OK;
-}
-
 json_t *nz_meter_quiet_json(const json_t *machine) {
     static const char *const keys[] = {"before", "after"};
     json_t *list = json_array();

@@ -7,10 +7,6 @@
 
 /** A power source by name that is the log of a meter: its path behind "meter:"; NULL: it is another source. Borrowed. */
 const char *nz_meter_log_path(const char *power);
-/** The sampling interval of a log that has been begun, in seconds.
- * @return as nz_meter_series_read; NZ_E_ARG where its clock and this machine's are known not to meet. */
-NZ_CHECKED nz_status nz_meter_log_interval(double *ret_seconds, const char *path, const char *columns);
-
 /** "before" and "after" of a machine of the results, as nz_meter_join_options.quiet wants them. A new reference. */
 json_t *nz_meter_quiet_json(const json_t *machine);
 /** Writes into results what a join with the machine called `host` means beside energies: "meter" at the top, its power source,

@@ -64,9 +64,10 @@ typedef struct nz_run {
     json_t *data;                    /**< about the data set, for the document; NULL: no data */
     nz_data_places places;           /**< what it reads, where another machine may need it */
     size_t machine_count;
-    nz_machine *machines; /**< those that measure; the first is the one that documents name as the run's host */
-    json_t *earlier;      /**< results of --against; NULL: none */
-    json_t *warnings;     /**< of the whole run: array of strings */
+    nz_machine *machines;    /**< those that measure; the first is the one that documents name as the run's host */
+    double meter_interval_s; /**< of the external meter that is the source of power; 0: there is none */
+    json_t *earlier;         /**< results of --against; NULL: none */
+    json_t *warnings;        /**< of the whole run: array of strings */
     char started[32];
     uint64_t began_ns;
 } nz_run;
@@ -104,6 +105,13 @@ NZ_CHECKED nz_status nz_run_open_data(nz_run *run);  /**< describe.c: what the d
 NZ_CHECKED nz_status nz_phase_describe(nz_run *run); /**< describe.c */
 NZ_CHECKED nz_status nz_phase_timing(nz_run *run);   /**< timing.c */
 NZ_CHECKED nz_status nz_phase_scoring(nz_run *run);  /**< scoring.c: predictions, facts, layers */
+/* meter_run.c: an external meter as the source of power; nothing where it is none */
+/** Sets the length of blocks where none is asked for. *ret_interval_s is left alone where there is no meter.
+ * @return as nz_meter_series_read; NZ_E_ARG for blocks that are too short for the meter. */
+NZ_CHECKED nz_status nz_meter_begin(nz_compare_options *options, double *ret_interval_s);
+/** Lays the log over the blocks of `times`. Where that fails the reason is in `times` and in the run's warnings.
+ * @param[out] ret_about  as nz_meter_join; untouched where it failed. */
+NZ_CHECKED nz_status nz_meter_finish(json_t **ret_about, nz_run *run, json_t *times, double interval_s);
 /* values.c */
 NZ_CHECKED nz_status nz_values_get(nz_cell **ret_cells,
                                    nz_run *run); /**< [variant_count][metric_count], owned: free() */
