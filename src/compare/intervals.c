@@ -344,7 +344,8 @@ static nz_status set_combined(const pair *p) {
     nz_ratio_spread spread[TERMS] = {0};
     const char *ids[TERMS];
     nz_combining_get(&combining, p->model, p->baseline);
-    NZ_AUTO_JSON json_t *before = json_incref(json_object_get(p->model, "ratios")); /* the ids are borrowed from it */
+    NZ_AUTO_JSON json_t *before = json_incref(json_object_get(p->model, "ratios"));
+    (void)before; /* the ids are borrowed from it, and it is replaced */
     nz_combining_combine(&combined, &combining);
     ids_of(ids, &combining.options);
     json_t *ratios = nz_ratios_json(&combined, &combining.options), *ocs = nz_ocs_json(&combined, &combining.options);
