@@ -3,8 +3,13 @@
 # Measures netzip beside ONNX Runtime and PyTorch, run in turns in the same call: on a machine whose speed drifts, times
 # say little and ratios hold. A ratio below 1 means that netzip is faster.
 # usage: bench/run.sh [--rounds N] [--runs N] [--peers FOLDER] [--train | --detections]   (training steps, or evaluating detections, alone)
+#        bench/run.sh defend ...: whether measurements can be defended (bench/defend.sh)
 set -eu
 cd "$(dirname "$0")/.."
+if [ "${1-}" = defend ]; then
+    shift
+    exec bench/defend.sh "$@"
+fi
 
 train_only='' detections_only=''
 rounds=5 runs=40 peers=${NETZIP_DATA:-$HOME/.cache/netzip-data}/peers
