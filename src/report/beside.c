@@ -19,24 +19,6 @@ static void add_short(nz_grid *grid, const char *name) {
     nz_grid_take(grid, &cell);
 }
 
-/* As many decimals as the interval has meaning. */
-static int decimals_of(const double ends[2]) {
-    double width = ends[1] - ends[0];
-    if (!(width > 0)) return 2;
-    int digits = 1 - (int)floor(log10(width));
-    return digits < 1 ? 1 : digits > 5 ? 5 : digits;
-}
-
-static void put_interval(nz_text *out, double value, const double ends[2]) {
-    int decimals = decimals_of(ends);
-    nz_put_fixed(out, value, decimals);
-    nz_text_append(out, " [");
-    nz_put_fixed(out, ends[0], decimals);
-    nz_text_append(out, ", ");
-    nz_put_fixed(out, ends[1], decimals);
-    nz_text_append(out, "]");
-}
-
 /* "1.598 [1.592, 1.602] better" */
 static void put_gain(nz_text *out, const nz_view_gain *gain) {
     if (isnan(gain->value)) return;
@@ -44,7 +26,7 @@ static void put_gain(nz_text *out, const nz_view_gain *gain) {
         nz_put_ratio(out, gain->value);
         return;
     }
-    put_interval(out, gain->value, gain->ci95);
+    nz_put_interval(out, gain->value, gain->ci95);
     nz_text_appendf(out, " %s", nz_difference_name(gain->difference));
 }
 
@@ -75,7 +57,7 @@ static void put_ocs(nz_text *out, const nz_view_row *row) {
     double ocs = nz_view_ocs(row, &partial);
     if (isnan(ocs)) return;
     if (row->has_ocs_ci)
-        put_interval(out, ocs, row->ocs_ci95);
+        nz_put_interval(out, ocs, row->ocs_ci95);
     else
         nz_put_ratio(out, ocs);
     if (partial) nz_text_append(out, "*");
@@ -214,7 +196,7 @@ static void put_change(nz_text *out, const json_t *metric) {
     double ends[2] = {end_of(json_object_get(of, "ci95"), 0), end_of(json_object_get(of, "ci95"), 1)};
     if (isnan(value)) return;
     if (ends[0] <= ends[1])
-        put_interval(out, value, ends);
+        nz_put_interval(out, value, ends);
     else
         nz_put_ratio(out, value);
     if (of == points) nz_text_append(out, " points");

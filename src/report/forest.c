@@ -6,7 +6,6 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "report/axis.h"
-#include "report/escape.h"
 #include "report/number.h"
 #include "report/plots.h"
 #include "report/table.h"
@@ -55,18 +54,6 @@ static void put_source(nz_text *out, const nz_view *view, source from) {
                                       : view->columns[from.index].title);
 }
 
-static void put_gain(nz_text *out, const nz_view_gain *gain) {
-    double width = gain->ci95[1] - gain->ci95[0];
-    int decimals = width > 0 ? 1 - (int)floor(log10(width)) : 2;
-    decimals = decimals < 1 ? 1 : decimals > 4 ? 4 : decimals;
-    nz_put_fixed(out, gain->value, decimals);
-    nz_text_append(out, " [");
-    nz_put_fixed(out, gain->ci95[0], decimals);
-    nz_text_append(out, ", ");
-    nz_put_fixed(out, gain->ci95[1], decimals);
-    nz_text_append(out, "]");
-}
-
 nz_status nz_forest_plan(nz_plots *plots, const nz_view *view) {
     nz_text title = {0}, description = {0};
     nz_plot plot = {.kind = NZ_PLOT_FOREST, .view = view, .width = WIDTH, .height = HEAD + FOOT};
@@ -82,7 +69,7 @@ nz_status nz_forest_plan(nz_plots *plots, const nz_view *view) {
             nz_text_append(&description, " of ");
             nz_text_append(&description, view->rows[r].label);
             nz_text_append(&description, ": ");
-            put_gain(&description, gain_of(view, from, r));
+            nz_put_interval(&description, gain_of(view, from, r)->value, gain_of(view, from, r)->ci95);
             nz_text_appendf(&description, " %s", nz_difference_name(gain_of(view, from, r)->difference));
             plot.height += ROW;
         }
@@ -150,7 +137,7 @@ static void draw_row(nz_canvas *canvas, const frame *f, source from, size_t r, d
     const nz_view_gain *gain = gain_of(f->plot->view, from, r);
     bool chance = gain->difference == NZ_INDISTINGUISHABLE;
     nz_text told = {0}, figures = {0};
-    put_gain(&figures, gain);
+    nz_put_interval(&figures, gain->value, gain->ci95);
     nz_text_append(&told, row->label);
     nz_text_append(&told, ", ");
     put_source(&told, f->plot->view, from);

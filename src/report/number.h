@@ -17,6 +17,8 @@ void nz_put_value_unit(nz_text *out, const nz_view_column *column, double value)
 void nz_put_heading(nz_text *out, const nz_view_column *column);
 /** A ratio, an OCS: two decimals, three below 1 in size; an en dash where it is NaN. */
 void nz_put_ratio(nz_text *out, double value);
+/** "1.598 [1.592, 1.602]": as many decimals as the interval gives meaning to. */
+void nz_put_interval(nz_text *out, double value, const double ends[2]);
 /** Where a value comes from, in one line: value with unit, interval, samples, source; or why there is none. */
 void nz_put_detail(nz_text *out, const nz_view_column *column, const nz_view_cell *cell);
 

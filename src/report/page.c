@@ -145,6 +145,16 @@ static size_t put_figures(nz_text *out, const nz_view *view, const nz_plots *plo
     return count;
 }
 
+/* Who wins by OCS, and how far each weight may move before another model does. */
+static void put_rank(nz_text *out, const nz_view *view) {
+    for (size_t i = 0; i < json_array_size(view->rank); i++) {
+        nz_text text = {0};
+        nz_view_put_rank(&text, view, i);
+        put_paragraph(out, "remark", &text);
+        nz_text_done(&text);
+    }
+}
+
 /* Ratios with their intervals, tables beside them, and the rounds that they come from. */
 static void put_uncertainty(nz_text *out, const nz_view *view, const nz_plots *plots) {
     nz_text tables = {0};
@@ -152,7 +162,9 @@ static void put_uncertainty(nz_text *out, const nz_view *view, const nz_plots *p
     for (size_t i = 0; i < plots->count; i++)
         any = any || plots->items[i].kind == NZ_PLOT_FOREST || plots->items[i].kind == NZ_PLOT_DRIFT;
     nz_beside_put(&tables, view, NZ_GRID_HTML);
-    if (any || tables.length) nz_text_append(out, "<h2 id=sure>How sure the differences are</h2>\n");
+    if (any || tables.length || json_array_size(view->rank))
+        nz_text_append(out, "<h2 id=sure>How sure the differences are</h2>\n");
+    put_rank(out, view);
     put_figures(out, view, plots, NZ_PLOT_FOREST, true);
     if (tables.data) nz_text_append(out, tables.data);
     put_figures(out, view, plots, NZ_PLOT_DRIFT, true);

@@ -105,7 +105,7 @@ static nz_status make_slug(char **ret_slug, const nz_plots *plots, const char *p
 
 /* Whether a plot shows what bad conditions change. */
 static bool shows_marked(const nz_plot *plot) {
-    if (!*plot->view->mark_note) return false;
+    if (!*plot->view->mark_foot) return false;
     if (plot->kind == NZ_PLOT_BARS) return plot->view->columns[plot->column].noisy;
     return plot->kind <= NZ_PLOT_DRIFT;
 }
@@ -134,7 +134,7 @@ static void draw_any(nz_canvas *canvas, const void *user) {
     if (plot->foot <= 0) return;
     nz_canvas_rect(canvas, 0, plot->height, plot->width, plot->foot, 0,
                    (nz_paint){.fill = NZ_PAPER, .stroke = NZ_NO_COLOUR});
-    nz_canvas_text_fit(canvas, NZ_PLOT_MARGIN, plot->height + 8, plot->view->mark_note,
+    nz_canvas_text_fit(canvas, NZ_PLOT_MARGIN, plot->height + 8, plot->view->mark_foot,
                        (nz_lettering){.size = NZ_SIZE_SMALL, .colour = NZ_INK_SOFT}, plot->width - 2 * NZ_PLOT_MARGIN);
 }
 

@@ -44,6 +44,10 @@ nz_change nz_summary_change(const nz_view_column *column, const nz_view_cell *ba
     if (isnan(base->value) || isnan(own->value) || column->better == NZ_NEITHER) return NZ_CHANGE_UNKNOWN;
     if (base->value == own->value) return NZ_CHANGE_SAME;
     bool better = (own->value > base->value) == (column->better == NZ_HIGHER);
+    if (own->gain.has_ci) /* round by round: sharper than two intervals */
+        return own->gain.difference == NZ_INDISTINGUISHABLE ? NZ_CHANGE_NOISE
+               : own->gain.difference == NZ_BETTER          ? NZ_CHANGE_GAIN
+                                                            : NZ_CHANGE_LOSS;
     if (own->has_difference) { /* on the same samples: sharper than two intervals */
         bool chance = own->difference_ci95[0] <= 0 && own->difference_ci95[1] >= 0;
         return chance ? NZ_CHANGE_NOISE : better ? NZ_CHANGE_GAIN : NZ_CHANGE_LOSS;
@@ -95,6 +99,15 @@ static void put_item(nz_text *out, const nz_view_column *column, double base, do
     nz_text_append(out, " against ");
     nz_put_value_unit(out, column, base);
     nz_text_append(out, ")");
+}
+
+/* The same with the interval of the ratio where there is one. */
+static void put_compared(nz_text *out, const nz_view_column *column, const nz_view_cell *base,
+                         const nz_view_cell *own) {
+    put_item(out, column, base->value, own->value, true);
+    if (!own->gain.has_ci) return;
+    nz_text_append(out, ", ratio ");
+    nz_put_interval(out, own->gain.value, own->gain.ci95);
 }
 
 /* ---- what the figures alone would hide ---- */
@@ -208,9 +221,9 @@ static nz_status fill_part(nz_summary_part *part, nz_view *view, size_t row) {
         const nz_view_cell *from = nz_view_at(view, base, c), *to = nz_view_at(view, row, c);
         if (!nz_view_is_main(view, c) || is_unsure(view, row, c)) continue;
         switch (nz_summary_change(column, from, to)) {
-        case NZ_CHANGE_GAIN: put_item(&part->gains, column, from->value, to->value, true); break;
-        case NZ_CHANGE_LOSS: put_item(&part->losses, column, from->value, to->value, true); break;
-        case NZ_CHANGE_NOISE: put_item(&part->noise, column, from->value, to->value, true); break;
+        case NZ_CHANGE_GAIN: put_compared(&part->gains, column, from, to); break;
+        case NZ_CHANGE_LOSS: put_compared(&part->losses, column, from, to); break;
+        case NZ_CHANGE_NOISE: put_compared(&part->noise, column, from, to); break;
         case NZ_CHANGE_SAME:
             if (part->same.length) nz_text_append(&part->same, ", ");
             put_title(&part->same, column->title);

@@ -28,7 +28,8 @@ void nz_summary_done(nz_summary *summary);
 
 /** How a value relates to the baseline's. */
 typedef enum nz_change { NZ_CHANGE_UNKNOWN, NZ_CHANGE_SAME, NZ_CHANGE_NOISE, NZ_CHANGE_GAIN, NZ_CHANGE_LOSS } nz_change;
-/** Unknown where a value is missing or no direction is better. Noise where the difference on the same samples may be 0, else
+/** Unknown where a value is missing or no direction is better. Noise where the ratio of the same rounds may be 1,
+ * where the difference on the same samples may be 0, else
  * where both have intervals and these overlap, else where a reading without an interval differs by less than 2%. */
 nz_change nz_summary_change(const nz_view_column *column, const nz_view_cell *base, const nz_view_cell *own);
 

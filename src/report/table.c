@@ -256,11 +256,9 @@ static void note_lines(nz_table_notes *notes, nz_text *lines) {
 
 /* Who wins by OCS, and how far each weight may move before another does. */
 static void note_rank(nz_table_notes *notes, const nz_view *view) {
-    size_t i;
-    json_t *rank;
-    json_array_foreach(view->rank, i, rank) {
+    for (size_t i = 0; i < json_array_size(view->rank); i++) {
         nz_text line = {0};
-        nz_put_clean(&line, nz_json_text_at(rank, "text"));
+        nz_view_put_rank(&line, view, i);
         if (line.length)
             add_note(notes, &line);
         else

@@ -73,14 +73,41 @@ static nz_status read_conditions(nz_view *view, nz_view_row *row) {
     return nz_view_keep(view, &row->label, &label);
 }
 
+/* Whether `word` is one of the words of `list`. */
+static bool has_word(const char *list, const char *word, size_t length) {
+    for (const char *p = list; *p; p += strcspn(p, " "), p += *p == ' ')
+        if (strcspn(p, " ") == length && strncmp(p, word, length) == 0) return true;
+    return false;
+}
+
+/* "† bad conditions (busy before, width): see "How it was measured"", each id once. */
+static nz_status read_mark_foot(nz_view *view) {
+    nz_text text = {0};
+    nz_text_append(&text, NZ_DAGGER " bad conditions (");
+    for (size_t r = 0, told = 0; r < view->row_count; r++) {
+        const char *ids = view->rows[r].mark_ids;
+        for (const char *p = ids; *p; p += strcspn(p, " "), p += *p == ' ') {
+            size_t length = strcspn(p, " ");
+            bool before = false;
+            for (size_t k = 0; k < r && !before; k++) before = has_word(view->rows[k].mark_ids, p, length);
+            if (before) continue;
+            nz_text_append(&text, told++ ? ", " : "");
+            for (size_t i = 0; i < length; i++) nz_text_append_bytes(&text, p[i] == '_' ? " " : p + i, 1);
+        }
+    }
+    nz_text_append(&text, "): see How it was measured");
+    return nz_view_keep(view, &view->mark_foot, &text);
+}
+
 /* "† other programs used ...; the budget ended ...": of the run's list of marks, else that the page tells. */
 static nz_status read_mark_note(nz_view *view) {
     nz_text text = {0};
     const json_t *marks = json_object_get(view->run, "marks");
     json_t *mark;
     size_t i, told = 0;
-    view->mark_note = "";
+    view->mark_note = view->mark_foot = "";
     if (!view->marked) return NZ_OK;
+    NZ_TRY(read_mark_foot(view));
     nz_text_append(&text, NZ_DAGGER " measured under conditions that speak against it: ");
     json_array_foreach(marks, i, mark) {
         const char *sentence = nz_json_text_at(mark, "text");
@@ -109,4 +136,15 @@ nz_status nz_view_uncertain(nz_view *view) {
         view->hosts += !seen;
     }
     return read_mark_note(view);
+}
+
+void nz_view_put_rank(nz_text *out, const nz_view *view, size_t i) {
+    const json_t *rank = json_array_get(view->rank, i);
+    const char *text = nz_json_text_at(rank, "text"), *group = nz_json_text_at(rank, "group");
+    if (!*text) return;
+    if (json_array_size(view->rank) > 1 && *group) {
+        nz_put_clean(out, group);
+        nz_text_append(out, ": ");
+    }
+    nz_put_clean(out, text);
 }

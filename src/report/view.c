@@ -359,7 +359,7 @@ static nz_status read_document(nz_view *view) {
 }
 
 nz_status nz_view_init(nz_view *ret_view, json_t *document, const char *what) {
-    NZ_AUTO_VIEW nz_view view = {.document = json_incref(document), .zeta = NAN};
+    NZ_AUTO_VIEW nz_view view = {.document = json_incref(document), .zeta = NAN, .mark_note = "", .mark_foot = ""};
     for (int i = 0; i < NZ_VIEW_RATIOS; i++) view.lambda[i] = NAN;
     nz_status status = read_document(&view);
     if (status != NZ_OK) return nz_fail_context(status, "%s", what);

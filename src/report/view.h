@@ -106,6 +106,7 @@ typedef struct nz_view {
     size_t marked;         /**< rows with marks; their labels end in a dagger */
     size_t hosts;          /**< different ones among the rows */
     const char *mark_note; /**< what the dagger means here, in one line; "" where there is none */
+    const char *mark_foot; /**< the same in as few words as fit below a plot */
     size_t failed;
     size_t names;                  /**< different names among the rows */
     double lambda[NZ_VIEW_RATIOS]; /**< of OCS; NaN: not stated */
@@ -121,6 +122,9 @@ void nz_view_done(nz_view *view);
 NZ_CHECKED nz_status nz_view_uncertain(nz_view *view);
 /** Keeps a finished string for as long as the view lives. */
 NZ_CHECKED nz_status nz_view_keep(nz_view *view, const char **ret_text, nz_text *built);
+/** Who wins by OCS, and how far each weight may move meanwhile: of the rank's i-th group, which is named where there are several.
+ * Appends nothing where the document does not say. */
+void nz_view_put_rank(nz_text *out, const nz_view *view, size_t i);
 /** What stands behind the name of a model that was measured under bad conditions. */
 #define NZ_DAGGER "\xe2\x80\xa0"
 #define NZ_AUTO_VIEW NZ_AUTO(nz_view_done)
