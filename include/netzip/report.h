@@ -64,6 +64,19 @@ NZ_API NZ_CHECKED nz_status nz_report_table(char **ret_text, const char *results
  */
 NZ_API NZ_CHECKED nz_status nz_report_curve(const char *history, const char *svg, const char *png, const char *title);
 
+struct nz_meter_energy;
+/**
+ * Draws the power in an external meter's log over time: the window that was integrated, its mean and the idle power beside
+ * it, gaps. Of many samples the least and the largest of each pixel are drawn, so that no peak is lost.
+ *
+ * @param svg, png  Files to write, whole or not at all; NULL: not that one.
+ * @param columns   As nz_meter_options.columns.
+ * @param energy    What nz_meter_energy_read found in the log.
+ * @return as nz_meter_energy_read; NZ_E_RESOURCE, NZ_E_IO for the files.
+ */
+NZ_API NZ_CHECKED nz_status nz_report_power(const char *svg, const char *png, const char *log, const char *columns,
+                                            const struct nz_meter_energy *energy);
+
 /** How a box's outline is drawn. */
 typedef enum nz_outline {
     NZ_OUTLINE_SOLID,
