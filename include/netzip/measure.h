@@ -69,10 +69,11 @@ NZ_API uint64_t nz_process_cpu_ns(void);
 
 /** Of one process, by /proc/PID/status and smaps_rollup. */
 typedef struct nz_memory_process {
-    uint64_t rss_bytes;  /**< VmRSS */
-    uint64_t peak_bytes; /**< VmHWM: the peak of VmRSS */
-    double pss_bytes;    /**< proportional set size; NaN where the kernel does not tell */
-    uint64_t swap_bytes; /**< VmSwap: what of it has been moved to disk; 0 where the kernel does not tell */
+    uint64_t rss_bytes;    /**< VmRSS */
+    uint64_t peak_bytes;   /**< VmHWM: the peak of VmRSS */
+    double pss_bytes;      /**< proportional set size; NaN where the kernel does not tell */
+    double pss_file_bytes; /**< the part of it that is mapped files: program, libraries, models; NaN likewise */
+    uint64_t swap_bytes;   /**< VmSwap: what of it has been moved to disk; 0 where the kernel does not tell */
 } nz_memory_process;
 /** @param pid 0: this process. */
 NZ_API NZ_CHECKED nz_status nz_memory_process_get(nz_memory_process *ret_memory, int pid, const nz_roots *roots);
@@ -323,6 +324,7 @@ typedef struct nz_energy_doubt {
 NZ_API bool nz_energy_check(nz_energy_doubt *ret_doubt, const nz_energy *energy);
 /** Empties a trace, keeping its memory. */
 NZ_API void nz_energy_trace_clear(nz_energy_trace *trace);
+/** Releases a trace's memory; it is empty then, and may be used again. */
 NZ_API void nz_energy_trace_done(nz_energy_trace *trace);
 
 /* ---- external meters ---- */

@@ -10,6 +10,7 @@
 #include "core/memory.h"
 #include "core/text.h"
 #include "netzip/blocks.h"
+#include "netzip/measure.h"
 
 /* What the tests of marks look at. */
 typedef struct facts {
@@ -75,8 +76,13 @@ static double energy_apart(const facts *f) {
     const json_t *rounds = json_object_get(f->part, "rounds");
     double joules = nz_json_number_at(f->energy, "joules"), seconds = nz_json_number_at(f->energy, "seconds"),
            count = nz_json_number_at(f->energy, "count"), sum_j = 0, sum_s = 0, runs = 0;
-    double worst = apart_pct(nz_json_number_at(f->energy, "watts") * seconds, joules);
-    worst = larger(worst, apart_pct(nz_json_number_at(f->energy, "mean_samples_w") * seconds, joules));
+    nz_energy energy = {.joules = joules,
+                        .seconds = seconds,
+                        .watts = nz_json_number_at(f->energy, "watts"),
+                        .watts_mean_samples = nz_json_number_at(f->energy, "mean_samples_w")};
+    nz_energy_doubt doubt;
+    (void)nz_energy_check(&doubt, &energy);
+    double worst = doubt.disagreement_pct;
     for (size_t r = 0; r < json_array_size(rounds); r++) {
         const json_t *round = json_array_get(rounds, r);
         sum_j += nz_json_number_at(round, "joules");
@@ -163,8 +169,10 @@ bool nz_condition_mark(size_t i, const char **ret_id, const char **ret_meaning) 
 }
 
 static bool holds_text(const json_t *list, const char *text) {
-    for (size_t i = 0; i < json_array_size(list); i++)
-        if (strcmp(json_string_value(json_array_get(list, i)), text) == 0) return true;
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *own = json_string_value(json_array_get(list, i));
+        if (own && strcmp(own, text) == 0) return true;
+    }
     return false;
 }
 
