@@ -34,6 +34,7 @@ typedef struct nz_station nz_station; /**< worker_station.c */
 /** Samples the proportional set size of this process by a thread, between a begin and its end (worker_memory.c). */
 typedef struct nz_memory_watch {
     double peak_pss_bytes; /**< largest so far; NaN: none was read */
+    double file_bytes;     /**< of mapped files, when it was ended; NaN: unknown */
     size_t samples;
     bool running, stop;
     pthread_t thread;
@@ -50,7 +51,6 @@ typedef struct nz_worker {
     nz_station *station;     /**< NULL: this worker holds a model */
     nz_memory_process start; /**< before anything was loaded */
     nz_memory_watch memory;
-    double mapped_bytes;   /**< proportional, of the model's file, once it was planned; NaN: unknown */
     uint64_t major_faults; /**< until the warm-up ended */
     /* of the model that `load` planned */
     nz_session *session;
@@ -90,8 +90,7 @@ NZ_CHECKED nz_status nz_worker_predict(nz_worker *worker, const json_t *request,
 NZ_CHECKED nz_status nz_worker_detect(nz_worker *worker, const json_t *request, json_t **ret_answer);
 NZ_CHECKED nz_status nz_worker_facts(nz_worker *worker, const json_t *request, json_t **ret_answer);
 
-/** Notes what is to be known of memory once the model at `path` is planned, and once the warm-up has ended. */
-void nz_worker_memory_loaded(nz_worker *worker, const char *path);
+/** Notes what is to be known of memory once the warm-up has ended. */
 void nz_worker_memory_warmed(nz_worker *worker);
 /** Pages that this process has had to wait for until they were read from disk. */
 uint64_t nz_worker_major_faults(void);

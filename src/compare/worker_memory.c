@@ -15,6 +15,7 @@ static void take(nz_memory_watch *watch) {
     nz_memory_process now;
     if (nz_memory_process_get(&now, 0, NULL) != NZ_OK || isnan(now.pss_bytes)) return;
     if (!(watch->peak_pss_bytes >= now.pss_bytes)) watch->peak_pss_bytes = now.pss_bytes;
+    watch->file_bytes = now.pss_file_bytes;
     watch->samples++;
 }
 
@@ -78,20 +79,23 @@ void nz_memory_watch_end(nz_memory_watch *watch) {
     take(watch);
 }
 
-/* Read while the model has just been planned: where other workers map the same file later, its share changes. */
-static double mapped_model(const char *path) {
-    NZ_AUTO_FREE char *folder = realpath(path, NULL);
+/* Of the model's file, as much as the session still refers to. */
+static double mapped_model(const char *path, size_t most) {
+    NZ_AUTO_FREE char *folder = path ? realpath(path, NULL) : NULL;
     char *slash = folder ? strrchr(folder, '/') : NULL;
     double bytes;
     if (!slash) return (double)NAN;
     *slash = '\0';
-    return nz_memory_mapped_get(&bytes, folder, NULL) == NZ_OK ? bytes : (double)NAN;
+    if (nz_memory_mapped_get(&bytes, folder, NULL) != NZ_OK) return (double)NAN;
+    return fmin(bytes, (double)most);
 }
 
-void nz_worker_memory_loaded(nz_worker *worker, const char *path) {
-    nz_weight_bytes weights = nz_session_weights(worker->session);
-    worker->mapped_bytes = weights.mapped ? mapped_model(path) : 0;
-    if (worker->mapped_bytes > (double)weights.mapped) worker->mapped_bytes = (double)weights.mapped;
+/* The first of several workers is alone with its libraries and gets all of their pages; the next one half of them. What sharing
+ * has taken off since is taken off the peak too, so that the order in which models were loaded does not show. */
+static double shared_peak(const nz_memory_watch *watch, const nz_memory_process *now) {
+    double since = watch->file_bytes - now->pss_file_bytes, peak = watch->peak_pss_bytes;
+    if (since > 0) peak -= since;
+    return peak >= now->pss_bytes ? peak : now->pss_bytes;
 }
 
 uint64_t nz_worker_major_faults(void) {
@@ -101,17 +105,19 @@ uint64_t nz_worker_major_faults(void) {
 }
 
 void nz_worker_memory_warmed(nz_worker *worker) {
+    double loaded = worker->memory.file_bytes;
     take(&worker->memory);
+    worker->memory.file_bytes = loaded;
     worker->major_faults = nz_worker_major_faults();
 }
 
 /* null where the runtime does not tell what it holds. */
-static json_t *weights_json(const nz_worker *worker) {
+static json_t *weights_json(const nz_worker *worker, const char *path) {
     if (!worker->session || !nz_session_tells_memory(worker->session)) return json_null();
     nz_weight_bytes weights = nz_session_weights(worker->session);
     return json_pack("{s:I,s:o,s:I,s:I}", "mapped", (json_int_t)weights.mapped, "mapped_pss",
-                     nz_json_real(worker->mapped_bytes), "heap", (json_int_t)weights.heap, "packed",
-                     (json_int_t)weights.packed);
+                     nz_json_real(weights.mapped ? mapped_model(path, weights.mapped) : 0), "heap",
+                     (json_int_t)weights.heap, "packed", (json_int_t)weights.packed);
 }
 
 json_t *nz_worker_activations_json(const nz_worker *worker) {
@@ -120,19 +126,19 @@ json_t *nz_worker_activations_json(const nz_worker *worker) {
 }
 
 nz_status nz_worker_memory(nz_worker *worker, const json_t *request, json_t **ret_answer) {
-    (void)request;
     nz_memory_process now;
+    const char *path = json_string_value(json_object_get(request, "path"));
     uint64_t faults = nz_worker_major_faults();
     NZ_TRY(nz_memory_process_get(&now, 0, NULL));
     if (!worker->start.rss_bytes)
         return nz_fail(NZ_E_UNAVAILABLE, "resident memory could not be read when the worker started");
-    if (now.pss_bytes > worker->memory.peak_pss_bytes) worker->memory.peak_pss_bytes = now.pss_bytes;
     return nz_worker_answer(
         ret_answer,
         json_pack("{s:I,s:I,s:I,s:o,s:o,s:o,s:I,s:o,s:o,s:I,s:I}", "rss_before", (json_int_t)worker->start.rss_bytes,
                   "rss", (json_int_t)now.rss_bytes, "peak", (json_int_t)now.peak_bytes, "pss_before",
                   nz_json_real(worker->start.pss_bytes), "pss", nz_json_real(now.pss_bytes), "pss_peak",
-                  nz_json_real(worker->memory.peak_pss_bytes), "pss_samples", (json_int_t)worker->memory.samples + 1,
-                  "weights", weights_json(worker), "activations", nz_worker_activations_json(worker), "swap_bytes",
-                  (json_int_t)now.swap_bytes, "page_faults_major", (json_int_t)(faults - worker->major_faults)));
+                  nz_json_real(shared_peak(&worker->memory, &now)), "pss_samples",
+                  (json_int_t)worker->memory.samples + 1, "weights", weights_json(worker, path), "activations",
+                  nz_worker_activations_json(worker), "swap_bytes", (json_int_t)now.swap_bytes, "page_faults_major",
+                  (json_int_t)(faults - worker->major_faults)));
 }

@@ -133,7 +133,6 @@ static nz_status plan(nz_worker *worker, const nz_worker_model *model, int64_t b
     NZ_AUTO_GRAPH nz_graph *graph = NULL;
     NZ_TRY(nz_model_load(&graph, model->path));
     NZ_TRY(nz_worker_session(&worker->session, graph, model, batch, true, false));
-    nz_worker_memory_loaded(worker, model->path);
     return NZ_OK;
 }
 

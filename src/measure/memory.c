@@ -13,17 +13,19 @@ nz_status nz_memory_process_get(nz_memory_process *ret_memory, int pid, const nz
     if (pid) snprintf(folder, sizeof folder, "%d", pid);
     NZ_AUTO_FREE char *status = nz_probe_file(nz_root_proc(roots), "%s/status", folder);
     if (!status) return nz_fail(NZ_E_UNAVAILABLE, "%s/%s/status cannot be read", nz_root_proc(roots), folder);
-    bool has_rss, has_peak, has_swap, has_pss = false;
+    bool has_rss, has_peak, has_swap, has_pss = false, has_file = false;
     uint64_t rss = nz_probe_field(status, "VmRSS", &has_rss), peak = nz_probe_field(status, "VmHWM", &has_peak),
-             swap = nz_probe_field(status, "VmSwap", &has_swap), pss = 0;
+             swap = nz_probe_field(status, "VmSwap", &has_swap), pss = 0, file = 0;
     if (!has_rss || !has_peak)
         return nz_fail(NZ_E_UNAVAILABLE, "%s/%s/status has no %s", nz_root_proc(roots), folder,
                        has_rss ? "VmHWM" : "VmRSS");
     NZ_AUTO_FREE char *rollup = nz_probe_file(nz_root_proc(roots), "%s/smaps_rollup", folder);
     if (rollup) pss = nz_probe_field(rollup, "Pss", &has_pss);
+    if (rollup) file = nz_probe_field(rollup, "Pss_File", &has_file);
     *ret_memory = (nz_memory_process){.rss_bytes = rss * 1024,
                                       .peak_bytes = peak * 1024,
                                       .pss_bytes = has_pss ? (double)pss * 1024 : NAN,
+                                      .pss_file_bytes = has_file ? (double)file * 1024 : NAN,
                                       .swap_bytes = swap * 1024};
     return NZ_OK;
 }
