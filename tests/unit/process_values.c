@@ -40,7 +40,8 @@ static void swap_is_read(void **state) {
     (void)state;
     nz_memory_process memory;
     put("status", "Name:\tnetzip\nVmHWM:\t  300 kB\nVmRSS:\t  200 kB\nVmSwap:\t  40 kB\n");
-    put("smaps_rollup", "00400000-7fff0000 ---p 00000000 00:00 0 [rollup]\nRss:  200 kB\nPss:  150 kB\nPss_Anon: 90 kB\nPss_File: 60 kB\n");
+    put("smaps_rollup", "00400000-7fff0000 ---p 00000000 00:00 0 [rollup]\nRss:  200 kB\nPss:  150 kB\nPss_Anon: 90 "
+                        "kB\nPss_File: 60 kB\n");
     nz_assert_ok(nz_memory_process_get(&memory, 0, &roots));
     assert_int_equal(memory.swap_bytes, 40 * 1024);
     nz_assert_near(memory.pss_bytes, 150 * 1024, 0, 0);
