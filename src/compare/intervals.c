@@ -388,6 +388,8 @@ nz_status nz_intervals_set(json_t *results, const json_t *times) {
     if (!json_is_array(models)) return nz_fail(NZ_E_FORMAT, "results: there is no list of models");
     for (size_t i = 0; i < json_array_size(models); i++) {
         json_t *model = json_array_get(models, i);
+        if (!json_is_object(json_object_get(model, "metrics")))
+            return nz_fail(NZ_E_FORMAT, "results: model %zu has no metrics", i);
         const char *id = nz_json_text_at(model, "id"), *base_id = nz_json_text_at(model, "baseline");
         const json_t *baseline = nz_model_by_id(models, base_id);
         pair p = {.model = model,

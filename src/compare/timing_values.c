@@ -111,7 +111,9 @@ static nz_status energy_metrics(json_t *metrics, const json_t *timing) {
     energies(&input, timing);
     json_object_foreach(metrics, id, value) {
         const nz_metric *row = nz_metric_find(id);
-        if (!row || strcmp(row->category, "energy") != 0 || strcmp(id, "energy_estimated_j") == 0) continue;
+        if (!row || !json_is_object(value) || strcmp(row->category, "energy") != 0 ||
+            strcmp(id, "energy_estimated_j") == 0)
+            continue;
         nz_value_report report = nz_metric_value(row, &input);
         NZ_AUTO_JSON json_t *now = nz_value_json(&report, row);
         /* In place: the list of metrics keeps its order. */
