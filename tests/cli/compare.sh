@@ -32,6 +32,19 @@ nz compare nothing.onnx --lambda 1,2
 status_is "--lambda takes four numbers" 2
 nz worker
 status_is "worker by hand is wrong usage" 2
+nz compare nothing.onnx --pin 0,99999
+status_is "--pin takes CPUs" 2
+nz compare nothing.onnx --pin 1023
+status_is "a CPU that is not there is wrong usage" 2
+has "those that are there are named" "$T/err" "CPU 1023 of '1023' is not there to run on (there are "
+nz compare nothing.onnx --priority 20
+status_is "--priority takes a nice value" 2
+has "and says which" "$T/err" "-20 (first) to 19 (last)"
+nz compare nothing.onnx --cooldown 55F
+status_is "--cooldown takes seconds or degrees" 2
+has "and says so" "$T/err" "neither seconds (0 to 3600) nor degrees such as 55C"
+nz compare nothing.onnx --width 0
+status_is "--width is above 0" 2
 nz --help
 lacks "worker is not in the help" "$T/out" "worker"
 
@@ -101,6 +114,22 @@ for file in results.json manifest.json; do good "$file is written" test -s "$T/r
 good "no parts are left" test ! -e "$T/report/.work"
 good "no temporary file is left" sh -c "! ls '$T/report' | grep tmp-"
 
+free=$models/resnet20_cifar10.onnx # its batch is symbolic
+nz compare "$free" Copy="$free" --metrics latency_ms,throughput --threads 1,2 --batch 1,8 --budget 0.05 --width 50 \
+    --pin 0 --priority 19 --cooldown 0.001 --out "$T/sweep"
+if [ ! -r "$free" ]; then
+    skip "a sweep of threads and batches" "$free is absent"
+elif grep -q 'is not there to run on' "$T/err"; then
+    skip "a sweep on CPU 0" "this process may not run there"
+else
+    status_is "threads, batches, CPUs, priority and rest in one call" 0
+    is "it has a row for each" "$(grep -c '"id": "[^"]*/native/t[12]/b[18]"' "$T/sweep/results.json")" 8
+    is "the models ran on CPU 0" "$(grep -c '"cpus": "0"' "$T/sweep/times.json")" 12
+    is "as the last in line" "$(grep -c '"nice": 19' "$T/sweep/times.json")" 12
+    is "all of batch 1 in one race, the others in a second" "$(grep -o '"race": "[^"]*"' "$T/sweep/times.json" | sort -u | wc -l)" 2
+    has "the width that was wanted is told" "$T/sweep/results.json" '"wanted_pct": 50'
+fi
+
 nz compare "$net" "$T/cut.onnx" --data "$digits" --budget 0.1 --json
 status_is "a broken model among good ones gives 1" 1
 is "standard output is one object" "$(head -c 1 "$T/out")$(tail -c 2 "$T/out")" "{}"
@@ -113,7 +142,7 @@ status_is "a condition that holds gives 1" 1
 has "it names the model and the value" "$T/err" "Copy/native/t1/b1: top1 is "
 
 steady() { # what no clock and no neighbour decides
-    grep -vE '"(started|seconds|mhz|load1|busy_before_pct)":' "$T/out"
+    grep -vE '"(started|seconds|mhz|load1|busy_before_pct|[a-z]*_ns|spread_pct|worst_pct)":' "$T/out"
 }
 nz compare "$net" --data "$digits" --metrics top1 --json
 steady >"$T/first"
