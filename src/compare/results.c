@@ -249,8 +249,15 @@ static json_t *model_json(const nz_run *run, size_t v, const nz_cell *cells, con
     return json;
 }
 
+/* The run's host is the first machine that could be opened. */
+static size_t host_of(const nz_run *run) {
+    size_t i = 0;
+    while (i + 1 < run->machine_count && !run->machines[i].about) i++;
+    return i;
+}
+
 static json_t *host_json(const nz_run *run) {
-    const nz_machine *first = &run->machines[0];
+    const nz_machine *first = &run->machines[host_of(run)];
     const json_t *power = json_object_get(first->about, "power");
     json_t *host = json_deep_copy(json_object_get(first->about, "hardware")),
            *reason = json_object_get(first->about, "power_reason");
@@ -303,7 +310,7 @@ nz_status nz_results_json(json_t **ret_json, const nz_run *run, const nz_cell *c
                   "started", run->started, "seconds", (double)(nz_clock_ns() - run->began_ns) * 1e-9, "command",
                   list_of(o->command, o->command_count), "seed", (json_int_t)o->seed, "version", NZ_VERSION, "host",
                   host_json(run), "data", data, "warnings", json_incref(run->warnings), "noise",
-                  json_object_get(json_array_get(machines, 0), "noise"), "machines", machines, "models", models);
+                  json_object_get(json_array_get(machines, host_of(run)), "noise"), "machines", machines, "models", models);
     if (!json) return nz_fail(NZ_E_MEMORY, "out of memory: the results");
     NZ_TRY(complete(json, run, times));
     *ret_json = NZ_STEAL(json);
