@@ -125,7 +125,7 @@ static void put_tex(nz_text *out, const nz_grid *grid) {
 /* ---- the page ---- */
 
 static void put_html(nz_text *out, const nz_grid *grid) {
-    nz_text_append(out, "<h3>");
+    nz_text_append(out, "<h3 class=gap>");
     nz_put_html(out, grid->title);
     nz_text_append(out, "</h3>\n<div class=\"box scroll fit\" tabindex=0 role=region aria-label=\"");
     nz_put_html(out, grid->title);
@@ -133,7 +133,7 @@ static void put_html(nz_text *out, const nz_grid *grid) {
     for (size_t i = 0; i < grid->count; i++) {
         size_t c = i % grid->columns;
         bool head = i < grid->columns;
-        const char *class = c == 0 ? "text stick" : is_text(grid, c) ? "text" : "n";
+        const char *class = c == 0 ? "text stick long" : is_text(grid, c) ? "text" : "n";
         if (i && c == 0) nz_text_append(out, "<tr>");
         nz_text_appendf(out,
                         head ? "<th scope=col class=\"%s\"><bdi>"

@@ -7,7 +7,6 @@
 #include "report/escape.h"
 #include "report/grid.h"
 #include "report/number.h"
-#include "report/page.h"
 
 enum { MACHINES_MOST = 12 };
 
@@ -96,6 +95,7 @@ static void add_model(nz_grid *grid, const nz_view_row *row) {
     put_outliers(&cell, json_object_get(c, "outliers"));
     nz_grid_take(grid, &cell);
     add_percent(grid, c, "clock_overhead_pct", 4);
+    add_percent(grid, json_object_get(row->json, "layers_total"), "pct", 1);
     nz_put_clean(&cell, row->mark_ids);
     nz_grid_take(grid, &cell);
 }
@@ -116,8 +116,9 @@ void nz_measured_models(nz_grid *ret_grid, const nz_view *view) {
                                            "Throttled",
                                            "Beyond 1.5 medians (kept)",
                                            "Clock reading (%)",
+                                           "Layers' sum (% of the whole)",
                                            "Marks"};
-    *ret_grid = (nz_grid){.columns = NZ_COUNT(headings), .texts = 1u | 1u << 14, .title = "Each model"};
+    *ret_grid = (nz_grid){.columns = NZ_COUNT(headings), .texts = 1u | 1u << 15, .title = "Each model"};
     ret_grid->note =
         "Width: of the widest 95% interval when measuring ended. Bunch: inferences between two readings of the clock. "
         "Others: what other programs used of the machine while this model was measured.";
@@ -253,12 +254,14 @@ static void put_marked(nz_text *out, const nz_view *view) {
         nz_text_append(out, "<p class=warn>" NZ_DAGGER
                             " marks what was measured under conditions that speak against it:</p>\n<ul class=notes>");
     for (size_t r = 0; r < view->row_count; r++) {
-        if (!*view->rows[r].marks) continue;
-        nz_text_append(out, "<li><bdi>");
-        nz_page_put_name(out, view->rows[r].label);
-        nz_text_append(out, "</bdi>: ");
-        nz_put_html(out, view->rows[r].marks);
-        nz_text_append(out, "</li>");
+        nz_text line = {0};
+        nz_view_put_marks(&line, view, r);
+        if (line.data) {
+            nz_text_append(out, "<li><bdi>");
+            nz_put_html(out, line.data);
+            nz_text_append(out, "</bdi></li>");
+        }
+        nz_text_done(&line);
     }
     if (view->marked) nz_text_append(out, "</ul>\n");
 }

@@ -180,7 +180,7 @@ void nz_put_detail(nz_text *out, const nz_view_column *column, const nz_view_cel
 
 void nz_put_interval(nz_text *out, double value, const double ends[2]) {
     double width = ends[1] - ends[0];
-    int decimals = width > 0 ? 1 - (int)floor(log10(width)) : 2;
+    int decimals = width > 0 && isfinite(width) ? 1 - (int)floor(log10(width)) : 2;
     decimals = decimals < 1 ? 1 : decimals > 5 ? 5 : decimals;
     nz_put_fixed(out, value, decimals);
     nz_text_append(out, " [");

@@ -125,7 +125,7 @@ static void draw_power(nz_canvas *canvas, const frame *f) {
         count = add_column(points, count, f, from, i);
         from = i;
     }
-    nz_canvas_path(canvas, points, count, false, (nz_paint){.fill = NZ_NO_COLOUR, .stroke = NZ_INK, .width = 0.9});
+    nz_canvas_path(canvas, points, count, false, (nz_paint){.fill = NZ_NO_COLOUR, .stroke = NZ_INK_SOFT, .width = 0.8});
 }
 
 static void draw_gaps(nz_canvas *canvas, const frame *f) {

@@ -210,33 +210,18 @@ static void note_ratios(nz_table_notes *notes, const nz_view *view) {
     add_note(notes, &line);
 }
 
-/* Whether an earlier row has the same marks: their names stand together. */
-static bool marks_told(const nz_view *view, size_t row) {
-    for (size_t r = 0; r < row; r++)
-        if (strcmp(view->rows[r].marks, view->rows[row].marks) == 0) return true;
-    return false;
-}
-
-/* "A†, B†: the machine was busy ...", for as many as can be listed. */
+/* What speaks against the figures of models, for as many as can be listed. */
 static void note_marks(nz_table_notes *notes, const nz_view *view) {
     enum { MOST = 12 };
     size_t told = 0;
     for (size_t r = 0; r < view->row_count && told <= MOST; r++) {
-        if (!*view->rows[r].marks || marks_told(view, r)) continue;
         nz_text line = {0};
+        nz_view_put_marks(&line, view, r);
+        if (!line.length) continue;
         if (told++ == MOST) {
+            nz_text_done(&line);
             nz_text_append(&line, view->mark_note);
-            add_note(notes, &line);
-            break;
         }
-        for (size_t k = r, listed = 0; k < view->row_count; k++) {
-            if (strcmp(view->rows[k].marks, view->rows[r].marks) != 0) continue;
-            nz_text_append(&line, listed++ ? ", " : "");
-            nz_put_short(&line, view->rows[k].label, NOTE_NAME_MOST);
-        }
-        nz_text_append(&line, ": ");
-        nz_text_append(&line, view->rows[r].marks);
-        nz_text_append(&line, ".");
         add_note(notes, &line);
     }
 }
@@ -276,15 +261,15 @@ void nz_table_notes_get(nz_table_notes *ret_notes, const nz_view *view) {
         nz_text_append(&line, *view->rows[r].error ? view->rows[r].error : "no reason is given");
         add_note(ret_notes, &line);
     }
-    note_constant(ret_notes, view);
-    note_missing_everywhere(ret_notes, view);
-    note_missing_cells(ret_notes, view);
-    note_ratios(ret_notes, view);
     note_rank(ret_notes, view);
     note_marks(ret_notes, view);
     nz_text noise = {0};
     nz_measured_noise(&noise, view);
     note_lines(ret_notes, &noise);
+    note_constant(ret_notes, view);
+    note_missing_everywhere(ret_notes, view);
+    note_missing_cells(ret_notes, view);
+    note_ratios(ret_notes, view);
 }
 
 void nz_table_notes_done(nz_table_notes *notes) {

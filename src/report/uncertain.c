@@ -148,3 +148,19 @@ void nz_view_put_rank(nz_text *out, const nz_view *view, size_t i) {
     }
     nz_put_clean(out, text);
 }
+
+void nz_view_put_marks(nz_text *out, const nz_view *view, size_t row) {
+    enum { NAME_MOST = 60 };
+    const char *marks = view->rows[row].marks;
+    if (!*marks) return;
+    for (size_t r = 0; r < row; r++)
+        if (strcmp(view->rows[r].marks, marks) == 0) return;
+    for (size_t r = row, listed = 0; r < view->row_count; r++) {
+        if (strcmp(view->rows[r].marks, marks) != 0) continue;
+        nz_text_append(out, listed++ ? ", " : "");
+        nz_put_short(out, view->rows[r].label, NAME_MOST);
+    }
+    nz_text_append(out, ": ");
+    nz_text_append(out, marks);
+    nz_text_append(out, ".");
+}

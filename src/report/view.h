@@ -125,6 +125,9 @@ NZ_CHECKED nz_status nz_view_keep(nz_view *view, const char **ret_text, nz_text 
 /** Who wins by OCS, and how far each weight may move meanwhile: of the rank's i-th group, which is named where there are several.
  * Appends nothing where the document does not say. */
 void nz_view_put_rank(nz_text *out, const nz_view *view, size_t i);
+/** "A†, B†: the machine was busy": of the row and all that have the same marks; nothing where it has none or an earlier row has
+ * told them. */
+void nz_view_put_marks(nz_text *out, const nz_view *view, size_t row);
 /** What stands behind the name of a model that was measured under bad conditions. */
 #define NZ_DAGGER "\xe2\x80\xa0"
 #define NZ_AUTO_VIEW NZ_AUTO(nz_view_done)

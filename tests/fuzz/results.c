@@ -2,6 +2,7 @@
 /* results.json: whatever it holds, it is refused in one line or drawn whole. */
 #include "core/json.h"
 #include "fuzz.h"
+#include "report/grid.h"
 #include "report/groups.h"
 #include "report/page.h"
 #include "report/table.h"
@@ -38,6 +39,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count) {
     nz_groups_put_csv(&csv, &view);
     nz_classes_put_csv(&csv, &view);
     for (size_t r = 0; r < view.row_count; r++) check_detection(view.rows[r].found);
+    view.times = json_incref(json_object_get(document, "times")); /* a file of its own, otherwise */
+    nz_beside_put_csv(&csv, &view);
     view.folder = "."; /* pictures that a document names */
     nz_fuzz_check(csv.status == NZ_OK && text.status == NZ_OK && tex.status == NZ_OK);
     nz_fuzz_check(nz_plots_draw(&plots, &view) == NZ_OK);

@@ -2,10 +2,10 @@
 /* What the doctor says of machines that the tests make up, and that its rates are in the units they claim. */
 #include <time.h>
 
-#include "test.h"
 #include "compare/doctor.h"
 #include "core/json.h"
 #include "measure/rate.h"
+#include "test.h"
 
 static const nz_clock_facts quick_clock = {.name = "CLOCK_MONOTONIC_RAW", .resolution_ns = 20, .overhead_ns = 25};
 
