@@ -156,3 +156,11 @@ nz_status nz_machine_watched(nz_machine *machine, nz_watch *ret_watch, uint64_t 
 nz_status nz_machine_quiet(nz_machine *machine, nz_watch *ret_watch, double seconds) {
     return ask_watch(machine, ret_watch, json_pack("{s:s,s:f}", "do", "quiet", "seconds", seconds), "quiet");
 }
+
+/* ---- memory and GPUs ---- */
+
+nz_status nz_machine_usage(nz_machine *machine, json_t **ret_usage, const int *pids, size_t count) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++) json_array_append_new(list, json_integer(pids[i]));
+    return ask(machine, ret_usage, json_pack("{s:s,s:o}", "do", "usage", "pids", list), "usage");
+}

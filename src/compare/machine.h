@@ -88,6 +88,9 @@ NZ_CHECKED nz_status nz_machine_data(nz_machine *machine, char **ret_spec, const
 NZ_CHECKED nz_status nz_machine_watch(nz_machine *machine);
 /** Ends it. @param from_ns, to_ns  What energy is wanted of, by the machine's clock, inside the window; 0, 0: all of it. */
 NZ_CHECKED nz_status nz_machine_watched(nz_machine *machine, nz_watch *ret_watch, uint64_t from_ns, uint64_t to_ns);
+/** What the machine has in use now: {"used_bytes": memory, less what the processes `pids` hold (null: not told), "gpu": {"util_pct",
+ * "mem_bytes"} or "gpu_reason"}. The caller's reference. */
+NZ_CHECKED nz_status nz_machine_usage(nz_machine *machine, json_t **ret_usage, const int *pids, size_t count);
 /** A window of `seconds` in which nobody computes. */
 NZ_CHECKED nz_status nz_machine_quiet(nz_machine *machine, nz_watch *ret_watch, double seconds);
 

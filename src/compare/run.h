@@ -35,6 +35,7 @@ typedef struct nz_variant {
     bool told;    /**< the user has been told so */
     json_t *detection; /**< of a detector, for the results: evaluations, curves, samples; NULL: none */
     nz_process process;
+    int pid; /**< of the worker, on its own machine */
 } nz_variant;
 
 /** One metric of one variant. */

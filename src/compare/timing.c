@@ -100,6 +100,8 @@ static nz_status load(nz_run *run, nz_lane *lane, bool batch) {
     if (!answer) return NZ_OK;
     lane->samples = json_integer_value(json_object_get(answer, "batch"));
     check_priority(run, v, answer);
+    v->pid = (int)json_integer_value(json_object_get(answer, "pid"));
+    json_object_del(answer, "pid");
     if (batch) return NZ_OK;
     json_object_del(answer, "ok");
     json_int_t fixed = json_integer_value(json_object_get(entry->describe, "fixed_batch"));
@@ -128,37 +130,40 @@ static nz_status save_lanes(const nz_race *race) {
 
 /* ---- what follows the latency ---- */
 
-/* What the machine has in use, less what the other workers hold. */
-static double machine_memory(const nz_run *run, const nz_variant *mine) {
-    nz_memory_machine machine;
-    if (nz_memory_machine_get(&machine, run->options->roots) != NZ_OK) return NAN;
-    double used = (double)machine.used_bytes;
+/* The workers of the same machine that wait meanwhile. */
+static size_t other_pids(int *ret_pids, const nz_run *run, const nz_variant *mine) {
+    size_t count = 0;
     for (size_t i = 0; i < run->variant_count; i++) {
-        nz_memory_process other;
-        if (&run->variants[i] == mine || !run->variants[i].process.pid) continue;
-        if (nz_memory_process_get(&other, (int)run->variants[i].process.pid, NULL) == NZ_OK && !isnan(other.pss_bytes))
-            used -= other.pss_bytes;
+        const nz_variant *v = &run->variants[i];
+        if (v != mine && v->machine == mine->machine && v->process.pid && v->pid) ret_pids[count++] = v->pid;
     }
-    return used;
+    return count;
+}
+
+/* What the machine has in use at that moment, GPUs too. */
+static nz_status add_usage(nz_run *run, const nz_variant *v, json_t *memory) {
+    NZ_AUTO_FREE int *pids = NULL;
+    NZ_AUTO_JSON json_t *usage = NULL;
+    NZ_TRY(nz_alloc(&pids, run->variant_count, sizeof *pids));
+    NZ_TRY(nz_machine_usage(nz_run_machine_of(run, v), &usage, pids, other_pids(pids, run, v)));
+    const json_t *gpu = json_object_get(usage, "gpu");
+    json_object_set_new(memory, "machine", nz_json_real(nz_json_number_at(usage, "used_bytes")));
+    if (!gpu) {
+        json_object_set_new(memory, "gpu_reason", nz_json_string(nz_json_text_at(usage, "gpu_reason")));
+        return NZ_OK;
+    }
+    json_object_set_new(memory, "gpu_util_pct", nz_json_real(nz_json_number_at(gpu, "util_pct")));
+    json_object_set_new(memory, "gpu_mem_bytes", nz_json_real(nz_json_number_at(gpu, "mem_bytes")));
+    return NZ_OK;
 }
 
 static nz_status measure_memory(nz_run *run, nz_variant *v) {
-    json_t *answer = NULL;
+    NZ_AUTO_JSON json_t *answer = NULL;
     NZ_TRY(nz_ask(run, v, &answer, "memory", NULL, "memory", NULL, NULL));
     if (!answer) return NZ_OK;
     json_object_del(answer, "ok");
-    bool here = !v->process.host;
-    json_object_set_new(answer, "machine", nz_json_real(here ? machine_memory(run, v) : NAN));
-    nz_gpu gpu;
-    if (!here) {
-        json_object_set_new(answer, "gpu_reason", json_string("GPUs of another machine are not read"));
-    } else if (nz_gpu_get(&gpu, run->options->roots) == NZ_OK) {
-        json_object_set_new(answer, "gpu_util_pct", nz_json_real(gpu.util_pct));
-        json_object_set_new(answer, "gpu_mem_bytes", nz_json_real(gpu.mem_bytes));
-    } else {
-        json_object_set_new(answer, "gpu_reason", nz_json_string(nz_last_error()));
-    }
-    return json_object_set_new(v->raw, "memory", answer) ? nz_fail(NZ_E_MEMORY, "out of memory: an answer") : NZ_OK;
+    NZ_TRY(add_usage(run, v, answer));
+    return json_object_set(v->raw, "memory", answer) ? nz_fail(NZ_E_MEMORY, "out of memory: an answer") : NZ_OK;
 }
 
 /* While the process has decoded nothing yet. A worker of an interrupted run that has its times only plans and warms up. */

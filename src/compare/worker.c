@@ -26,7 +26,7 @@ static const struct verb {
     {"time", nz_worker_time},         {"memory", nz_worker_memory},   {"counters", nz_worker_counters},
     {"profile", nz_worker_profile},   {"predict", nz_worker_predict}, {"detect", nz_worker_detect},
     {"facts", nz_worker_facts},       {"station", nz_worker_station}, {"watch", nz_worker_watch},
-    {"watched", nz_worker_watched},   {"quiet", nz_worker_quiet},
+    {"watched", nz_worker_watched},   {"quiet", nz_worker_quiet},     {"usage", nz_worker_usage},
 };
 
 static nz_status serve(nz_worker *worker, const json_t *request, json_t **ret_answer) {

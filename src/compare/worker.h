@@ -58,6 +58,7 @@ typedef struct nz_worker {
     int samples; /**< file of samples, -1: none */
     size_t sample_count, sample_next;
     float *sample;
+    uint64_t feed_ns; /**< what fetching a sample costs at least; 0: not known yet */
 } nz_worker;
 
 /** What a request says about the model to be opened. Borrowed from the request. */
@@ -107,6 +108,7 @@ NZ_CHECKED nz_status nz_worker_station(nz_worker *worker, const json_t *request,
 NZ_CHECKED nz_status nz_worker_watch(nz_worker *worker, const json_t *request, json_t **ret_answer);
 NZ_CHECKED nz_status nz_worker_watched(nz_worker *worker, const json_t *request, json_t **ret_answer);
 NZ_CHECKED nz_status nz_worker_quiet(nz_worker *worker, const json_t *request, json_t **ret_answer);
+NZ_CHECKED nz_status nz_worker_usage(nz_worker *worker, const json_t *request, json_t **ret_answer);
 void nz_station_free(nz_station *station); /**< NULL passes */
 
 /** Whether data is what the request says by "fingerprint", where it does: NZ_E_UNAVAILABLE otherwise. */

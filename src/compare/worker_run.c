@@ -151,10 +151,11 @@ nz_status nz_worker_load(nz_worker *worker, const json_t *request, json_t **ret_
     NZ_TRY(nz_ports_init(&worker->ports, worker->session, sample_elements(&model.sample), model.seed));
     NZ_TRY(open_samples(worker, request));
     return nz_worker_answer(
-        ret_answer, json_pack("{s:o,s:o,s:I,s:b,s:f,s:o,s:s,s:o,s:I,s:o}", "inputs", ports_json(worker->session, false),
-                              "outputs", ports_json(worker->session, true), "batch", (json_int_t)worker->ports.batch,
-                              "real_samples", worker->samples >= 0, "load_s", seconds, "activation_bytes",
-                              nz_worker_activations_json(worker), "compute", nz_session_compute(worker->session),
-                              "layers", nz_worker_layers_json(worker->session, 0, &sum_ms), "rss_before",
-                              (json_int_t)worker->start.rss_bytes, "process", nz_pin_json()));
+        ret_answer,
+        json_pack("{s:o,s:o,s:I,s:b,s:f,s:o,s:s,s:o,s:I,s:o,s:i}", "inputs", ports_json(worker->session, false),
+                  "outputs", ports_json(worker->session, true), "batch", (json_int_t)worker->ports.batch,
+                  "real_samples", worker->samples >= 0, "load_s", seconds, "activation_bytes",
+                  nz_worker_activations_json(worker), "compute", nz_session_compute(worker->session), "layers",
+                  nz_worker_layers_json(worker->session, 0, &sum_ms), "rss_before", (json_int_t)worker->start.rss_bytes,
+                  "process", nz_pin_json(), "pid", (int)getpid()));
 }

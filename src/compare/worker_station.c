@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A worker without a model: it reads what belongs to the machine. Power is sampled by a thread, and only during a window and
  * where there is a source; everything else is read before and after it. */
+#include <limits.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -280,4 +281,33 @@ nz_status nz_worker_quiet(nz_worker *worker, const json_t *request, json_t **ret
         NZ_TRY(nz_worker_progress(worker, 0, 0));
     }
     return end_window(s, ret_answer, 0, 0);
+}
+
+/* ---- memory and GPUs ---- */
+
+/* What the machine has in use, less what the other workers hold; null where the kernel does not tell. */
+static json_t *used_json(const nz_roots *roots, const json_t *pids) {
+    nz_memory_machine machine;
+    if (nz_memory_machine_get(&machine, roots) != NZ_OK) return json_null();
+    double used = (double)machine.used_bytes;
+    for (size_t i = 0; i < json_array_size(pids); i++) {
+        nz_memory_process other;
+        json_int_t pid = json_integer_value(json_array_get(pids, i));
+        if (pid < 1 || pid > INT_MAX) continue;
+        if (nz_memory_process_get(&other, (int)pid, NULL) == NZ_OK && !isnan(other.pss_bytes)) used -= other.pss_bytes;
+    }
+    return nz_json_real(used);
+}
+
+nz_status nz_worker_usage(nz_worker *worker, const json_t *request, json_t **ret_answer) {
+    nz_station *s = NULL;
+    nz_gpu gpu;
+    NZ_TRY(get_station(&s, worker));
+    json_t *used = used_json(&s->roots, json_object_get(request, "pids"));
+    bool has_gpu = nz_gpu_get(&gpu, &s->roots) == NZ_OK;
+    json_t *about = has_gpu ? json_pack("{s:o,s:o}", "util_pct", nz_json_real(gpu.util_pct), "mem_bytes",
+                                        nz_json_real(gpu.mem_bytes))
+                            : nz_json_string(nz_last_error());
+    return nz_worker_answer(ret_answer,
+                            json_pack("{s:o,s:o}", "used_bytes", used, has_gpu ? "gpu" : "gpu_reason", about));
 }

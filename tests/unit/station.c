@@ -291,6 +291,26 @@ static void a_watch_goes_through_json_unchanged(void **state) {
     assert_false(back.has_energy);
 }
 
+static void usage_leaves_out_what_other_workers_hold(void **state) {
+    (void)state;
+    NZ_AUTO_JSON json_t *all = NULL, *less = NULL, *unknown = NULL,
+                        *request = json_pack("{s:[i,i,s]}", "pids", (int)getpid(), -3, "x");
+    nz_memory_process own;
+    nz_assert_fails(nz_worker_usage(&worker, NULL, &all), NZ_E_ARG, "no station");
+    must_open();
+    nz_assert_ok(nz_worker_usage(&worker, NULL, &unknown));
+    assert_true(json_is_null(json_object_get(unknown, "used_bytes")));
+    assert_true(*nz_json_text_at(unknown, "gpu_reason"));
+    put(proc, "meminfo", "MemTotal: 8000000 kB\nMemAvailable: 3000000 kB\nSwapTotal: 0 kB\nSwapFree: 0 kB\n");
+    nz_assert_ok(nz_worker_usage(&worker, NULL, &all));
+    nz_assert_near(nz_json_number_at(all, "used_bytes"), 5e6 * 1024, 0, 0);
+    nz_assert_ok(nz_worker_usage(&worker, request, &less));
+    nz_assert_ok(nz_memory_process_get(&own, 0, NULL));
+    if (isnan(own.pss_bytes)) nz_test_skip("the kernel tells no proportional set size");
+    double used = nz_json_number_at(less, "used_bytes");
+    assert_true(used < 5e6 * 1024 && used > 5e6 * 1024 - 2 * own.pss_bytes);
+}
+
 /* ---- as a process ---- */
 
 static nz_compare_options options_of(void) {
@@ -342,6 +362,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(energy_is_that_of_exactly_the_window_asked_for, begin, end),
         cmocka_unit_test_setup_teardown(a_source_that_vanishes_costs_the_energy_and_nothing_else, begin, end),
         cmocka_unit_test_setup_teardown(quiet_is_a_window_of_its_own, begin, end),
+        cmocka_unit_test_setup_teardown(usage_leaves_out_what_other_workers_hold, begin, end),
         cmocka_unit_test(a_watch_goes_through_json_unchanged),
         cmocka_unit_test_setup_teardown(a_machine_is_watched_by_its_station, begin, end),
         cmocka_unit_test_setup_teardown(a_machine_without_the_named_source_cannot_be_opened, begin, end),
