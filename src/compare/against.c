@@ -27,7 +27,7 @@ static nz_status check_results(const json_t *old, const char *path) {
     const char *schema = nz_json_text_at(old, "schema");
     const json_t *models = json_object_get(old, "models");
     if (strcmp(schema, SCHEMA) != 0)
-        return nz_fail(NZ_E_FORMAT, "--against %s: %s%.60s%s; results.json of netzip compare is (schema %s)", path,
+        return nz_fail(NZ_E_FORMAT, "--against %s: %s%.60s%s, where %s is wanted: results.json of netzip compare", path,
                        *schema ? "its schema is '" : "it names no schema", schema, *schema ? "'" : "", SCHEMA);
     if (!json_is_array(models)) return nz_fail(NZ_E_FORMAT, "--against %s: 'models' is missing or no list", path);
     if (json_array_size(models) > MODELS_MOST)

@@ -13,7 +13,7 @@
 
 enum { WINDOWS_MOST = 200000, MODELS_MOST = 10000 };
 #define LEAST_INTERVALS 3.0
-#define GAP_SHARE_MOST 0.1
+#define GAP_SHARE_MOST (1.0 / 3)
 #define SECONDS_MOST 4e9 /* as far as times of a log reach */
 
 /* ---- windows ---- */
@@ -264,6 +264,22 @@ static void say(json_t *texts, const char *format, ...) {
     json_array_append_new(texts, nz_json_string(text));
 }
 
+/* A stated shift that the steps of power clearly speak against. */
+static void say_doubt(json_t *texts, const joining *j, const nz_meter_shift *stated, const nz_meter_windows *windows) {
+    nz_meter_shift found;
+    double shortest = INFINITY;
+    for (size_t i = 0; i < windows->count; i++)
+        if (windows->items[i].kind)
+            shortest = fmin(shortest, (double)(windows->items[i].to_ns - windows->items[i].from_ns) / 1e9);
+    if (nz_meter_shift_find(&found, j->series, windows, j->options->log) != NZ_OK) return;
+    if (fabs(found.seconds - stated->seconds) <= fmax(3 * found.within_s, shortest / 20)) return;
+    say(texts,
+        "DOUBTFUL: by the steps of its power the meter's clock is %.3f s ahead (within %.2g s), not %.3f s; --shift "
+        "auto takes "
+        "that",
+        found.seconds, found.within_s, stated->seconds);
+}
+
 static void say_all(json_t *texts, const joining *j, const nz_meter_shift *shift) {
     if (!isnan(shift->within_s))
         say(texts,
@@ -280,15 +296,16 @@ static void say_all(json_t *texts, const joining *j, const nz_meter_shift *shift
             j->blocks);
     if (j->outside) say(texts, "%zu of %zu blocks lie outside of the log and were left out", j->outside, j->blocks);
     if (j->gappy)
-        say(texts, "%zu of %zu blocks lie in gaps of the log by more than a tenth and were left out", j->gappy,
+        say(texts, "%zu of %zu blocks lie in gaps of the log by more than a third and were left out", j->gappy,
             j->blocks);
     if (j->gaps)
         say(texts, "%zu gaps, %.3f s in all, through which a straight line was drawn", j->gaps, j->gap_seconds);
 }
 
-static json_t *about_json(const joining *j, const nz_meter_shift *shift) {
+static json_t *about_json(const joining *j, const nz_meter_shift *shift, const nz_meter_windows *windows) {
     const nz_meter_series *s = j->series;
     json_t *texts = json_array();
+    if (texts && isnan(shift->within_s)) say_doubt(texts, j, shift, windows);
     if (texts) say_all(texts, j, shift);
     return json_pack("{s:o,s:o,s:f,s:I,s:f,s:o,s:b,s:I,s:I,s:I,s:f,s:o}", "log", nz_json_string(j->options->log),
                      "columns", nz_json_string(s->columns), "interval_s", s->interval_s, "samples",
@@ -312,7 +329,7 @@ nz_status nz_meter_join(json_t **ret_about, json_t *times, const nz_meter_series
     json_object_foreach(models, id, kept) {
         if (is_fed(options, id)) NZ_TRY(join_model(&j, kept));
     }
-    json_t *about = about_json(&j, &shift);
+    json_t *about = about_json(&j, &shift, &windows);
     if (!about) return nz_fail(NZ_E_MEMORY, "out of memory: energies of blocks");
     *ret_about = about;
     return NZ_OK;

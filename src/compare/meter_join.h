@@ -51,7 +51,7 @@ typedef struct nz_meter_join_options {
  *
  * A block's joules are its length times the mean power (trapezoids) of its inside, a sampling interval less at both ends: a
  * sample beside the block's end would smear what comes next into it. A block that the log does not hold, that is shorter than
- * three intervals or of which more than a tenth lies in gaps has none.
+ * three intervals or of which more than a third lies in gaps has none.
  *
  * @param[out] ret_about  {"log", "columns", "interval_s", "samples", "shift_s", "shift_within_s", "shift_found", "blocks",
  *                        "left_out", "gaps", "gap_seconds", "text": [sentences]}. The caller's reference.

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How far a meter's clock is ahead, from the steps of power themselves. Windows of known kinds (each model's blocks, the quiet
  * before and behind them) are laid over the log at every shift it has room for; at the true one the means of power within a
- * kind agree. What is judged is the share of the windows' variance that kinds leave unexplained. */
+ * kind agree, those of a window's pieces too. What is judged is the share of their variance that kinds leave unexplained. */
 #include <math.h>
 
 #include "compare/meter_join.h"
 #include "core/error.h"
 #include "core/memory.h"
 
-enum { CANDIDATES = 16, FINER = 32 };
+enum { CANDIDATES = 16, FINER = 32, STEPS = 8, PIECES_MOST = 8 };
 #define GRID_MOST 8000000.0
 #define WORK_MOST 1e9
 #define CLEAR_LEAST 1.5 /* the next best shift leaves this many times as much unexplained */
@@ -22,7 +22,8 @@ typedef struct overlay {
     double room_s;    /* the first window may begin this late in the log */
     double shortest_s, step_s;
     double quiet_weight;
-    double *mean_w;         /* [count] of windows at a shift */
+    size_t pieces;          /* each window is looked at in so many: what is not its own shows at its ends */
+    double *mean_w;         /* [count * pieces] at a shift */
     double *sum_w, *weight; /* [kind_count] */
     double grid_s, *grid;   /* joules at equal distances: a look-up in place of a search */
     size_t grid_count;
@@ -53,22 +54,27 @@ static double unexplained(const overlay *o, double late_s, bool exact) {
     for (size_t k = 0; k < o->w->kind_count; k++) o->sum_w[k] = o->weight[k] = 0;
     for (size_t i = 0; i < o->w->count; i++) {
         const nz_meter_window *w = &o->w->items[i];
-        double from = late_s + (double)(w->from_ns - o->first_ns) / 1e9, seconds = seconds_of(w);
-        double joules =
-            exact ? exactly(o, from + seconds) - exactly(o, from) : by_grid(o, from + seconds) - by_grid(o, from);
-        double own = seconds * (w->kind ? 1 : o->quiet_weight);
-        o->mean_w[i] = joules / seconds;
-        o->sum_w[w->kind] += own * o->mean_w[i];
-        o->weight[w->kind] += own;
-        all += own * o->mean_w[i];
-        weight += own;
+        double from = late_s + (double)(w->from_ns - o->first_ns) / 1e9, each = seconds_of(w) / (double)o->pieces;
+        double own = each * (w->kind ? 1 : o->quiet_weight), before = exact ? exactly(o, from) : by_grid(o, from);
+        for (size_t k = 0; k < o->pieces; k++) {
+            double to = from + (double)(k + 1) * each, joules = exact ? exactly(o, to) : by_grid(o, to);
+            double mean = o->mean_w[i * o->pieces + k] = (joules - before) / each;
+            o->sum_w[w->kind] += own * mean;
+            o->weight[w->kind] += own;
+            all += own * mean;
+            weight += own;
+            before = joules;
+        }
     }
     for (size_t i = 0; i < o->w->count; i++) {
         const nz_meter_window *w = &o->w->items[i];
-        double own = seconds_of(w) * (w->kind ? 1 : o->quiet_weight), apart = o->mean_w[i] - all / weight;
-        double inside = o->mean_w[i] - o->sum_w[w->kind] / o->weight[w->kind];
-        within += own * inside * inside;
-        whole += own * apart * apart;
+        double own = seconds_of(w) / (double)o->pieces * (w->kind ? 1 : o->quiet_weight);
+        for (size_t k = 0; k < o->pieces; k++) {
+            double mean = o->mean_w[i * o->pieces + k], apart = mean - all / weight;
+            double inside = mean - o->sum_w[w->kind] / o->weight[w->kind];
+            within += own * inside * inside;
+            whole += own * apart * apart;
+        }
     }
     return whole > 0 ? within / whole : 1;
 }
@@ -102,18 +108,19 @@ static nz_status measure_windows(overlay *o, const char *log) {
 
 static nz_status prepare(overlay *o, const char *log) {
     NZ_TRY(measure_windows(o, log));
-    o->step_s = o->shortest_s / 4;
-    if (o->room_s / o->step_s * (double)o->w->count > WORK_MOST)
+    o->pieces = (size_t)fmin(PIECES_MOST, fmax(1, o->shortest_s / o->s->interval_s));
+    o->step_s = o->shortest_s / STEPS;
+    if (o->room_s / o->step_s * (double)o->w->count * (double)o->pieces > WORK_MOST)
         return nz_fail(NZ_E_ARG,
                        "%s: too long to look for the shift in: cut it to the time around the run, or state the "
                        "shift by --shift SECONDS",
                        log);
     double covered = (double)(o->s->time_ns[o->s->count - 1] - o->s->time_ns[0]) / 1e9;
-    o->grid_s = fmax(o->step_s / 4, covered / GRID_MOST);
+    o->grid_s = fmax(o->step_s / 2, covered / GRID_MOST);
     o->grid_count = (size_t)ceil(covered / o->grid_s) + 2;
     NZ_TRY(nz_alloc(&o->grid, o->grid_count, sizeof *o->grid));
     for (size_t i = 0; i < o->grid_count; i++) o->grid[i] = exactly(o, (double)i * o->grid_s);
-    NZ_TRY(nz_alloc(&o->mean_w, o->w->count, sizeof *o->mean_w));
+    NZ_TRY(nz_alloc(&o->mean_w, o->w->count * o->pieces, sizeof *o->mean_w));
     NZ_TRY(nz_alloc(&o->sum_w, o->w->kind_count, sizeof *o->sum_w));
     return nz_alloc(&o->weight, o->w->kind_count, sizeof *o->weight);
 }
@@ -133,7 +140,7 @@ static void keep(candidate best[CANDIDATES], double late_s, double left) {
     best[at] = (candidate){late_s, left};
 }
 
-/* Local minima at steps of a quarter of the shortest block. */
+/* Local minima at steps of an eighth of the shortest block. */
 static void scan(candidate best[CANDIDATES], const overlay *o) {
     size_t steps = (size_t)(o->room_s / o->step_s) + 1;
     double before = INFINITY, here = unexplained(o, 0, false);

@@ -7,11 +7,11 @@
 /* What the conditions below ask about; NaN stands for "unavailable". */
 static const struct quantity {
     const char *id;
-    double of[4]; /* value, drop, ratio, delta */
+    double of[5]; /* value, drop, ratio, delta, against */
 } quantities[] = {
-    {"top1", {81.0, 1.5, 0.98, -1.5}},
-    {"latency_ms", {2.0, 1.0, 1.5, -1.0}},
-    {"energy_j", {NAN, NAN, NAN, NAN}},
+    {"top1", {81.0, 1.5, 0.98, -1.5, 1.01}},
+    {"latency_ms", {2.0, 1.0, 1.5, -1.0, 0.9}},
+    {"energy_j", {NAN, NAN, NAN, NAN, NAN}},
 };
 
 static bool get(void *user, const nz_condition_term *term, double *ret_value) {
@@ -41,6 +41,8 @@ static void every_operator_and_field_compares(void **state) {
     assert_true(holds("top1.delta < 0"));
     assert_false(holds("top1.ratio != 9.8e-1"));
     assert_true(holds("latency_ms.ratio < 2.0e+0"));
+    assert_true(holds("latency_ms.against < 1"));
+    assert_false(holds("top1.against < 1"));
 }
 
 static void and_binds_closer_than_or_and_parentheses_bind_closest(void **state) {
@@ -67,6 +69,20 @@ static void the_term_that_held_is_named(void **state) {
     assert_int_equal(term, 1);
     assert_string_equal(condition.terms[term].id, "latency_ms");
     assert_string_equal(nz_condition_field_suffix(condition.terms[2].field), ".drop");
+    assert_false(nz_condition_needs_against(&condition));
+    nz_condition_done(&condition);
+}
+
+static void an_end_of_the_interval_may_be_asked_for(void **state) {
+    (void)state;
+    nz_condition condition;
+    nz_assert_ok(nz_condition_parse(&condition, "latency_ms.against.high < 1 || top1.drop.low > 1 || top1.low < 5"));
+    assert_int_equal(condition.terms[0].field, NZ_FIELD_AGAINST);
+    assert_int_equal(condition.terms[0].end, NZ_END_HIGH);
+    assert_int_equal(condition.terms[1].end, NZ_END_LOW);
+    assert_int_equal(condition.terms[2].field, NZ_FIELD_VALUE);
+    assert_string_equal(nz_condition_end_suffix(condition.terms[2].end), ".low");
+    assert_true(nz_condition_needs_against(&condition));
     nz_condition_done(&condition);
 }
 
@@ -81,8 +97,10 @@ static void what_is_no_condition_is_refused_with_its_place(void **state) {
         {"top1 < x", "a number expected at 'x'"},
         {"top1 < nan", "a number"},
         {"top1 < inf", "a number"},
-        {"top1.fall < 1", ".value, .drop, .ratio or .delta"},
+        {"top1.fall < 1", ".value, .drop, .ratio, .delta or .against"},
         {"top1.dropped < 1", ".value, .drop"},
+        {"top1.against.fall < 1", ".low or .high"},
+        {"top1.low.high < 1", "a comparison"},
         {"top1 = 1", "one of <"},
         {"top1 < 1 &", "&& or ||"},
         {"top1 < 1 &&", "a metric's id"},
@@ -106,6 +124,7 @@ int main(void) {
         cmocka_unit_test(and_binds_closer_than_or_and_parentheses_bind_closest),
         cmocka_unit_test(an_unavailable_quantity_counts_as_a_failure),
         cmocka_unit_test(the_term_that_held_is_named),
+        cmocka_unit_test(an_end_of_the_interval_may_be_asked_for),
         cmocka_unit_test(what_is_no_condition_is_refused_with_its_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
