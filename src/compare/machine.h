@@ -26,8 +26,8 @@ typedef struct nz_watch {
     uint64_t swapped_pages;
     uint64_t own_ns; /**< CPU time of the station itself */
     bool has_energy;
-    nz_energy energy;        /**< of exactly the window asked for */
-    char energy_reason[256]; /**< why there is none */
+    nz_energy energy;         /**< of exactly the window asked for */
+    char energy_reason[1024]; /**< why there is none */
 } nz_watch;
 
 /** Both ways, for answers of a station. From: what is not there is unknown. */

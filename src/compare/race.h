@@ -25,7 +25,7 @@ typedef struct nz_race_sums {
     size_t part_count;
     nz_power_part parts[NZ_POWER_PARTS];
     uint64_t power_samples, runs;
-    char energy_reason[256]; /**< why the blocks have no energy; "": they have */
+    char energy_reason[1024]; /**< why the blocks have no energy; "": they have */
 } nz_race_sums;
 
 /** A variant that takes part. */

@@ -26,7 +26,7 @@ struct nz_station {
     nz_conditions begin;
     uint64_t own_ns;
     nz_energy_trace trace;
-    char lost[256]; /**< why the source has given no reading since; "": it gave all */
+    char lost[1024]; /**< why the source has given no reading since; "": it gave all */
     /* the thread that samples */
     bool sampling;
     pthread_t thread;
@@ -39,7 +39,7 @@ struct nz_station {
 
 static void sample(nz_station *s) {
     if (!s->power || *s->lost) return;
-    if (nz_energy_sample(&s->trace, s->power) != NZ_OK) snprintf(s->lost, sizeof s->lost, "%.255s", nz_last_error());
+    if (nz_energy_sample(&s->trace, s->power) != NZ_OK) snprintf(s->lost, sizeof s->lost, "%.1023s", nz_last_error());
 }
 
 static void add_ns(struct timespec *t, long ns) {
@@ -226,7 +226,7 @@ static void note_energy(nz_watch *w, const nz_station *s) {
         w->has_energy = nz_energy_between(&w->energy, &s->trace, w->from_ns, w->to_ns) == NZ_OK;
         if (!w->has_energy) reason = nz_last_error();
     }
-    snprintf(w->energy_reason, sizeof w->energy_reason, "%.255s", reason);
+    snprintf(w->energy_reason, sizeof w->energy_reason, "%.1023s", reason);
 }
 
 /* The wall clock's time when nz_clock_ns was `t_ns`. */
