@@ -13,7 +13,7 @@ enum { CANDIDATES = 16, FINER = 32, STEPS = 8, PIECES_MOST = 8 };
 #define WORK_MOST 1e9
 #define CLEAR_LEAST 1.5 /* the next best shift leaves this many times as much unexplained */
 #define UNEXPLAINED_MOST 0.3
-#define F_LEAST 25.0 /* and by so much that chance among so many windows does not do it */
+#define F_LEAST 16.0 /* and by so much that chance among so many windows does not do it */
 
 typedef struct overlay {
     const nz_meter_series *s;
@@ -194,8 +194,8 @@ static nz_status judge(nz_meter_shift *shift, const candidate best[CANDIDATES], 
                        "it",
                        log, o->w->count);
     shift->within_s = width_of(&best[0], o, freedom);
-    bool stands_out = shift->clear >= CLEAR_LEAST && (next - best[0].left) * freedom >= F_LEAST * best[0].left;
-    if (best[0].left <= UNEXPLAINED_MOST && stands_out && shift->within_s <= o->shortest_s / 2) return NZ_OK;
+    double needed = fmax(CLEAR_LEAST, 1 + F_LEAST / freedom), nearest = o->shortest_s / 4;
+    if (best[0].left <= UNEXPLAINED_MOST && shift->clear >= needed && shift->within_s <= nearest) return NZ_OK;
     if (best[0].left > UNEXPLAINED_MOST)
         return nz_fail(
             NZ_E_ARG,
@@ -204,9 +204,10 @@ static nz_status judge(nz_meter_shift *shift, const candidate best[CANDIDATES], 
             log, shift->explained_pct, 100 * (1 - UNEXPLAINED_MOST));
     return nz_fail(
         NZ_E_ARG,
-        "%s: the shift of the meter's clock is uncertain: %.3f s fits best, within %.3g s, and the next one leaves "
-        "only %.2f times as much unexplained (%.1f is needed); --shift SECONDS states it",
-        log, shift->seconds, shift->within_s, shift->clear, CLEAR_LEAST);
+        "%s: the shift of the meter's clock is uncertain: %.3f s fits best, within %.3g s (%.3g s at most is "
+        "wanted), and the next one leaves %.2f times as much unexplained (%.2f at least is wanted); --shift SECONDS "
+        "states it",
+        log, shift->seconds, shift->within_s, nearest, shift->clear, needed);
 }
 
 nz_status nz_meter_shift_find(nz_meter_shift *ret_shift, const nz_meter_series *series, const nz_meter_windows *windows,
