@@ -169,12 +169,12 @@ typedef struct nz_conditions {
     uint64_t t_ns; /**< nz_clock_ns */
     bool has_cpu;
     nz_cpu_times cpu;
-    char governor[64];        /**< of the CPUs that may be used: "performance", or several by commas */
-    char preference[64];      /**< their hints to the hardware (energy_performance_preference), likewise */
-    double mhz, mhz_least;    /**< mean and least of those CPUs now */
-    double mhz_base, mhz_max; /**< guaranteed, and at most, with boost; the least of those CPUs' */
-    int boost, smt;           /**< 1: on, 0: off, -1: not told */
-    double temperature_c;     /**< of the hottest zone of CPU or board */
+    char governor[64];               /**< of the CPUs that may be used: "performance", or several by commas */
+    char preference[64];             /**< their hints to the hardware (energy_performance_preference), likewise */
+    double mhz, mhz_least, mhz_most; /**< mean, least and highest of those CPUs now; a CPU that idles may tell less */
+    double mhz_base, mhz_max;        /**< guaranteed, and at most, with boost; the least of those CPUs' */
+    int boost, smt;                  /**< 1: on, 0: off, -1: not told */
+    double temperature_c;            /**< of the hottest zone of CPU or board */
     bool has_throttled;
     uint64_t throttled;  /**< how often CPUs have lowered their clock for heat, since boot */
     int held;            /**< of a board that tells: bits of nz_held that hold now; -1: not told */

@@ -118,13 +118,14 @@ static void note_energy(nz_race_sums *s, const nz_watch *watch, json_t *round) {
 static void note_conditions(nz_race_sums *s, const nz_watch *w) {
     double warm = fmax(w->begin.temperature_c, w->end.temperature_c);
     if (!s->begun) {
-        /* The clock rate is read where work has just ended: before the first block the CPUs were idle. */
-        s->mhz[0] = s->mhz[2] = w->end.mhz;
+        /* The clock rate is read where work has just ended: before the first block the CPUs were idle. Those that did not
+         * work are so still; the fastest one did. */
+        s->mhz[0] = s->mhz[2] = w->end.mhz_most;
         s->temperature_c[0] = s->temperature_c[2] = w->begin.temperature_c;
         s->load1 = w->begin.load1;
     }
-    s->mhz[1] = w->end.mhz;
-    s->mhz[2] = fmin(s->mhz[2], w->end.mhz);
+    s->mhz[1] = w->end.mhz_most;
+    s->mhz[2] = fmin(s->mhz[2], w->end.mhz_most);
     s->temperature_c[1] = w->end.temperature_c;
     s->temperature_c[2] = fmax(s->temperature_c[2], warm);
     s->busy += w->busy;

@@ -30,18 +30,14 @@ typedef struct member {
 
 #define OF_CONDITIONS(kind, name) MEMBER(nz_conditions, kind, name)
 static const member conditions_members[] = {
-    OF_CONDITIONS(COUNT, t_ns),          OF_CONDITIONS(TEXT, governor),
-    OF_CONDITIONS(TEXT, preference),     OF_CONDITIONS(REAL, mhz),
-    OF_CONDITIONS(REAL, mhz_least),      OF_CONDITIONS(REAL, mhz_base),
-    OF_CONDITIONS(REAL, mhz_max),        OF_CONDITIONS(NUMBER, boost),
-    OF_CONDITIONS(NUMBER, smt),          OF_CONDITIONS(REAL, temperature_c),
-    OF_CONDITIONS(TRUTH, has_throttled), OF_CONDITIONS(COUNT, throttled),
-    OF_CONDITIONS(NUMBER, held),         OF_CONDITIONS(NUMBER, held_since_boot),
-    OF_CONDITIONS(REAL, quota_cpus),     OF_CONDITIONS(REAL, held_back_s),
-    OF_CONDITIONS(COUNT, held_back),     OF_CONDITIONS(REAL, pressure_s),
-    OF_CONDITIONS(REAL, load1),          OF_CONDITIONS(NUMBER, runnable),
-    OF_CONDITIONS(TRUTH, has_swapped),   OF_CONDITIONS(COUNT, swapped_pages),
-    OF_CONDITIONS(TRUTH, has_cpu),
+    OF_CONDITIONS(COUNT, t_ns),        OF_CONDITIONS(TEXT, governor),       OF_CONDITIONS(TEXT, preference),
+    OF_CONDITIONS(REAL, mhz),          OF_CONDITIONS(REAL, mhz_least),      OF_CONDITIONS(REAL, mhz_most),
+    OF_CONDITIONS(REAL, mhz_base),     OF_CONDITIONS(REAL, mhz_max),        OF_CONDITIONS(NUMBER, boost),
+    OF_CONDITIONS(NUMBER, smt),        OF_CONDITIONS(REAL, temperature_c),  OF_CONDITIONS(TRUTH, has_throttled),
+    OF_CONDITIONS(COUNT, throttled),   OF_CONDITIONS(NUMBER, held),         OF_CONDITIONS(NUMBER, held_since_boot),
+    OF_CONDITIONS(REAL, quota_cpus),   OF_CONDITIONS(REAL, held_back_s),    OF_CONDITIONS(COUNT, held_back),
+    OF_CONDITIONS(REAL, pressure_s),   OF_CONDITIONS(REAL, load1),          OF_CONDITIONS(NUMBER, runnable),
+    OF_CONDITIONS(TRUTH, has_swapped), OF_CONDITIONS(COUNT, swapped_pages), OF_CONDITIONS(TRUTH, has_cpu),
 };
 
 #define OF_WATCH(kind, name) MEMBER(nz_watch, kind, name)

@@ -129,7 +129,7 @@ static int switch_of(const char *sys, const char *file, bool negated) {
     return (int)value ^ negated;
 }
 
-/* Mean and least of what is known. */
+/* Mean, least and highest of what is known. */
 static void summarise(nz_conditions *c, const double *mhz, size_t count) {
     double sum = 0;
     size_t known = 0;
@@ -137,6 +137,7 @@ static void summarise(nz_conditions *c, const double *mhz, size_t count) {
         if (isnan(mhz[i])) continue;
         sum += mhz[i];
         c->mhz_least = fmin(c->mhz_least, mhz[i]);
+        c->mhz_most = fmax(c->mhz_most, mhz[i]);
         known++;
     }
     if (known) c->mhz = sum / (double)known;
@@ -177,6 +178,7 @@ void nz_conditions_get(nz_conditions *ret_conditions, const nz_roots *roots, con
     nz_conditions c = {.t_ns = nz_clock_ns(),
                        .mhz = NAN,
                        .mhz_least = NAN,
+                       .mhz_most = NAN,
                        .mhz_base = NAN,
                        .mhz_max = NAN,
                        .boost = -1,

@@ -73,8 +73,8 @@ static void nothing_is_known_of_a_machine_that_tells_nothing(void **state) {
     assert_false(c.has_cpu || c.has_throttled || c.has_swapped);
     assert_string_equal(c.governor, "");
     assert_string_equal(c.preference, "");
-    const double unknown[] = {c.mhz,        c.mhz_least,   c.mhz_base,   c.mhz_max, c.temperature_c,
-                              c.quota_cpus, c.held_back_s, c.pressure_s, c.load1};
+    const double unknown[] = {c.mhz,           c.mhz_least,  c.mhz_most,    c.mhz_base,   c.mhz_max,
+                              c.temperature_c, c.quota_cpus, c.held_back_s, c.pressure_s, c.load1};
     for (size_t i = 0; i < NZ_COUNT(unknown); i++) nz_assert_nan(unknown[i]);
     const int untold[] = {c.boost, c.smt, c.held, c.held_since_boot, c.runnable};
     for (size_t i = 0; i < NZ_COUNT(untold); i++) assert_int_equal(untold[i], -1);
@@ -151,6 +151,7 @@ static void a_laptop_tells_governor_preference_turbo_and_its_package(void **stat
     assert_string_equal(c.preference, "balance_performance");
     nz_assert_near(c.mhz, (800.0 * 3 + 1400) / 4, 1e-12, 0);
     nz_assert_near(c.mhz_least, 800, 1e-12, 0);
+    nz_assert_near(c.mhz_most, 1400, 1e-12, 0);
     nz_assert_near(c.mhz_base, 1800, 1e-12, 0);
     nz_assert_near(c.mhz_max, 4600, 1e-12, 0);
     assert_int_equal(c.boost, 1);
