@@ -9,16 +9,18 @@
 
 static const nz_cli_option options[] = {
     {"quick", NULL, "leave out the peak rates of arithmetic and memory: one second instead of about five"},
+    {"target", "ssh://HOST", "ask another machine: a worker is copied there, as compare --target does"},
     {"json", NULL, "print one JSON document on standard output, and nothing else"},
 };
 
 static const nz_cli_usage usage = {
     .verb = "doctor",
-    .arguments = "[--quick] [--json]",
+    .arguments = "[--target ssh://HOST] [--quick] [--json]",
     .summary =
         "Says what this machine can measure and run, how well, and what it cannot, why, and what would mend it.\n"
         "Measures the clock, the noise floor, peak rates of arithmetic in FP32, BF16 and INT8, and bandwidths.",
     .examples = "netzip doctor\n"
+                "netzip doctor --target ssh://pi@raspberrypi\n"
                 "netzip doctor --json | jq .arithmetic.peaks",
     .least = 0,
     .most = 0,
@@ -107,7 +109,7 @@ int nz_cmd_doctor(int argc, char **argv) {
     int exit_status;
     if (!nz_cli_parse(&args, &exit_status, &usage, argc, argv)) return exit_status;
     NZ_AUTO_FREE char *text = NULL;
-    nz_doctor_options what = {.quick = nz_cli_has(&args, "quick")};
+    nz_doctor_options what = {.quick = nz_cli_has(&args, "quick"), .target = nz_cli_get(&args, "target", NULL)};
     nz_progress progress = *nz_cli_progress();
     if (nz_cli_has(&args, "json")) progress.note = NULL; /* it stands in the document */
     nz_status status = nz_doctor(&text, &what, &progress);

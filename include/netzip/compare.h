@@ -129,14 +129,15 @@ NZ_API int nz_worker_main_remote(int argc, char **argv);
 
 typedef struct nz_doctor_options {
     bool quick;                   /**< leave out peak rates and bandwidth: about a second instead of five */
-    const struct nz_roots *roots; /**< where /sys and /proc are read; NULL: this machine */
+    const char *target;           /**< "ssh://[USER@]HOST[:PORT]": another machine; NULL, "local": this one */
+    const struct nz_roots *roots; /**< where /sys and /proc of this machine are read; NULL: as they are */
 } nz_doctor_options;
 /**
  * What this machine can measure and run, and what it cannot, and why: one JSON document (schema netzip.doctor/1,
  * docs/doctor.md).
  * @param[out] ret_json  Indented text. Owned: free().
  * @param options        NULL: everything.
- * @return NZ_E_MEMORY, NZ_E_CANCELLED.
+ * @return NZ_E_MEMORY, NZ_E_CANCELLED; of another machine also NZ_E_ARG, NZ_E_RESOURCE: no such target, or out of reach.
  */
 NZ_API NZ_CHECKED nz_status nz_doctor(char **ret_json, const nz_doctor_options *options, const nz_progress *progress);
 

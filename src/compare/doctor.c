@@ -4,9 +4,11 @@
 #include "compare/doctor.h"
 
 #include <math.h>
+#include <string.h>
 #include <time.h>
 
 #include "compare/run.h"
+#include "compare/target.h"
 #include "core/error.h"
 #include "core/locale.h"
 #include "netzip/runtime.h"
@@ -233,8 +235,43 @@ nz_status nz_doctor_json(json_t **ret_json, const nz_doctor_options *options, co
     return NZ_OK;
 }
 
+/* ---- another machine ---- */
+
+typedef struct remote {
+    nz_link *link;
+    nz_process process;
+} remote;
+
+static void remote_done(remote *r) {
+    nz_process_end(&r->process);
+    nz_link_close(r->link);
+}
+
+/* A worker there does the same and answers with its report. */
+static nz_status ask_target(json_t **ret_json, const nz_doctor_options *options, const nz_progress *progress) {
+    enum { SILENCE_S = 120 };
+    NZ_AUTO(remote_done) remote r = {.process = {.channel = {.fd = -1}}};
+    NZ_AUTO_JSON json_t *answer = NULL, *request = json_pack("{s:s,s:b}", "do", "doctor", "quick", options->quick);
+    const nz_wait wait = {.timeout_s = SILENCE_S, .progress = progress, .what = "doctor"};
+    if (!request) return nz_fail(NZ_E_MEMORY, "out of memory: a request");
+    NZ_TRY(nz_link_open(&r.link, options->target, progress));
+    NZ_TRY(nz_link_start(r.link, &r.process, NULL, false));
+    nz_status status = nz_process_ask(&r.process, &answer, request, &wait);
+    if (status == NZ_E_CANCELLED) return status;
+    if (status != NZ_OK) return nz_fail_context(status, "%s", options->target);
+    json_t *report = json_object_get(answer, "doctor");
+    if (strcmp(nz_json_text_at(report, "schema"), "netzip.doctor/1") != 0)
+        return nz_fail(NZ_E_FORMAT, "%s: its worker answers with no report of a doctor", options->target);
+    const char *busy = nz_json_text_at(report, "warning");
+    if (*busy && progress && progress->note) progress->note(progress->user, busy);
+    *ret_json = json_incref(report);
+    return NZ_OK;
+}
+
 nz_status nz_doctor(char **ret_json, const nz_doctor_options *options, const nz_progress *progress) {
     NZ_AUTO_JSON json_t *json = NULL;
-    NZ_TRY(nz_doctor_json(&json, options, progress));
+    nz_target target = {.local = true};
+    if (options && options->target) NZ_TRY(nz_target_parse(&target, options->target));
+    NZ_TRY(target.local ? nz_doctor_json(&json, options, progress) : ask_target(&json, options, progress));
     return nz_json_text(ret_json, json, 0);
 }

@@ -27,6 +27,7 @@ static const struct verb {
     {"profile", nz_worker_profile},   {"predict", nz_worker_predict}, {"detect", nz_worker_detect},
     {"facts", nz_worker_facts},       {"station", nz_worker_station}, {"watch", nz_worker_watch},
     {"watched", nz_worker_watched},   {"quiet", nz_worker_quiet},     {"usage", nz_worker_usage},
+    {"doctor", nz_worker_doctor},
 };
 
 static nz_status serve(nz_worker *worker, const json_t *request, json_t **ret_answer) {

@@ -89,6 +89,8 @@ NZ_CHECKED nz_status nz_worker_profile(nz_worker *worker, const json_t *request,
 NZ_CHECKED nz_status nz_worker_predict(nz_worker *worker, const json_t *request, json_t **ret_answer);
 /** nz_worker_predict for data with objects. */
 NZ_CHECKED nz_status nz_worker_detect(nz_worker *worker, const json_t *request, json_t **ret_answer);
+/** What the machine of this worker can measure (doctor.h): {"doctor": {...}}; "quick" leaves out the peak rates. */
+NZ_CHECKED nz_status nz_worker_doctor(nz_worker *worker, const json_t *request, json_t **ret_answer);
 NZ_CHECKED nz_status nz_worker_facts(nz_worker *worker, const json_t *request, json_t **ret_answer);
 
 /** Notes what is to be known of memory once the warm-up has ended. */

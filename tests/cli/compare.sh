@@ -14,6 +14,9 @@ has "doctor --json names its schema" "$T/out" '"schema": "netzip.doctor/1"'
 is "doctor --json is one object" "$(head -c 1 "$T/out")$(tail -c 2 "$T/out")" "{}"
 is "doctor --json is silent otherwise" "$(cat "$T/err")" ""
 
+nz doctor --target 'ssh://-oProxyCommand=x'
+status_is "doctor refuses a machine whose name could be an option" 2
+
 nz compare
 status_is "compare without a model is wrong usage" 2
 nz compare nothing.onnx --budgte 3
