@@ -178,16 +178,33 @@ static nz_status get_station(nz_station **ret_station, nz_worker *worker) {
     return NZ_OK;
 }
 
+/* Time and CPU times are those right at the window's end, next to the first or last sample of power, and what takes time to read lies
+ * outside: power falls as soon as the model rests. */
+static nz_status take_conditions(nz_conditions *ret, nz_station *s, bool begins) {
+    nz_conditions edge = {.t_ns = 0}, rest;
+    if (begins) {
+        nz_conditions_get(&rest, &s->roots, s->cpus);
+        NZ_TRY(start_sampling(s));
+    }
+    edge.t_ns = nz_clock_ns();
+    edge.has_cpu = nz_cpu_times_get(&edge.cpu, &s->roots) == NZ_OK;
+    if (!begins) {
+        stop_sampling(s);
+        nz_conditions_get(&rest, &s->roots, s->cpus);
+    }
+    rest.t_ns = edge.t_ns;
+    rest.has_cpu = edge.has_cpu;
+    rest.cpu = edge.cpu;
+    *ret = rest;
+    return NZ_OK;
+}
+
 /* A window that is open still is given up: who asked for it has failed at something else. */
 static nz_status begin_window(nz_station *s) {
     stop_sampling(s);
     s->watching = false;
-    nz_conditions_get(&s->begin, &s->roots, s->cpus);
-    NZ_TRY(start_sampling(s));
-    /* The window begins when all that takes time has been read. */
+    NZ_TRY(take_conditions(&s->begin, s, true));
     s->own_ns = nz_process_cpu_ns();
-    s->begin.t_ns = nz_clock_ns();
-    s->begin.has_cpu = nz_cpu_times_get(&s->begin.cpu, &s->roots) == NZ_OK;
     s->watching = true;
     return NZ_OK;
 }
@@ -238,8 +255,7 @@ static double unix_of(uint64_t t_ns) {
 
 static nz_status end_window(nz_station *s, json_t **ret_answer, uint64_t from_ns, uint64_t to_ns) {
     nz_watch watch = {.begin = s->begin, .own_ns = nz_process_cpu_ns() - s->own_ns};
-    nz_conditions_get(&watch.end, &s->roots, s->cpus); /* CPU times first */
-    stop_sampling(s);
+    NZ_TRY(take_conditions(&watch.end, s, false));
     s->watching = false;
     bool all = !from_ns && !to_ns;
     watch.from_ns = all ? watch.begin.t_ns : from_ns;
