@@ -13,7 +13,9 @@
 #include "measure/probe.h"
 
 /* A reading of all CPUs of a large machine takes milliseconds; this many, spread over them, tell as much. */
-enum { MOST_SAMPLED = 64 };
+enum { MOST_SAMPLED = 64, LEAST_SAMPLED = 8 };
+/* Kernels up to 5.17 sleep 10 ms before they tell the clock rate of a CPU that idles. */
+static const uint64_t patience_ns = 100000000;
 static const double least_mhz = 1, most_mhz = 100000;
 
 /* ---- text ---- */
@@ -150,8 +152,10 @@ void nz_conditions_clock(nz_conditions *c, const nz_roots *roots, const char *li
     nz_cpu_bits bits;
     nz_conditions_cpus(&bits, roots, list);
     size_t count = pick(cpus, &bits), known = 0;
+    uint64_t begin_ns = nz_clock_ns();
     for (size_t i = 0; i < count; i++) {
-        now[i] = mhz_of(sys, cpus[i], "scaling_cur_freq");
+        bool late = i >= LEAST_SAMPLED && nz_clock_ns() - begin_ns > patience_ns;
+        now[i] = late ? (double)NAN : mhz_of(sys, cpus[i], "scaling_cur_freq");
         known += isnan(now[i]) ? 0 : 1;
         double most = mhz_of(sys, cpus[i], "scaling_max_freq");
         c->mhz_max = fmin(c->mhz_max, isnan(most) ? mhz_of(sys, cpus[i], "cpuinfo_max_freq") : most);
