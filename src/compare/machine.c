@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "compare/machine.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,6 +11,8 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "core/text.h"
+
+enum { MOST_CPUS = 65536 };
 
 static const char *program_of(const nz_compare_options *options) {
     return options->worker ? options->worker : "/proc/self/exe";
@@ -44,16 +47,23 @@ static json_t *station_request(const nz_compare_options *o) {
                      "sys", roots->sys, "proc", roots->proc, "nvml", roots->nvml, "dev", roots->dev);
 }
 
+/* At least one CPU there is. */
+static int count_at(const json_t *hardware, const char *key) {
+    json_int_t count = json_integer_value(json_object_get(hardware, key));
+    return count < 1 ? 1 : count > MOST_CPUS ? MOST_CPUS : (int)count;
+}
+
 static nz_status take_about(nz_machine *machine, const json_t *answer) {
     json_t *about = json_object_get(answer, "about");
     const json_t *hardware = json_object_get(about, "hardware");
     if (!json_is_object(hardware))
         return nz_fail(NZ_E_RESOURCE, "%s: the station does not say what machine it is on", machine->target);
     machine->about = json_incref(about);
-    machine->cpus = (int)json_integer_value(json_object_get(hardware, "cpus"));
-    machine->cpus_usable = (int)json_integer_value(json_object_get(hardware, "cpus_usable"));
-    if (machine->cpus < 1) machine->cpus = 1;
-    if (machine->cpus_usable < 1) machine->cpus_usable = 1;
+    machine->cpus = count_at(hardware, "cpus");
+    machine->cpus_usable = count_at(hardware, "cpus_usable");
+    /* More threads than a quota lets run would only be held back. */
+    double quota = nz_json_number_at(about, "quota_cpus");
+    if (quota > 0 && quota < machine->cpus_usable) machine->cpus_usable = (int)ceil(quota);
     machine->clock_overhead_ns = nz_json_number_at(json_object_get(about, "clock"), "overhead_ns");
     machine->has_power = json_is_object(json_object_get(about, "power"));
     return NZ_OK;

@@ -47,8 +47,9 @@ typedef struct nz_machine {
     nz_process station;
     json_t *
         about; /**< {"hardware", "clock": {"name", "resolution_ns", "overhead_ns"}, "noise": {"median_ns", "spread_pct",
-                        "worst_pct"}, "power": {"name", "scope", "interval_ms"} or null, "power_reason": text or null} */
-    int cpus, cpus_usable;
+                        "worst_pct"}, "power": {"name", "scope", "interval_ms"} or null, "power_reason": text or null,
+                        "quota_cpus": number or null} */
+    int cpus, cpus_usable; /**< usable: by affinity and by the control group's quota */
     double clock_overhead_ns;
     bool has_power;
     nz_watch before, after; /**< nobody computes: before the first model and after the last */

@@ -138,18 +138,21 @@ static json_t *about_json(const nz_station *s) {
     nz_hardware hardware;
     nz_clock_facts clock;
     nz_noise noise;
+    nz_conditions conditions;
     nz_hardware_get(&hardware, &s->roots);
+    nz_conditions_get(&conditions, &s->roots, s->cpus);
     nz_clock_facts_get(&clock);
     nz_noise_get(&noise);
     json_t *power = s->power
                         ? json_pack("{s:s,s:s,s:f}", "name", nz_power_name(s->power), "scope", nz_power_scope(s->power),
                                     "interval_ms", nz_power_info_get(s->power)->interval_ms)
                         : json_null();
-    return json_pack("{s:{s:o,s:{s:s,s:f,s:f},s:{s:f,s:f,s:f,s:I},s:o,s:o}}", "about", "hardware",
+    return json_pack("{s:{s:o,s:{s:s,s:f,s:f},s:{s:f,s:f,s:f,s:I},s:o,s:o,s:o}}", "about", "hardware",
                      nz_hardware_json(&hardware), "clock", "name", clock.name, "resolution_ns", clock.resolution_ns,
                      "overhead_ns", clock.overhead_ns, "noise", "median_ns", noise.median_ns, "spread_pct",
                      noise.spread_pct, "worst_pct", noise.worst_pct, "count", (json_int_t)noise.count, "power", power,
-                     "power_reason", nz_json_string(s->power_reason));
+                     "power_reason", nz_json_string(s->power_reason), "quota_cpus",
+                     nz_json_real(conditions.quota_cpus));
 }
 
 nz_status nz_worker_station(nz_worker *worker, const json_t *request, json_t **ret_answer) {

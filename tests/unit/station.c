@@ -327,10 +327,14 @@ static void a_machine_is_watched_by_its_station(void **state) {
     nz_compare_options o = options_of();
     NZ_AUTO(nz_machine_close) nz_machine machine = {0};
     put_sensor();
+    put(sys, "fs/cgroup/cpu.max", "20000 100000\n");
+    put(sys, "fs/cgroup/cpu.stat", "nr_throttled 0\nthrottled_usec 0\n");
     nz_roots roots = {.sys = sys, .proc = proc, .nvml = "/nonexistent", .dev = "/nonexistent"};
     o.roots = &roots;
     nz_watch w;
     nz_assert_ok(nz_machine_open(&machine, "local", &o, NULL));
+    assert_int_equal(machine.cpus_usable, 1); /* a fifth of one */
+    nz_assert_near(nz_json_number_at(machine.about, "quota_cpus"), 0.2, 1e-12, 0);
     assert_true(machine.has_power && machine.cpus >= 1 && machine.clock_overhead_ns > 0);
     nz_assert_ok(nz_machine_watch(&machine));
     uint64_t from = nz_clock_ns(); /* one clock for the processes of a machine */
