@@ -51,6 +51,8 @@ void nz_beside_put(nz_text *out, const nz_view *view, nz_grid_form form);
 /* measured.c: how it was measured */
 void nz_measured_models(nz_grid *ret_grid, const nz_view *view);   /**< a row per model that was timed */
 void nz_measured_machines(nz_grid *ret_grid, const nz_view *view); /**< a column per machine */
+void nz_measured_energy(nz_grid *ret_grid, const nz_view *view);   /**< gross, above idle, power, source */
+void nz_measured_counters(nz_grid *ret_grid, const nz_view *view); /**< of an inference */
 /** "Noise floor of HOST: a fixed piece of work varies by 0.6% ...", for each machine, a line each. */
 void nz_measured_noise(nz_text *out, const nz_view *view);
 /** The section of the page. */

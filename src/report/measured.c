@@ -118,7 +118,7 @@ void nz_measured_models(nz_grid *ret_grid, const nz_view *view) {
                                            "Clock reading (%)",
                                            "Layers' sum (% of the whole)",
                                            "Marks"};
-    *ret_grid = (nz_grid){.columns = NZ_COUNT(headings), .texts = 1u | 1u << 15, .title = "Each model"};
+    *ret_grid = (nz_grid){.columns = NZ_COUNT(headings), .texts = 1u, .title = "Each model"};
     ret_grid->note =
         "Width: of the widest 95% interval when measuring ended. Bunch: inferences between two readings of the clock. "
         "Others: what other programs used of the machine while this model was measured.";
@@ -247,6 +247,95 @@ void nz_measured_noise(nz_text *out, const nz_view *view) {
     }
 }
 
+/* ---- energy and counters ---- */
+
+enum { METRICS_MOST = 10 };
+
+/* The columns of these metrics that have a value somewhere. */
+static size_t columns_of(size_t ret_columns[METRICS_MOST], const nz_view *view, const char *const *ids, size_t count) {
+    size_t found = 0;
+    for (size_t i = 0; i < count && found < METRICS_MOST; i++) {
+        size_t c = nz_view_column_find(view, ids[i]);
+        if (c < view->column_count && view->columns[c].available > 0) ret_columns[found++] = c;
+    }
+    return found;
+}
+
+static void add_headings(nz_grid *grid, const nz_view *view, const size_t *columns, size_t count) {
+    nz_grid_add(grid, "Model");
+    for (size_t i = 0; i < count; i++) {
+        nz_text cell = {0};
+        nz_put_heading(&cell, &view->columns[columns[i]]);
+        nz_grid_take(grid, &cell);
+    }
+}
+
+static void add_values(nz_grid *grid, const nz_view *view, size_t row, const size_t *columns, size_t count) {
+    nz_text cell = {0};
+    nz_put_short(&cell, view->rows[row].label, 48);
+    nz_grid_take(grid, &cell);
+    for (size_t i = 0; i < count; i++) {
+        const nz_view_cell *value = nz_view_at(view, row, columns[i]);
+        const nz_view_column *column = &view->columns[columns[i]];
+        if (!isnan(value->value)) nz_put_value(&cell, column, value->value);
+        if (value->has_ci) {
+            nz_text_append(&cell, " [");
+            nz_put_value(&cell, column, value->ci95[0]);
+            nz_text_append(&cell, ", ");
+            nz_put_value(&cell, column, value->ci95[1]);
+            nz_text_append(&cell, "]");
+        }
+        nz_grid_take(grid, &cell);
+    }
+}
+
+/* The power source of the machine that a row was measured on. */
+static void add_source(nz_grid *grid, const nz_view *view, size_t row) {
+    nz_text cell = {0};
+    for (size_t m = 0; m < json_array_size(view->machines); m++) {
+        const json_t *machine = json_array_get(view->machines, m), *power = json_object_get(machine, "power");
+        bool its =
+            json_array_size(view->machines) == 1 || strcmp(nz_json_text_at(machine, "host"), view->rows[row].host) == 0;
+        if (!its || !json_is_object(power) || cell.length) continue;
+        put_string(&cell, json_object_get(power, "name"));
+        nz_text_append(&cell, ": ");
+        put_string(&cell, json_object_get(power, "scope"));
+    }
+    nz_grid_take(grid, &cell);
+}
+
+void nz_measured_energy(nz_grid *ret_grid, const nz_view *view) {
+    static const char *const ids[] = {"energy_j",    "energy_net_j", "power_w",
+                                      "power_max_w", "idle_power_w", "energy_estimated_j"};
+    size_t columns[METRICS_MOST], count = columns_of(columns, view, ids, NZ_COUNT(ids)),
+                                  energy = nz_view_column_find(view, "energy_j");
+    *ret_grid = (nz_grid){.columns = count + 2, .texts = 1u | 1u << (count + 1), .title = "Energy and power"};
+    ret_grid->note = "Of an inference: all that the source measured while the model ran (gross), and above what the "
+                     "machine draws when "
+                     "nobody computes. An estimate is a model of joules per operation, not a measurement.";
+    if (energy == view->column_count || view->columns[energy].available == 0) return;
+    add_headings(ret_grid, view, columns, count);
+    nz_grid_add(ret_grid, "Source");
+    for (size_t r = 0; r < view->row_count; r++) {
+        if (view->rows[r].failed) continue;
+        add_values(ret_grid, view, r, columns, count);
+        add_source(ret_grid, view, r);
+    }
+}
+
+void nz_measured_counters(nz_grid *ret_grid, const nz_view *view) {
+    static const char *const ids[] = {"instructions", "cycles",        "instructions_per_cycle", "cache_references",
+                                      "cache_misses", "branch_misses", "context_switches",       "page_faults"};
+    size_t columns[METRICS_MOST], count = columns_of(columns, view, ids, NZ_COUNT(ids));
+    *ret_grid = (nz_grid){.columns = count + 1, .texts = 1, .title = "Counted, of an inference"};
+    ret_grid->note =
+        "Counts repeat where times do not: the same model and library give the same instructions on a busy machine.";
+    if (!count) return;
+    add_headings(ret_grid, view, columns, count);
+    for (size_t r = 0; r < view->row_count; r++)
+        if (!view->rows[r].failed) add_values(ret_grid, view, r, columns, count);
+}
+
 /* ---- the page ---- */
 
 static void put_marked(nz_text *out, const nz_view *view) {
@@ -267,12 +356,17 @@ static void put_marked(nz_text *out, const nz_view *view) {
 }
 
 void nz_measured_put_html(nz_text *out, const nz_view *view) {
-    NZ_AUTO_GRID nz_grid models = {0}, machines = {0};
-    nz_measured_models(&models, view);
-    nz_measured_machines(&machines, view);
-    if (!nz_grid_any(&models) && !nz_grid_any(&machines)) return;
+    static void (*const fill[])(nz_grid *, const nz_view *) = {nz_measured_machines, nz_measured_models,
+                                                               nz_measured_energy, nz_measured_counters};
+    NZ_AUTO(nz_text_done) nz_text tables = {0};
+    for (size_t i = 0; i < NZ_COUNT(fill); i++) {
+        NZ_AUTO_GRID nz_grid grid = {0};
+        fill[i](&grid, view);
+        nz_grid_put(&tables, &grid, NZ_GRID_HTML);
+    }
+    if (tables.status != NZ_OK) out->status = tables.status;
+    if (!tables.data) return;
     nz_text_append(out, "<h2 id=measured>How it was measured</h2>\n");
     put_marked(out, view);
-    nz_grid_put(out, &machines, NZ_GRID_HTML);
-    nz_grid_put(out, &models, NZ_GRID_HTML);
+    nz_text_append(out, tables.data);
 }
