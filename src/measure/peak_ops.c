@@ -113,6 +113,7 @@ nz_status nz_peak_ops_get(nz_rate *rate, nz_peak_type type, double seconds) {
         if (status == NZ_E_UNSUPPORTED) continue;
         NZ_TRY(status);
         if (isnan(best.per_s) || one.per_s > best.per_s) best = one;
+        if (one.count < 3) break; /* the larger ones would take longer still */
     }
     if (isnan(best.per_s))
         snprintf(best.reason, sizeof best.reason,

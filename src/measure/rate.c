@@ -38,6 +38,10 @@ nz_status nz_rate_measure(nz_rate *rate, nz_rate_pass pass, void *user, double s
     uint64_t took[MOST], once, passes = 1, begin = nz_clock_ns(), budget = (uint64_t)(seconds * 1e9);
     NZ_TRY(repeat(&once, pass, user, 1)); /* pages come, code is made, the clock rises */
     NZ_TRY(repeat(&once, pass, user, 1));
+    if (once > budget) { /* a very slow machine: one is all there is time for, and no spread is known */
+        nz_rate_from(rate, &once, 1, rate->work);
+        return NZ_OK;
+    }
     while (once < repetition_ns && passes < 1u << 20) {
         passes *= 2;
         NZ_TRY(repeat(&once, pass, user, passes));

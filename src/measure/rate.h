@@ -9,7 +9,8 @@
 typedef nz_status (*nz_rate_pass)(void *user);
 
 /** Repeats `pass` (each repetition as many passes as fill 2 ms) and fills in rate->per_s, spread_pct, median_per_s, count;
- * rate->work is what a pass does. `seconds` at most, eight repetitions at least. */
+ * rate->work is what a pass does. Until the three best agree to 1% or `seconds` are spent, with eight repetitions at least, fewer where a pass
+ * takes long; one where it takes longer than `seconds`. */
 NZ_CHECKED nz_status nz_rate_measure(nz_rate *rate, nz_rate_pass pass, void *user, double seconds);
 /** From repetitions that took `took_ns` each and did `work` each: best, median, spread. Sorts the times. */
 void nz_rate_from(nz_rate *rate, uint64_t *took_ns, size_t count, uint64_t work);

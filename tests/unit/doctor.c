@@ -253,6 +253,12 @@ static void repetitions_are_timed_in_seconds(void **state) {
     assert_true(rate.per_s > 0 && rate.per_s <= 1e9);
     assert_true(rate.median_per_s <= rate.per_s);
     assert_true(rate.count >= 3 && passes > rate.count);
+    /* A pass that is longer than all of the time: one must do, and nobody knows its spread. */
+    passes = 0;
+    nz_assert_ok(nz_rate_measure(&rate, sleep_a_millisecond, &passes, 0.0005));
+    assert_int_equal(rate.count, 1);
+    assert_int_equal(passes, 2);
+    nz_assert_nan(rate.spread_pct);
     assert_int_equal(nz_rate_measure(&rate, fail_at_once, NULL, 0.05), NZ_E_UNSUPPORTED);
 }
 
