@@ -111,8 +111,7 @@ void nz_measured_models(nz_grid *ret_grid, const nz_view *view) {
                                            "Others meanwhile (%)",
                                            "Stolen (%)",
                                            "MHz before / after / least",
-                                           "\xc2\xb0"
-                                           "C before / after / most",
+                                           "\302\260C before / after / most",
                                            "Throttled",
                                            "Beyond 1.5 medians (kept)",
                                            "Clock reading (%)",
