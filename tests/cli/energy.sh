@@ -48,6 +48,31 @@ status_is "a missing log is an input error" 3
 nz energy
 status_is "a log is needed" 2
 
+# ---- idle power, the step, the plot ----
+awk 'BEGIN { print "time,watts"; for (i = 0; i < 600; i++) printf "%.1f,%d\n", 1700000000 + i / 10, (i < 100 || i >= 500 ? 2 : 6) }' >"$T/step.csv"
+nz energy "$T/step.csv" --start 1700000010 --end 1700000050 --json
+status_is "power beside the window" 0
+tr -d ' \n' <"$T/out" >"$T/flat"
+has "before it" "$T/flat" '"idle_power_before_w":{"value":2.0'
+good "behind it" grep -qE '"idle_power_after_w":\{"value":(2\.0|1\.99999)' "$T/flat"
+has "joules less idle" "$T/flat" '"energy_net_j":{"value":159.'
+nz energy "$T/log.csv" --json
+tr -d ' \n' <"$T/out" >"$T/flat"
+has "a log that is all window has none" "$T/flat" '"energy_net_j":{"value":null'
+nz energy "$T/step.csv" --marker step --plot "$T/p.svg" --plot "$T/p.png"
+status_is "the step of power gives the window" 0
+has "it is told how clear" "$T/out" "marker   power rises by 3.98 W and falls by 3.98 W, "
+has "where it begins" "$T/out" "window   2023-11-14 22:13:29.950 UTC to 2023-11-14 22:14:09.950 UTC"
+has "the plot is an SVG" "$T/p.svg" "<svg"
+has "that names the log" "$T/p.svg" "Power in step.csv"
+is "and a PNG" "$(head -c 4 "$T/p.png" | tail -c 3)" "PNG"
+nz energy "$T/log.csv" --marker step
+status_is "a log without a clear step is refused" 2
+nz energy "$T/step.csv" --marker pin
+status_is "a marker that is none is wrong usage" 2
+nz energy "$T/step.csv" --plot "$T/p.pdf"
+status_is "a plot of another form is wrong usage" 2
+
 if [ ! -r "$L/pytorch_fp32.csv" ]; then
     skip "a Raspberry Pi's meter" "$L is absent"
     exit 0

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Energy from logs of external meters: integrals worked out by hand, columns, times, what is left out, broken logs. */
-#include "measure/meter.h"
+#include "core/memory.h"
+#include "core/random.h"
+#include "measure/meter_series.h"
 #include "test.h"
 
 static const char *put(const char *text) {
@@ -259,13 +261,113 @@ static void raspberry_pi_int8(void **state) {
               (const double[]){26174, 3.691, 5.123, 7091, 70908});
 }
 
+static void idle_power_beside_the_window(void **state) {
+    (void)state;
+    char text[4096] = "time,power\n";
+    for (int i = 0; i <= 100; i++) sprintf(text + strlen(text), "%d,%d\n", i, i < 20 ? 2 : i < 70 ? 10 : 4);
+    nz_meter_energy e = energy_of(text, NULL, "20", "69");
+    nz_assert_near(e.joules, 490, 1e-12, 0);
+    nz_assert_near(e.idle_before_w, (19 * 2 + 6) / 20.0, 1e-12, 0); /* the line from 2 W to 10 W ends at the window */
+    nz_assert_near(e.idle_after_w, (7 + 30 * 4) / 31.0, 1e-12, 0);
+    nz_assert_near(e.joules_net, 490 - 49 * (e.idle_before_w + e.idle_after_w) / 2, 1e-12, 0);
+    nz_assert_nan(e.step_clear);
+    e = energy_of(text, NULL, NULL, "50"); /* nothing before: what is behind counts, a minute of it at most */
+    nz_assert_nan(e.idle_before_w);
+    nz_assert_near(e.idle_after_w, (19 * 10 + 7 + 30 * 4) / 50.0, 1e-12, 0);
+    nz_assert_near(e.joules_net, e.joules - 50 * e.idle_after_w, 1e-12, 0);
+    e = energy_of(ramp, NULL, NULL, NULL);
+    nz_assert_nan(e.joules_net);
+}
+
+/* Power of `idle` W, of `busy` W from `from` to `to` seconds, sampled ten times a second, with noise. */
+static const char *steps(double seconds, double from, double to, double idle, double busy, double noise) {
+    const char *path = nz_test_file("log.csv");
+    FILE *file = fopen(path, "w");
+    nz_random random;
+    nz_random_init(&random, 3, 0);
+    assert_non_null(file);
+    fputs("time,watts\n", file);
+    for (int i = 0; i < seconds * 10; i++) {
+        double t = i / 10.0 + 0.05, ripple = noise * (nz_random_unit(&random) + nz_random_unit(&random) - 1);
+        fprintf(file, "%.2f,%.6f\n", t, (t >= from && t < to ? busy : idle) + ripple);
+    }
+    fclose(file);
+    return path;
+}
+
+static void a_step_of_power_is_a_marker(void **state) {
+    (void)state;
+    nz_meter_options by_step = {.step = true};
+    nz_meter_energy e = {0};
+    static const struct {
+        double seconds, from, to, noise;
+    } logs[] = {{60, 10, 50, 0}, {60, 10, 50, 1}, {600, 5, 580, 1}, {600, 300, 320, 0.5}};
+    for (size_t i = 0; i < NZ_COUNT(logs); i++) {
+        nz_assert_ok(
+            nz_meter_energy_read(&e, steps(logs[i].seconds, logs[i].from, logs[i].to, 3, 5, logs[i].noise), &by_step));
+        nz_assert_near((double)e.start_ns / 1e9, logs[i].from, 0, 0.11);
+        nz_assert_near((double)e.end_ns / 1e9, logs[i].to, 0, 0.11);
+        nz_assert_near(e.watts, 5, 0.02, 0);
+        nz_assert_near(e.idle_before_w, 3, 0.05, 0);
+        nz_assert_near(e.step_rise_w, 2, 0.25, 0);
+        assert_true(e.step_clear >= NZ_METER_STEP_CLEAR);
+    }
+}
+
+static void what_is_no_clear_step_is_refused(void **state) {
+    (void)state;
+    nz_meter_options by_step = {.step = true}, both = {.step = true, .start = "3"};
+    nz_meter_energy e = {0};
+    nz_assert_fails(nz_meter_energy_read(&e, steps(60, 0, 0, 3, 5, 1), &by_step), NZ_E_ARG, "no clear marker");
+    nz_assert_fails(nz_meter_energy_read(&e, steps(60, 30, 90, 3, 5, 0), &by_step), NZ_E_ARG, "marker"); /* no fall */
+    nz_assert_fails(nz_meter_energy_read(&e, steps(60, 10, 50, 3, 3, 0), &by_step), NZ_E_ARG, "marker");
+    nz_assert_fails(nz_meter_energy_read(&e, put(ramp), &both), NZ_E_ARG, "--start");
+}
+
+static void windows_of_a_series(void **state) {
+    (void)state;
+    NZ_AUTO(nz_meter_series_done) nz_meter_series s = {0};
+    nz_meter_part part;
+    const int64_t second = NZ_SECOND_NS;
+    nz_assert_ok(nz_meter_series_read(&s, put("t,w\n10,0\n11,2\n11,2\n10.5,9\n12,\n12,4\n13,6\n16,6\n"), NULL));
+    assert_int_equal(s.count, 5);
+    assert_int_equal(s.duplicates, 1);
+    assert_int_equal(s.backwards, 1);
+    assert_int_equal(s.missing, 1);
+    assert_false(s.dated || s.clock);
+    nz_assert_near(s.interval_s, 1, 0, 0);
+    nz_meter_series_part(&part, &s, 10 * second + second / 2, 12 * second + second / 4);
+    nz_assert_near(part.joules, 4.8125, 1e-12, 0);
+    nz_assert_near(part.seconds, 1.75, 0, 0);
+    nz_assert_near(part.watts_max, 4.5, 1e-12, 0);
+    nz_assert_near(part.watts_mean, 3, 1e-12, 0);
+    assert_int_equal(part.samples, 2);
+    assert_int_equal(part.gaps, 0);
+    nz_meter_series_part(&part, &s, 12 * second, 99 * second); /* the log's end is the end */
+    nz_assert_near(part.joules, 5 + 18, 1e-12, 0);
+    nz_assert_near(part.seconds, 4, 0, 0);
+    assert_int_equal(part.gaps, 1);
+    nz_assert_near(part.gap_seconds, 3, 0, 0);
+    nz_meter_series_part(&part, &s, 2 * second, 10 * second);
+    assert_true(part.seconds == 0 && part.joules == 0 && part.samples == 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(whole_log),         cmocka_unit_test(ends_are_interpolated),
-        cmocka_unit_test(uneven_sampling),   cmocka_unit_test(repeated_and_backward_times),
-        cmocka_unit_test(columns_by_name),   cmocka_unit_test(times),
-        cmocka_unit_test(windows),           cmocka_unit_test(markers),
-        cmocka_unit_test(broken_logs),       cmocka_unit_test(raspberry_pi_fp32),
+        cmocka_unit_test(whole_log),
+        cmocka_unit_test(ends_are_interpolated),
+        cmocka_unit_test(uneven_sampling),
+        cmocka_unit_test(repeated_and_backward_times),
+        cmocka_unit_test(columns_by_name),
+        cmocka_unit_test(times),
+        cmocka_unit_test(windows),
+        cmocka_unit_test(markers),
+        cmocka_unit_test(broken_logs),
+        cmocka_unit_test(idle_power_beside_the_window),
+        cmocka_unit_test(a_step_of_power_is_a_marker),
+        cmocka_unit_test(what_is_no_clear_step_is_refused),
+        cmocka_unit_test(windows_of_a_series),
+        cmocka_unit_test(raspberry_pi_fp32),
         cmocka_unit_test(raspberry_pi_int8),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
