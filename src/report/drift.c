@@ -165,14 +165,23 @@ static void draw_axes(nz_canvas *canvas, const frame *f) {
     nz_canvas_line(canvas, f->left, p.y, f->left + f->width, p.y, (nz_paint){.stroke = NZ_RULE, .width = 1.2});
 }
 
-static void draw_line(nz_canvas *canvas, const frame *f, const line *l) {
+/* Variants of one model share its colour: the second and later ones are dashed. */
+static nz_paint paint_of(const frame *f, const line *lines, size_t i) {
+    const nz_view_row *rows = f->plot->view->rows;
+    size_t earlier = 0;
+    for (size_t k = 0; k < i; k++) earlier += rows[lines[k].row].colour == rows[lines[i].row].colour;
+    return (nz_paint){.fill = NZ_NO_COLOUR,
+                      .stroke = nz_palette(rows[lines[i].row].colour),
+                      .width = 1.5,
+                      .dash = earlier ? 1.5 + 2.5 * (double)earlier : 0};
+}
+
+static void draw_line(nz_canvas *canvas, const frame *f, const line *l, nz_paint paint) {
     const nz_view_row *row = &f->plot->view->rows[l->row];
     nz_point points[SHOWN];
     for (size_t i = 0; i < l->count; i++) points[i] = at(f, l->x[i], l->percent[i]);
     nz_canvas_begin(canvas, row->label);
-    if (l->count > 1)
-        nz_canvas_path(canvas, points, l->count, false,
-                       (nz_paint){.fill = NZ_NO_COLOUR, .stroke = nz_palette(row->colour), .width = 1.5});
+    if (l->count > 1) nz_canvas_path(canvas, points, l->count, false, paint);
     for (size_t i = 0; l->count <= 60 && i < l->count; i++)
         nz_plot_mark(canvas, points[i].x, points[i].y, 2.2, row->colour);
     nz_canvas_end(canvas);
@@ -183,9 +192,10 @@ static void draw_legend(nz_canvas *canvas, const frame *f, const line *lines, si
     for (size_t i = 0; i < count; i++) {
         const nz_view_row *row = &f->plot->view->rows[lines[i].row];
         double x = NZ_PLOT_MARGIN + each * (double)(i % 3), y = f->bottom + FOOT + LEGEND * (double)(i / 3);
-        nz_plot_mark(canvas, x + 6, y - 4, 4.5, row->colour);
-        nz_canvas_text_fit(canvas, x + 16, y, row->label, (nz_lettering){.size = NZ_SIZE_SMALL, .colour = NZ_INK},
-                           each - 24);
+        nz_canvas_line(canvas, x, y - 4, x + 24, y - 4, paint_of(f, lines, i));
+        nz_plot_mark(canvas, x + 12, y - 4, 3.5, row->colour);
+        nz_canvas_text_fit(canvas, x + 30, y, row->label, (nz_lettering){.size = NZ_SIZE_SMALL, .colour = NZ_INK},
+                           each - 38);
     }
 }
 
@@ -224,6 +234,6 @@ void nz_drift_draw(nz_canvas *canvas, const nz_plot *plot) {
     f.bottom = TOP + PANEL;
     bounds_of(&f, lines, count);
     draw_axes(canvas, &f);
-    for (size_t i = 0; i < count; i++) draw_line(canvas, &f, &lines[i]);
+    for (size_t i = 0; i < count; i++) draw_line(canvas, &f, &lines[i], paint_of(&f, lines, i));
     draw_legend(canvas, &f, lines, count);
 }

@@ -121,6 +121,30 @@ static double best_of(const nz_view *view, nz_table_column column) {
     return better == NZ_NEITHER || best == worst ? (double)NAN : best;
 }
 
+/* "[0.1178, 0.1207]" below what was measured in rounds and what follows from it; of accuracies the tooltip tells. */
+static void put_cell_interval(nz_text *out, const nz_view *view, size_t row, nz_table_column column) {
+    const nz_view_row *r = &view->rows[row];
+    const double *ends = NULL;
+    nz_text plain = {0};
+    if (column.kind == NZ_COLUMN_OCS && r->has_ocs_ci) ends = r->ocs_ci95;
+    if (column.kind == NZ_COLUMN_RATIO && r->ratios[column.index].gain.has_ci) ends = r->ratios[column.index].gain.ci95;
+    if (column.kind == NZ_COLUMN_METRIC && view->columns[column.index].noisy &&
+        nz_view_at(view, row, column.index)->has_ci)
+        ends = nz_view_at(view, row, column.index)->ci95;
+    for (int i = 0; ends && i < 2; i++) {
+        nz_text_append(&plain, i ? ", " : "[");
+        if (column.kind == NZ_COLUMN_METRIC)
+            nz_put_value(&plain, &view->columns[column.index], ends[i]);
+        else
+            nz_put_fixed(&plain, ends[i], fabs(nz_table_number(view, row, column)) < 0.995 ? 3 : 2);
+    }
+    if (!ends) return;
+    nz_text_append(&plain, "]");
+    nz_text_append(out, "<span class=ci>");
+    put_escaped(out, &plain);
+    nz_text_append(out, "</span>");
+}
+
 static void put_cell(nz_text *out, const nz_view *view, size_t row, nz_table_column column, double best) {
     nz_text plain = {0};
     double value = nz_table_number(view, row, column);
@@ -145,6 +169,7 @@ static void put_cell(nz_text *out, const nz_view *view, size_t row, nz_table_col
     nz_text_append(out, "\">");
     nz_table_cell(&plain, view, row, column);
     put_escaped(out, &plain);
+    put_cell_interval(out, view, row, column);
     nz_text_append(out, "</td>");
 }
 
@@ -184,8 +209,8 @@ void nz_page_put_main_table(nz_text *out, const nz_view *view) {
         nz_text_append(out, "</tr>\n");
     }
     nz_text_append(out, "</tbody></table></div>\n<p class=small>Shaded: the baseline. Green and bold: the best value "
-                        "of a column. Point at a "
-                        "figure, or touch it, for its interval, number of samples and source.</p>\n");
+                        "of a column. In brackets: 95% intervals. Point at a "
+                        "figure, or touch it, for its number of samples and source.</p>\n");
     put_notes(out, view);
 }
 
