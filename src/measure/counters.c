@@ -259,8 +259,8 @@ static void explain(const nz_counters *self, nz_counter *value, size_t id, int e
     case ENODEV:
     case EOPNOTSUPP:
         snprintf(value->reason, sizeof value->reason,
-                 "the CPU shows no counter of %s here (%s), as in a virtual machine without a virtual PMU",
-                 events[id].name, strerror(error));
+                 "the CPU shows no such counter here (%s), as in a virtual machine without a virtual PMU",
+                 strerror(error));
         return;
     case ENOSYS:
         snprintf(value->reason, sizeof value->reason, "%s",
