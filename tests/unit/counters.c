@@ -241,7 +241,8 @@ static void a_machine_without_counters_says_so(void **state) {
         fake f = {.error = errors[i], .step = 4, .wanted = 1, .ran = 1};
         nz_counter values[NZ_COUNTERS];
         count(&f, false, values);
-        assert_reason(&values[NZ_COUNTER_CACHE_MISSES], "cache_misses");
+        /* The same words for all, so that a report tells them once. */
+        assert_string_equal(values[NZ_COUNTER_CACHE_MISSES].reason, values[NZ_COUNTER_INSTRUCTIONS].reason);
         assert_reason(&values[NZ_COUNTER_CACHE_MISSES], strerror(errors[i]));
         assert_reason(&values[NZ_COUNTER_CACHE_MISSES], "virtual machine");
         nz_assert_near(values[NZ_COUNTER_CONTEXT_SWITCHES].value, 12, 0, 0); /* the kernel's own are there */
