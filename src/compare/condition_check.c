@@ -46,19 +46,25 @@ static double delta_of(const row *r, const nz_metric *metric, nz_condition_end e
     return sign * (nz_json_number_at(own, "value") - nz_json_number_at(metric_of(r->base, metric->id), "value"));
 }
 
+/* What is counted has no noise: both ends of its interval are the quantity. */
+static bool is_exact(const nz_metric *metric) {
+    return !metric->needs_timing && !metric->needs_energy && !metric->needs_process && !metric->needs_scores &&
+           strcmp(metric->category, "accuracy") != 0;
+}
+
 static bool get_quantity(void *user, const nz_condition_term *term, double *ret_value) {
     const row *r = user;
     const nz_metric *metric = nz_metric_find(term->id);
     double value = NAN;
     if (!metric) return false;
+    nz_condition_end end = is_exact(metric) ? NZ_END_NONE : term->end;
     switch (term->field) {
-    case NZ_FIELD_VALUE: value = value_or_end(metric_of(r->model, metric->id), "value", term->end); break;
-    case NZ_FIELD_DROP: value = delta_of(r, metric, term->end, true); break;
-    case NZ_FIELD_DELTA: value = delta_of(r, metric, term->end, false); break;
-    case NZ_FIELD_RATIO: value = ratio_of(r, metric, term->end); break;
+    case NZ_FIELD_VALUE: value = value_or_end(metric_of(r->model, metric->id), "value", end); break;
+    case NZ_FIELD_DROP: value = delta_of(r, metric, end, true); break;
+    case NZ_FIELD_DELTA: value = delta_of(r, metric, end, false); break;
+    case NZ_FIELD_RATIO: value = ratio_of(r, metric, end); break;
     case NZ_FIELD_AGAINST:
-        value = value_or_end(nz_against_metric(r->results, nz_json_text_at(r->model, "id"), metric->id), "ratio",
-                             term->end);
+        value = value_or_end(nz_against_metric(r->results, nz_json_text_at(r->model, "id"), metric->id), "ratio", end);
         break;
     }
     if (isfinite(value)) *ret_value = value;

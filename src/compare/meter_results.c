@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "compare/against.h"
 #include "compare/conditions_json.h"
 #include "compare/intervals.h"
 #include "compare/run.h"
@@ -110,9 +111,26 @@ static nz_status renew_conditions(json_t *results, const json_t *kept) {
         json_t *now = nz_conditions_json(json_object_get(parts, "timing"), json_object_get(parts, "batch"),
                                          machine_of(results, host_of(model)), has_mark(model, "random_input"));
         if (json_object_set_new(model, "conditions", now)) return SHORT_MEMORY;
+        json_t *energy = json_object_get(json_object_get(parts, "timing"), "energy");
+        json_object_del(model, "energy"); /* where there is one */
+        if (energy && json_object_set(model, "energy", energy)) return SHORT_MEMORY;
     }
     json_t *marks = nz_conditions_run_json(models, json_object_get(run, "warnings"));
     return json_object_set_new(run, "marks", marks) ? SHORT_MEMORY : NZ_OK;
+}
+
+/* An earlier run is compared with once more where it can still be read. */
+static nz_status renew_against(json_t *results) {
+    json_t *against = json_object_get(results, "against");
+    NZ_AUTO_JSON json_t *old = NULL;
+    NZ_AUTO_FREE char *path = NULL;
+    if (!json_is_object(against)) return NZ_OK;
+    NZ_TRY(nz_strdup(&path, nz_json_text_at(against, "path")));
+    if (nz_against_read(&old, path) == NZ_OK) return nz_against_set(results, old, path);
+    json_t *texts = json_object_get(against, "text");
+    return json_array_append_new(texts, json_string("energies came in after this comparison and have no part in it"))
+               ? SHORT_MEMORY
+               : NZ_OK;
 }
 
 static nz_status renew(json_t *results, const json_t *times, const json_t *about, const char *host) {
@@ -124,7 +142,8 @@ static nz_status renew(json_t *results, const json_t *times, const json_t *about
     NZ_TRY(nz_meter_results_note(results, about, host));
     NZ_AUTO_JSON json_t *groups = nz_groups_json(models);
     if (!groups || (!json_is_null(groups) && json_object_set(results, "groups", groups))) return SHORT_MEMORY;
-    return renew_conditions(results, kept);
+    NZ_TRY(renew_conditions(results, kept));
+    return renew_against(results);
 }
 
 static nz_status read_document(json_t **ret_json, char **ret_path, const char *dir, const char *name,

@@ -193,6 +193,8 @@ static void conditions_ask_about_the_earlier_run(void **state) {
     assert_true(held(r, "energy_j.against < 1", "energy_j.against is unavailable"));
     assert_true(held(r, "top1.low > 88", "top1.low is 88.5"));
     assert_true(held(r, "top1.drop > 0.9", "top1.drop is 1"));
+    assert_false(
+        held(r, "disk_bytes.against.high < 1 || disk_bytes.ratio.low < 2.4", "")); /* a count is its own interval */
     json_decref(r);
 }
 
