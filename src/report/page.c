@@ -160,11 +160,12 @@ static void put_uncertainty(nz_text *out, const nz_view *view, const nz_plots *p
     nz_text tables = {0};
     bool any = false;
     for (size_t i = 0; i < plots->count; i++)
-        any = any || plots->items[i].kind == NZ_PLOT_FOREST || plots->items[i].kind == NZ_PLOT_DRIFT;
+        any = any || (plots->items[i].kind >= NZ_PLOT_WEIGHTS && plots->items[i].kind <= NZ_PLOT_DRIFT);
     nz_beside_put(&tables, view, NZ_GRID_HTML);
     if (any || tables.length || json_array_size(view->rank))
         nz_text_append(out, "<h2 id=sure>How sure the differences are</h2>\n");
     put_rank(out, view);
+    put_figures(out, view, plots, NZ_PLOT_WEIGHTS, true);
     put_figures(out, view, plots, NZ_PLOT_FOREST, true);
     if (tables.data) nz_text_append(out, tables.data);
     put_figures(out, view, plots, NZ_PLOT_DRIFT, true);

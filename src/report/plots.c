@@ -20,6 +20,7 @@ static const struct {
 } kinds[] = {
     [NZ_PLOT_RADAR] = {"ratios", nz_radar_plan, nz_radar_draw},
     [NZ_PLOT_SCATTER] = {"scatter-", nz_scatter_plan, nz_scatter_draw},
+    [NZ_PLOT_WEIGHTS] = {"weights", nz_weights_plan, nz_weights_draw},
     [NZ_PLOT_FOREST] = {"differences", nz_forest_plan, nz_forest_draw},
     [NZ_PLOT_DRIFT] = {"rounds", nz_drift_plan, nz_drift_draw},
     [NZ_PLOT_BARS] = {"bars-", nz_bars_plan, nz_bars_draw},

@@ -10,6 +10,7 @@
 typedef enum nz_plot_kind {
     NZ_PLOT_RADAR,
     NZ_PLOT_SCATTER,
+    NZ_PLOT_WEIGHTS,
     NZ_PLOT_FOREST,
     NZ_PLOT_DRIFT,
     NZ_PLOT_BARS,
@@ -29,7 +30,7 @@ typedef struct nz_plot {
     size_t column;  /**< bars: the metric; scatter: the cost; learning: networks or methods */
     size_t against; /**< scatter: the accuracy; classes: the baseline, SIZE_MAX: none */
     size_t
-        row; /**< layers, classes, confusion: the model; radar, drift: one of its machine or race; sample: its place among the reference's samples */
+        row; /**< layers, classes, confusion: the model; radar, drift: one of its machine or race; weights: the group; sample: its place among the reference's samples */
     double width, height;
     double foot;                   /**< below `height`: room for what speaks against marked models; 0: none */
     double png_scale;              /**< 0: 2 */
@@ -61,10 +62,12 @@ NZ_CHECKED nz_status nz_plots_add(nz_plots *plots, const nz_plot *plot, const ch
 /* A pair for each kind: which plots there are, and how one is drawn. */
 typedef nz_status nz_plot_planner(nz_plots *plots, const nz_view *view);
 typedef void nz_plot_drawer(nz_canvas *canvas, const nz_plot *plot);
-NZ_CHECKED nz_plot_planner nz_radar_plan, nz_scatter_plan, nz_forest_plan, nz_drift_plan, nz_bars_plan, nz_split_plan,
-    nz_layers_plan, nz_learning_plan, nz_precision_plan, nz_f1_plan, nz_classes_plan, nz_confusion_plan, nz_sample_plan;
-nz_plot_drawer nz_radar_draw, nz_scatter_draw, nz_forest_draw, nz_drift_draw, nz_bars_draw, nz_split_draw,
-    nz_layers_draw, nz_learning_draw, nz_precision_draw, nz_f1_draw, nz_classes_draw, nz_confusion_draw, nz_sample_draw;
+NZ_CHECKED nz_plot_planner nz_radar_plan, nz_scatter_plan, nz_weights_plan, nz_forest_plan, nz_drift_plan, nz_bars_plan,
+    nz_split_plan, nz_layers_plan, nz_learning_plan, nz_precision_plan, nz_f1_plan, nz_classes_plan, nz_confusion_plan,
+    nz_sample_plan;
+nz_plot_drawer nz_radar_draw, nz_scatter_draw, nz_weights_draw, nz_forest_draw, nz_drift_draw, nz_bars_draw,
+    nz_split_draw, nz_layers_draw, nz_learning_draw, nz_precision_draw, nz_f1_draw, nz_classes_draw, nz_confusion_draw,
+    nz_sample_draw;
 
 /* ---- what the plots share ---- */
 

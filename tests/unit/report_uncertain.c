@@ -215,6 +215,28 @@ static void rounds_become_lines(void **state) {
     assert_non_null(find_plot(&plots, "rounds-2")); /* another race, however broken */
 }
 
+static void weights_have_ranges(void **state) {
+    (void)state;
+    NZ_AUTO_VIEW nz_view view = {0};
+    NZ_AUTO_PLOTS nz_plots plots = {0};
+    view_of(
+        &view,
+        "{'schema':'netzip.results/1','ocs_rank':[{'group':'g','winner':'B','text':'B wins.','lambda':[{'known':true,"
+        "'low':null,'high':null},{'known':true,'low':0.4,'low_rival':'A','high':null},{'known':true,'low':null,"
+        "'high':3,'high_rival':'gone'},{'known':false}]},{'winner':'B','lambda':[{'known':true}]},{'winner':'gone',"
+        "'lambda':[{'known':true,'low':1}]}],'models':[" MODEL("A", "A", "vm", LATENCY("2", ""), "") "," MODEL(
+            "B", "B", "vm", LATENCY("1", ""), "") "]}");
+    nz_assert_ok(nz_plots_draw(&plots, &view));
+    const nz_plot *weights = find_plot(&plots, "weights");
+    assert_non_null(weights);
+    assert_string_equal(weights->title, "While which weights B wins");
+    assert_non_null(strstr(weights->svg, "A below 0.4"));
+    assert_non_null(strstr(weights->svg, "another above 3"));
+    assert_non_null(strstr(weights->svg, "not available"));
+    assert_null(
+        find_plot(&plots, "weights-2")); /* nothing overtakes B there; the third winner is not among the models */
+}
+
 #define SPLIT(a, b, c)                                                                                                 \
     "'ram_weights_bytes':{'value':" a "},'ram_activations_bytes':{'value':" b "},'ram_rest_bytes':{'value':" c "}"
 static void memory_is_stacked(void **state) {
@@ -324,6 +346,7 @@ int main(void) {
         cmocka_unit_test(the_page_says_how_it_was_measured),
         cmocka_unit_test(ratios_become_a_forest),
         cmocka_unit_test(rounds_become_lines),
+        cmocka_unit_test(weights_have_ranges),
         cmocka_unit_test(memory_is_stacked),
         cmocka_unit_test(machines_stand_side_by_side),
         cmocka_unit_test(an_earlier_run_is_told),
