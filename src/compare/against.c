@@ -347,11 +347,13 @@ static const char *model_word(const json_t *metrics) {
     return nz_difference_name(better ? NZ_BETTER : NZ_INDISTINGUISHABLE);
 }
 
+static json_t *id_json(const json_t *model) { return nz_json_string(nz_json_text_at(model, "id")); }
+
 static json_t *matched_json(const pair *p) {
     json_t *metrics = metrics_json(p), *notes = json_array();
-    json_t *json = metrics && notes ? json_pack("{s:O,s:O,s:s,s:o,s:o}", "id", json_object_get(p->new.model, "id"),
-                                                "old_id", json_object_get(p->old.model, "id"), "difference",
-                                                model_word(metrics), "notes", notes, "metrics", metrics)
+    json_t *json = metrics && notes ? json_pack("{s:o,s:o,s:s,s:o,s:o}", "id", id_json(p->new.model), "old_id",
+                                                id_json(p->old.model), "difference", model_word(metrics), "notes",
+                                                notes, "metrics", metrics)
                                     : NULL;
     if (!json) return NULL;
     if (add_notes(notes, p) == 0) return json;
@@ -361,7 +363,7 @@ static json_t *matched_json(const pair *p) {
 
 /* A model that one run alone has. */
 static json_t *lone_json(const json_t *model, const char *word) {
-    return json_pack("{s:O,s:s,s:[],s:[]}", "id", json_object_get(model, "id"), "difference", word, "notes", "metrics");
+    return json_pack("{s:o,s:s,s:[],s:[]}", "id", id_json(model), "difference", word, "notes", "metrics");
 }
 
 /* ---- the whole ---- */
