@@ -18,7 +18,8 @@ status_is "the demonstration runs" 0
 has "it says what was found" "$T/out" "In plain words: the uncompressed network is right on"
 for method in PTQ QAT GUP_R GUP_L1; do has "$method is judged" "$T/out" "  $method: right on"; done
 is "the last line says where to look" "$(tail -n 1 "$T/out")" "The report: $T/a/report.html"
-has "every method is in the table" "$T/a/table.md" "| GUP\\_L1 |"
+# Behind a name may stand a dagger: how busy the machine is does not matter here.
+has "every method is in the table" "$T/a/table.md" "| GUP\\_L1"
 figures "$T/a/results.json" >"$T/first"
 good "figures are compared" test "$(wc -l <"$T/first")" -gt 60
 
