@@ -18,13 +18,18 @@ enum { WINDOWS_MOST = 200000, MODELS_MOST = 10000 };
 
 /* ---- windows ---- */
 
+/* What can be converted to nanoseconds, shifted and compared. */
+static nz_status check_window(double unix_s, double seconds) {
+    bool sane = fabs(unix_s) <= SECONDS_MOST / 2 && seconds >= 1e-6 && seconds <= SECONDS_MOST / 4;
+    if (sane) return NZ_OK;
+    return nz_fail(NZ_E_FORMAT, "times: a block from %g for %g s cannot have been measured", unix_s, seconds);
+}
+
 nz_status nz_meter_windows_add(nz_meter_windows *windows, double unix_s, double seconds, size_t kind, json_t *round) {
-    if (!(fabs(unix_s) <= SECONDS_MOST / 2 && seconds > 0 && seconds <= SECONDS_MOST / 4))
-        return nz_fail(NZ_E_FORMAT, "times: a block from %g for %g s cannot have been measured", unix_s, seconds);
+    NZ_TRY(check_window(unix_s, seconds));
     if (windows->count == WINDOWS_MOST) return nz_fail(NZ_E_FORMAT, "times: more than %d blocks", WINDOWS_MOST);
     NZ_TRY(nz_grow(&windows->items, &windows->capacity, windows->count + 1, sizeof *windows->items));
     int64_t from = (int64_t)(unix_s * 1e9), to = from + (int64_t)(seconds * 1e9);
-    if (to <= from) return nz_fail(NZ_E_FORMAT, "times: a block of %g s cannot have been measured", seconds);
     windows->items[windows->count++] = (nz_meter_window){from, to, kind, round};
     if (kind >= windows->kind_count) windows->kind_count = kind + 1;
     return NZ_OK;
@@ -57,11 +62,13 @@ static json_t *rounds_of(const json_t *kept) { return json_object_get(json_objec
 static nz_status add_model(nz_meter_windows *windows, const json_t *kept, const char *id) {
     json_t *rounds = rounds_of(kept);
     size_t kind = windows->kind_count ? windows->kind_count : 1;
+    bool known = false;
     for (size_t r = 0; r < json_array_size(rounds); r++) {
         json_t *round = json_array_get(rounds, r);
-        double unix_s = nz_json_number_at(round, "unix_s");
-        if (r == 0 && is_known(windows, unix_s)) return NZ_OK;
-        nz_status status = nz_meter_windows_add(windows, unix_s, nz_json_number_at(round, "seconds"), kind, round);
+        double unix_s = nz_json_number_at(round, "unix_s"), seconds = nz_json_number_at(round, "seconds");
+        nz_status status = check_window(unix_s, seconds);
+        if (status == NZ_OK && r == 0) known = is_known(windows, unix_s);
+        if (status == NZ_OK && !known) status = nz_meter_windows_add(windows, unix_s, seconds, kind, round);
         if (status != NZ_OK) return nz_fail_context(status, "%s, round %zu", id, r);
     }
     return NZ_OK;

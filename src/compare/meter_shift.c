@@ -10,7 +10,7 @@
 
 enum { CANDIDATES = 16, FINER = 32, STEPS = 8, PIECES_MOST = 8 };
 #define GRID_MOST 8000000.0
-#define WORK_MOST 1e9
+#define WORK_MOST 2e8
 #define CLEAR_LEAST 1.5 /* the next best shift leaves this many times as much unexplained */
 #define UNEXPLAINED_MOST 0.3
 #define F_LEAST 16.0 /* and by so much that chance among so many windows does not do it */
