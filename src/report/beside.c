@@ -11,7 +11,7 @@
 #include "report/read.h"
 #include "report/table.h"
 
-enum { NAME_MOST = 48, COLUMNS_MOST = 12 };
+enum { NAME_MOST = 48, COLUMNS_MOST = 12, SENTENCES_MOST = 32, AGAINST_MOST = 500 };
 
 static void add_short(nz_grid *grid, const char *name) {
     nz_text cell = {0};
@@ -224,28 +224,59 @@ static void add_against(nz_grid *grid, const nz_view *view, const char *id, cons
     put_change(&cell, metric);
     nz_grid_take(grid, &cell);
     nz_put_clean(&cell, nz_json_text_at(metric, "difference"));
+    if (strcmp(nz_json_text_at(metric, "by"), "baseline") == 0)
+        nz_text_append(&cell, " (by its ratio to the baseline)");
     nz_grid_take(grid, &cell);
 }
 
-void nz_beside_against(nz_grid *ret_grid, const nz_view *view) {
+/* Whether something can be said of it that people want to read: what only one run has is in the CSV. */
+static bool is_told(const json_t *metric) {
+    const char *word = nz_json_text_at(metric, "difference");
+    if (strcmp(word, "better") == 0 || strcmp(word, "worse") == 0) return true;
+    bool measured = json_is_array(json_object_get(metric, "ci95")) || json_is_object(json_object_get(metric, "points"));
+    return strcmp(word, "indistinguishable") == 0 && measured;
+}
+
+/* Strings of a list as sentences, each told once. */
+static void put_sentences(nz_text *out, const json_t *list) {
+    for (size_t i = 0; i < json_array_size(list) && i < SENTENCES_MOST; i++) {
+        const char *text = json_string_value(json_array_get(list, i));
+        if (!text || !*text) continue;
+        char first[2] = {text[0] >= 'a' && text[0] <= 'z' ? (char)(text[0] - 'a' + 'A') : text[0], '\0'};
+        if (out->data && strstr(out->data, text + 1)) continue;
+        nz_text_append(out, " ");
+        nz_put_clean(out, text[0] & 0x80 ? text : first);
+        if (!(text[0] & 0x80)) nz_put_clean(out, text + 1);
+        nz_text_append(out, ".");
+    }
+}
+
+static void fill_against(nz_grid *ret_grid, const nz_view *view, bool all) {
     static const char *const headings[] = {"Model", "Metric", "Before", "Now", "Ratio", "Difference"};
     const json_t *models = json_object_get(view->against, "models");
     const char *path = nz_json_text_at(view->against, "path");
-    json_t *model, *metric;
     nz_text note = {0};
     size_t i, k;
     *ret_grid = (nz_grid){.columns = 6, .texts = 1 | 2 | 32, .title = "Against an earlier run", .note = ""};
     if (!json_is_array(models) || json_array_size(models) == 0) return;
     nz_text_append(&note, "Ratios: above 1 is better now. The earlier run: ");
     nz_put_clean(&note, *path ? path : "not named");
+    nz_text_append(&note, ".");
+    put_sentences(&note, json_object_get(view->against, "text"));
+    for (i = 0; i < json_array_size(models) && i < SENTENCES_MOST; i++)
+        put_sentences(&note, json_object_get(json_array_get(models, i), "notes"));
     ret_grid->status = nz_text_take(&note, &ret_grid->own_note);
     if (ret_grid->own_note) ret_grid->note = ret_grid->own_note;
     for (i = 0; i < NZ_COUNT(headings); i++) nz_grid_add(ret_grid, headings[i]);
-    json_array_foreach(models, i, model)
-        json_array_foreach(json_object_get(model, "metrics"), k,
-                           metric) if (*nz_json_text_at(metric, "difference")) /* else nothing can be said of it */
-        add_against(ret_grid, view, nz_json_text_at(model, "id"), metric);
+    for (i = 0; i < json_array_size(models); i++) {
+        const json_t *model = json_array_get(models, i), *metrics = json_object_get(model, "metrics");
+        for (k = 0; k < json_array_size(metrics); k++)
+            if (all || (is_told(json_array_get(metrics, k)) && ret_grid->count < AGAINST_MOST * ret_grid->columns))
+                add_against(ret_grid, view, nz_json_text_at(model, "id"), json_array_get(metrics, k));
+    }
 }
+
+void nz_beside_against(nz_grid *ret_grid, const nz_view *view) { fill_against(ret_grid, view, false); }
 
 void nz_beside_put(nz_text *out, const nz_view *view, nz_grid_form form) {
     static void (*const fill[])(nz_grid *, const nz_view *) = {nz_beside_differences, nz_beside_hosts,
@@ -259,6 +290,6 @@ void nz_beside_put(nz_text *out, const nz_view *view, nz_grid_form form) {
 
 void nz_beside_put_csv(nz_text *out, const nz_view *view) {
     NZ_AUTO_GRID nz_grid grid = {0};
-    nz_beside_against(&grid, view);
+    fill_against(&grid, view, true);
     nz_grid_put_csv(out, &grid);
 }
