@@ -333,6 +333,8 @@ nz_status nz_page_put(nz_text *out, nz_view *view, const nz_plots *plots) {
     if (nz_groups_any(view)) nz_text_append(out, "<a href=\"#seeds\">Over seeds</a>");
     nz_text_append(out, "<a href=\"#words\">In plain words</a>");
     if (nz_found_reference(view) < view->row_count) nz_text_append(out, "<a href=\"#detection\">Detection</a>");
+    for (size_t i = 0; i < plots->count; i++)
+        if (plots->items[i].kind == NZ_PLOT_FOREST) nz_text_append(out, "<a href=\"#sure\">How sure it is</a>");
     nz_text_append(out, "<a href=\"#bars\">Plots</a>");
     if (view->machines) nz_text_append(out, "<a href=\"#measured\">How it was measured</a>");
     nz_text_append(out, "<a href=\"#all\">All metrics</a><a href=\"#definitions\">Definitions</a><a "
