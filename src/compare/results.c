@@ -305,12 +305,12 @@ nz_status nz_results_json(json_t **ret_json, const nz_run *run, const nz_cell *c
     for (size_t i = 0; i < run->machine_count; i++) json_array_append_new(machines, machine_json(&run->machines[i]));
     for (size_t v = 0; v < run->variant_count; v++) json_array_append_new(models, model_json(run, v, cells, machines));
     json_t *data = run->data ? json_incref(run->data) : json_null();
-    NZ_AUTO_JSON json_t *json =
-        json_pack("{s:s,s:{s:s,s:f,s:o,s:I,s:s,s:o,s:o,s:o,s:O?},s:o,s:o}", "schema", "netzip.results/1", "run",
-                  "started", run->started, "seconds", (double)(nz_clock_ns() - run->began_ns) * 1e-9, "command",
-                  list_of(o->command, o->command_count), "seed", (json_int_t)o->seed, "version", NZ_VERSION, "host",
-                  host_json(run), "data", data, "warnings", json_incref(run->warnings), "noise",
-                  json_object_get(json_array_get(machines, host_of(run)), "noise"), "machines", machines, "models", models);
+    NZ_AUTO_JSON json_t *json = json_pack(
+        "{s:s,s:{s:s,s:f,s:o,s:I,s:s,s:o,s:o,s:o,s:O?},s:o,s:o}", "schema", "netzip.results/1", "run", "started",
+        run->started, "seconds", (double)(nz_clock_ns() - run->began_ns) * 1e-9, "command",
+        list_of(o->command, o->command_count), "seed", (json_int_t)o->seed, "version", NZ_VERSION, "host",
+        host_json(run), "data", data, "warnings", json_incref(run->warnings), "noise",
+        json_object_get(json_array_get(machines, host_of(run)), "noise"), "machines", machines, "models", models);
     if (!json) return nz_fail(NZ_E_MEMORY, "out of memory: the results");
     NZ_TRY(complete(json, run, times));
     *ret_json = NZ_STEAL(json);
@@ -319,11 +319,12 @@ nz_status nz_results_json(json_t **ret_json, const nz_run *run, const nz_cell *c
 
 /* How the measurements were asked to be taken. */
 static json_t *measuring_json(const nz_compare_options *o) {
-    return json_pack("{s:f,s:o,s:o,s:o,s:f,s:o,s:o,s:o,s:o}", "width_pct", o->width_pct, "targets",
+    return json_pack("{s:f,s:o,s:o,s:o,s:f,s:o,s:o,s:o,s:o,s:f,s:o,s:o}", "width_pct", o->width_pct, "targets",
                      list_of(o->targets, o->target_count), "pin", nz_json_string(o->pin), "priority",
                      o->has_priority ? json_integer(o->priority) : json_null(), "cooldown_s", o->cooldown_s,
                      "cooldown_c", nz_json_real(o->cooldown_c), "power", nz_json_string(o->power), "against",
-                     nz_json_string(o->against), "target_data", nz_json_string(o->target_data));
+                     nz_json_string(o->against), "target_data", nz_json_string(o->target_data), "block_s", o->block_s,
+                     "meter_columns", nz_json_string(o->meter_columns), "meter_shift", nz_json_string(o->meter_shift));
 }
 
 static json_t *options_json(const nz_run *run) {

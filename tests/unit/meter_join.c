@@ -15,6 +15,7 @@ typedef struct plan {
     /* the meter */
     double interval_s, ahead_s, noise_w;
     double lead_s, gap_from_s, gap_s; /* the log begins this long before; a gap, in seconds of the run */
+    bool averages;                    /* a sample is the mean since the one before, not the power of the moment */
     const char *form;                 /* of a row's time: "unix", "clock", "own" */
 } plan;
 static const plan usual = {.rounds = 12,
@@ -41,6 +42,14 @@ static double power_at(const plan *p, double t) {
     if (in < p->block_s) return p->a_w;
     in -= p->block_s + p->pause_s;
     return in >= 0 && in < p->block_s ? p->b_w : p->idle_w;
+}
+
+static double sample_at(const plan *p, double t) {
+    enum { PARTS = 100 };
+    double sum = 0;
+    if (!p->averages) return power_at(p, t);
+    for (int i = 0; i < PARTS; i++) sum += power_at(p, t - p->interval_s * (i + 0.5) / PARTS);
+    return sum / PARTS;
 }
 
 static json_t *rounds_json(const plan *p, int model) {
@@ -78,7 +87,7 @@ static void log_of(nz_meter_series *series, const plan *p) {
         double noise = p->noise_w * (nz_random_unit(&random) + nz_random_unit(&random) - 1);
         if (p->gap_s > 0 && t > p->gap_from_s && t < p->gap_from_s + p->gap_s) continue;
         put_time(file, p, t + p->ahead_s);
-        fprintf(file, ",%.6f\n", power_at(p, t) + noise);
+        fprintf(file, ",%.6f\n", sample_at(p, t) + noise);
     }
     fclose(file);
     nz_assert_ok(nz_meter_series_read(series, path, NULL));
@@ -154,6 +163,28 @@ static void the_shift_is_found(void **state) {
         assert_true(json_is_true(json_object_get(about, "shift_found")));
         json_decref(about);
     }
+}
+
+static void a_slow_meter_and_one_that_averages(void **state) {
+    (void)state;
+    plan p = usual; /* once a second, blocks of ten seconds */
+    p.interval_s = 1;
+    p.block_s = 10;
+    p.quiet_s = 10;
+    p.pause_s = 0.4;
+    p.noise_w = 0.1;
+    p.lead_s = 100;
+    json_decref(joined(&p, NULL, 0.01));
+    p.ahead_s = 33.3;
+    json_t *about = joined(&p, "auto", 0.01);
+    nz_assert_near(nz_json_number_at(about, "shift_s"), 33.3, 0, 0.5);
+    json_decref(about);
+    p = usual;
+    p.averages = true; /* what was drawn just before still shows in the first sample of a block */
+    json_decref(joined(&p, NULL, 0.01));
+    about = joined(&p, "auto", 0.01); /* it lags by half of its interval */
+    nz_assert_near(nz_json_number_at(about, "shift_s"), 0.025, 0, 0.02);
+    json_decref(about);
 }
 
 static void times_without_a_date(void **state) {
@@ -265,10 +296,15 @@ static void broken_times_are_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(known_joules_come_back),    cmocka_unit_test(a_stated_shift),
-        cmocka_unit_test(the_shift_is_found),        cmocka_unit_test(times_without_a_date),
-        cmocka_unit_test(a_wrong_shift_is_doubted),  cmocka_unit_test(an_uncertain_shift_is_refused),
-        cmocka_unit_test(gaps_and_ends_are_counted), cmocka_unit_test(blocks_that_are_too_short_are_refused),
+        cmocka_unit_test(known_joules_come_back),
+        cmocka_unit_test(a_stated_shift),
+        cmocka_unit_test(the_shift_is_found),
+        cmocka_unit_test(a_slow_meter_and_one_that_averages),
+        cmocka_unit_test(times_without_a_date),
+        cmocka_unit_test(a_wrong_shift_is_doubted),
+        cmocka_unit_test(an_uncertain_shift_is_refused),
+        cmocka_unit_test(gaps_and_ends_are_counted),
+        cmocka_unit_test(blocks_that_are_too_short_are_refused),
         cmocka_unit_test(broken_times_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
