@@ -69,6 +69,13 @@ static void print_mend(const json_t *json) {
     }
 }
 
+/* Whether one of the part's sources says itself what would mend it: then that is told once. */
+static bool sources_mend(const json_t *sources) {
+    for (size_t i = 0; i < json_array_size(sources); i++)
+        if (*nz_json_text_at(json_array_get(sources, i), "mend")) return true;
+    return false;
+}
+
 static void print_sources(const json_t *sources) {
     for (size_t i = 0; i < json_array_size(sources); i++) {
         const json_t *source = json_array_get(sources, i);
@@ -98,7 +105,7 @@ static void print_document(const json_t *doctor) {
     for (size_t i = 0; i < NZ_COUNT(categories); i++) {
         const json_t *part = json_object_get(doctor, categories[i]);
         print_row(categories[i], nz_json_text_at(part, "verdict"), nz_json_text_at(part, "summary"));
-        print_mend(part);
+        if (!sources_mend(json_object_get(part, "sources"))) print_mend(part);
         print_sources(json_object_get(part, "sources"));
     }
     print_libraries(doctor);
