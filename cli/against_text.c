@@ -10,6 +10,11 @@
 #include "core/text.h"
 #include "metric/value_text.h"
 
+/* A name on a line of its own: what would end the line becomes a blank. */
+static void put_line(nz_text *out, const char *text) {
+    for (; *text; text++) nz_text_append_bytes(out, *text == '\n' ? " " : text, 1);
+}
+
 static bool is_word(const json_t *entry, const char *word) {
     return strcmp(nz_json_text_at(entry, "difference"), word) == 0;
 }
@@ -69,7 +74,9 @@ static void say_ids(nz_text *out, const json_t *metrics, const char *word) {
 static void say_model(nz_text *out, const json_t *model) {
     const json_t *metrics = json_object_get(model, "metrics"), *notes = json_object_get(model, "notes");
     size_t same = 0, unsaid = 0;
-    nz_text_appendf(out, "  %s: %s\n", nz_json_text_at(model, "id"), nz_json_text_at(model, "difference"));
+    nz_text_append(out, "  ");
+    put_line(out, nz_json_text_at(model, "id"));
+    nz_text_appendf(out, ": %s\n", nz_json_text_at(model, "difference"));
     if (!json_array_size(metrics)) return;
     for (size_t i = 0; i < json_array_size(metrics); i++) {
         same += is_word(json_array_get(metrics, i), "indistinguishable");
@@ -91,8 +98,11 @@ nz_status nz_against_text_print(const json_t *results, FILE *stream) {
                  *text = json_object_get(against, "text");
     NZ_AUTO(nz_text_done) nz_text out = {0};
     if (!json_is_object(against)) return NZ_OK;
-    nz_text_appendf(&out, "\nAgainst %s (%s):\n", nz_json_text_at(against, "path"),
-                    nz_json_text_at(against, "started"));
+    nz_text_append(&out, "\nAgainst ");
+    put_line(&out, nz_json_text_at(against, "path"));
+    nz_text_append(&out, " (");
+    put_line(&out, nz_json_text_at(against, "started"));
+    nz_text_append(&out, "):\n");
     for (size_t i = 0; i < json_array_size(models); i++) say_model(&out, json_array_get(models, i));
     for (size_t i = 0; i < json_array_size(text); i++)
         nz_text_appendf(&out, "  note: %s\n", json_string_value(json_array_get(text, i)));

@@ -8,14 +8,26 @@
 #include "compare/run.h"
 #include "core/error.h"
 #include "core/progress.h"
+#include "core/text.h"
 
 #define LEAST_BLOCK_S 1.05
 enum { INTERVALS_A_BLOCK = 10, INTERVALS_LEAST = 3 };
 #define LONGEST_BLOCK_S 3600.0
 
+/* What would be found out behind the run only. */
+static nz_status check_clock(const nz_compare_options *o, const nz_meter_series *series, const char *log) {
+    double seconds;
+    if (o->meter_shift && strcmp(o->meter_shift, "auto") == 0) return NZ_OK;
+    if (o->meter_shift) NZ_TRY(nz_parse_double(&seconds, o->meter_shift, "compare: --meter-shift (seconds, or auto)"));
+    if (series->dated || series->clock) return NZ_OK;
+    return nz_fail(NZ_E_ARG, "compare: %s: its times begin at a zero of their own: --meter-shift auto is needed", log);
+}
+
 nz_status nz_meter_begin(nz_compare_options *options, double *ret_interval_s) {
     const char *log = nz_meter_log_path(options->power);
     NZ_AUTO(nz_meter_series_done) nz_meter_series series = {0};
+    if (!log && (options->meter_shift || options->meter_columns))
+        return nz_fail(NZ_E_ARG, "compare: --meter-shift and --meter-columns are for --power meter:LOG");
     if (!log) return NZ_OK;
     if (options->target_count > 1)
         return nz_fail(NZ_E_ARG,
@@ -24,6 +36,7 @@ nz_status nz_meter_begin(nz_compare_options *options, double *ret_interval_s) {
     nz_status status = nz_meter_series_read(&series, log, options->meter_columns);
     if (status != NZ_OK)
         return nz_fail_context(status, "compare: --power meter: (the meter writes its log before the run begins)");
+    NZ_TRY(check_clock(options, &series, log));
     if (options->block_s > 0 && options->block_s < INTERVALS_LEAST * series.interval_s)
         return nz_fail(NZ_E_ARG,
                        "compare: --block %g: the meter samples every %.3g s, and a block has to hold %d intervals",

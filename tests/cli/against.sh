@@ -97,3 +97,10 @@ status_is "a meter that is too slow for the blocks is refused" 2
 has "with the blocks it needs" "$T/err" "measure again with netzip compare --block 4"
 nz compare A="$T/a.onnx" --power "meter:$T/slow.csv" --block 0.5
 status_is "before the run too" 2
+nz compare A="$T/a.onnx" --power "meter:$T/log.csv" --meter-shift soon
+status_is "a shift that is none is refused before the run" 2
+nz compare A="$T/a.onnx" --meter-shift 3
+status_is "and one without a meter" 2
+nz compare A="$T/a.onnx" --power "meter:$T/log.csv" --metrics energy_j --block 0.1 --budget 0.3 --width 50
+status_is "a log that ends before the run costs the joules alone" 0
+has "and says why" "$T/out" "the meter's log was not used: "
