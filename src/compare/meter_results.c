@@ -60,6 +60,23 @@ static nz_status note_by(json_t *model, const char *by) {
     return NZ_OK;
 }
 
+/* What should be known of the meter stands among the run's warnings, in place of what an earlier call said. */
+static nz_status note_warnings(json_t *results, const json_t *about) {
+    static const char prefix[] = "meter: ";
+    json_t *warnings = json_object_get(json_object_get(results, "run"), "warnings");
+    const json_t *texts = json_object_get(about, "text");
+    for (size_t i = json_array_size(warnings); i-- > 0;) {
+        const char *text = json_string_value(json_array_get(warnings, i));
+        if (text && strncmp(text, prefix, strlen(prefix)) == 0) json_array_remove(warnings, i);
+    }
+    for (size_t i = 0; json_is_array(warnings) && i < json_array_size(texts); i++) {
+        NZ_AUTO_FREE char *line = NULL;
+        NZ_TRY(nz_format(&line, "%s%s", prefix, json_string_value(json_array_get(texts, i))));
+        if (json_array_append_new(warnings, nz_json_string(line))) return SHORT_MEMORY;
+    }
+    return NZ_OK;
+}
+
 nz_status nz_meter_results_note(json_t *results, const json_t *about, const char *host) {
     json_t *models = json_object_get(results, "models"), *machine = machine_of(results, host),
            *first = json_array_get(json_object_get(results, "machines"), 0),
@@ -73,6 +90,7 @@ nz_status nz_meter_results_note(json_t *results, const json_t *about, const char
     if (json_is_object(run_host) && (!first || first == machine))
         failed |= note_source(run_host, "power_source", json_string("meter"));
     if (failed) return SHORT_MEMORY;
+    NZ_TRY(note_warnings(results, about));
     NZ_TRY(nz_format(&by, "%s, a sample every %.4g s, %.0f gap%s", nz_path_base(nz_json_text_at(about, "log")),
                      nz_json_number_at(about, "interval_s"), gaps, gaps == 1 ? "" : "s"));
     for (size_t i = 0; i < json_array_size(models); i++)

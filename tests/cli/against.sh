@@ -79,6 +79,7 @@ good "B has its 4 W" grep -qE '^B/native/t1/b1 .* (4\.00[0-9]+|3\.99[0-9]+) W' "
 has "the source is named" "$T/run/results.json" '"by": "log.csv, a sample every 0.01 s, '
 good "energies are measured now" sh -c "grep -A8 '\"energy_j\": {' '$T/run/results.json' | grep -q '\"source\": \"measured\"'"
 has "the report has them" "$T/run/table.csv" "energy_j"
+is "what is to be known of the clock is noted once" "$(grep -o 'meter: the meter.s clock is' "$T/run/results.json" | wc -l)" 1
 nz energy "$T/log.csv" --results "$T/run" --shift 100 --json
 status_is "a shift that is stated, as JSON" 0
 is "standard output is one object" "$(head -c 1 "$T/out")$(tail -c 2 "$T/out")" "{}"
