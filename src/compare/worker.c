@@ -73,6 +73,7 @@ void nz_worker_serve(nz_worker *worker) {
     while (serve_next(worker)) {
     }
     nz_session_free(worker->session);
+    nz_station_free(worker->station);
     nz_ports_done(&worker->ports);
     free(worker->sample);
     if (worker->samples >= 0) close(worker->samples);
