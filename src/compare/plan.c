@@ -85,21 +85,12 @@ static nz_status plan_entries(nz_run *run) {
     return NZ_OK;
 }
 
-static nz_status find_runtime(const char **ret_version, const char *name) {
-    const char *version, *known;
-    nz_text names = {0};
-    for (size_t i = 0; (known = nz_runtime_name(i, &version)); i++) {
-        if (strcmp(known, name) == 0) {
-            nz_text_done(&names);
-            *ret_version = version ? version : "";
-            return NZ_OK;
-        }
-        nz_text_appendf(&names, "%s%s", i ? ", " : "", known);
-    }
-    nz_status status =
-        nz_fail(NZ_E_ARG, "compare: no runtime is called '%s' (there is %s)", name, names.data ? names.data : "none");
-    nz_text_done(&names);
-    return status;
+/* A runtime that is not usable here fails its own variants and nothing else. */
+static nz_status find_runtime(nz_variant *v) {
+    nz_status status = nz_runtime_check(v->runtime, &v->runtime_version);
+    if (status != NZ_E_UNAVAILABLE) return status == NZ_OK ? NZ_OK : nz_fail_context(status, "compare: --runtime");
+    v->runtime_version = "";
+    return nz_strdup(&v->error, nz_last_error());
 }
 
 static nz_status add_variant(nz_run *run, size_t entry, size_t machine, const char *runtime, int threads, int batch) {
@@ -110,7 +101,8 @@ static nz_status add_variant(nz_run *run, size_t entry, size_t machine, const ch
                       .threads = threads,
                       .batch = batch,
                       .process = {.channel = {.fd = -1}}};
-    NZ_TRY(find_runtime(&v->runtime_version, runtime));
+    run->variant_count++;
+    NZ_TRY(find_runtime(v));
     if (threads < 1 || threads > 1024) return nz_fail(NZ_E_ARG, "compare: --threads %d is outside 1 to 1024", threads);
     if (batch < 1 || batch > 65536) return nz_fail(NZ_E_ARG, "compare: --batch %d is outside 1 to 65536", batch);
     char seed[32] = "";
@@ -118,7 +110,6 @@ static nz_status add_variant(nz_run *run, size_t entry, size_t machine, const ch
     bool several = run->machine_count > 1;
     NZ_TRY(nz_format(&v->id, "%s/%s/t%d/b%d%s%s%s", run->entries[entry].name, runtime, threads, batch, seed,
                      several ? "@" : "", several ? run->machines[machine].host : ""));
-    run->variant_count++;
     v->raw = json_object();
     return v->raw ? NZ_OK : nz_fail(NZ_E_MEMORY, "out of memory: a variant");
 }
