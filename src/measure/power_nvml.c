@@ -28,7 +28,7 @@ static nz_status gpus_read(void *state, nz_power_reading *ret_reading) {
     ret_reading->counts = g->counts;
     for (size_t i = 0; i < count; i++) {
         double value;
-        char name[16];
+        char name[32];
         nz_power_part part = {.added = true};
         bool got = g->counts ? nz_nvml_joules(g->nvml, i, &value) : nz_nvml_watts(g->nvml, i, &value);
         if (!got) return nz_fail(NZ_E_UNAVAILABLE, "nvml: %s tells no power", nz_nvml_name(g->nvml, i));
