@@ -29,7 +29,7 @@ for id in instructions cycles instructions_per_cycle cache_misses branch_misses;
         good "$id is a number" calc "$(number 1 $id value) > 0"
     else
         good "$id is missing for a reason that names the machine, the setting or the container" \
-            sh -c "printf %s '$(number 1 $id reason)' | grep -qE 'shows no counter|perf_event_paranoid|seccomp|not permitted|held the CPU|no perf_event_open'"
+            sh -c "printf %s '$(number 1 $id reason)' | grep -qE 'shows no such counter|perf_event_paranoid|seccomp|not permitted|held the CPU|no perf_event_open'"
     fi
 done
 for id in context_switches page_faults; do

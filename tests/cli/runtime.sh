@@ -33,7 +33,7 @@ refused "no version" "$NETZIP_FAKE_ORT_LIBRARY" mute "tells no version"
 refused "a table that answers wrongly" "$NETZIP_FAKE_ORT_LIBRARY" lies "does not answer like it"
 
 model=$T/net.onnx
-nz train --arch resnet8 --data synthetic:shapes,limit=64 --epochs 1 --out "$model"
+nz train --arch resnet8 --data synthetic:shapes,limit=64 --batch 32 --epochs 1 --out "$model"
 status_is "a small network" 0
 NETZIP_ONNXRUNTIME=$T/text.so nz compare "$model" --data synthetic:shapes,limit=32 --runtime native,onnxruntime \
     --budget 0.2 --out "$T/broken" --metrics top1,latency_ms
