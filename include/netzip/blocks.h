@@ -12,7 +12,8 @@
 extern "C" {
 #endif
 
-/** Fewer rounds than this have no interval. */
+/** Fewer rounds than this have no interval. Where workers are started anew every few rounds, what is called a round here is
+ * all that was measured between two starts. */
 #define NZ_BLOCKS_LEAST 5
 
 /**

@@ -94,7 +94,7 @@ static bool has_value(const json_t *metric) { return json_is_number(json_object_
 static nz_status explain(char reason[256], nz_status status, const nz_series_blocks *b) {
     if (status == NZ_OK || status == NZ_E_MEMORY) return status;
     if (b->blocks.round_count < NZ_BLOCKS_LEAST)
-        nz_snprintf(reason, 256, "%zu round%s of measuring: an interval needs %d (a longer --budget gives more)",
+        nz_snprintf(reason, 256, "%zu sitting%s of measuring: an interval needs %d (a longer --budget gives more)",
                     b->blocks.round_count, b->blocks.round_count == 1 ? "" : "s", NZ_BLOCKS_LEAST);
     else
         nz_snprintf(reason, 256, "%s", nz_last_error());
@@ -168,6 +168,7 @@ static nz_status ratio_interval(nz_block_interval *ret, double *ret_replicates, 
     if (*reason) return NZ_OK;
     size_t most = r.b.blocks.round_count / 2;
     options.length = length < most ? length : most;
+    if (!options.length) options.length = NZ_SITTINGS_TOGETHER;
     return explain(reason, nz_blocks_ratio(ret, ret_replicates, &r.b.blocks, 0, 1, &options), &r.b);
 }
 

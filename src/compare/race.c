@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "compare/series.h"
 #include "core/error.h"
 #include "core/progress.h"
 #include "core/text.h"
@@ -60,22 +61,36 @@ static const json_t *times_of(const nz_lane *lane, size_t round) {
     return json_object_get(json_array_get(lane->rounds, round), "ns");
 }
 
+static size_t sitting_of(const nz_lane *lane, size_t round) {
+    return (size_t)json_integer_value(json_object_get(json_array_get(lane->rounds, round), "sitting"));
+}
+
+/* The times of one lane in one sitting. */
+static size_t add_times(double *values, const nz_lane *lane, size_t rounds, size_t sitting) {
+    size_t at = 0;
+    for (size_t r = 0; r < rounds; r++) {
+        const json_t *times = times_of(lane, r);
+        for (size_t i = 0; sitting_of(lane, r) == sitting && i < json_array_size(times); i++)
+            values[at++] = json_number_value(json_array_get(times, i));
+    }
+    return at;
+}
+
 static nz_status gather(gathered *g, const nz_race *race, size_t group) {
     NZ_TRY(gather_lanes(g, race, group));
-    size_t rounds = race->groups[group].rounds, models = g->blocks.model_count, count = 0, at = 0, block = 0;
+    size_t rounds = race->groups[group].rounds, sittings = race->groups[group].sittings;
+    size_t models = g->blocks.model_count, count = 0, at = 0, block = 0;
     for (size_t m = 0; m < models; m++)
         for (size_t r = 0; r < rounds; r++) count += json_array_size(times_of(g->lanes[m], r));
     NZ_TRY(nz_alloc(&g->values, count, sizeof *g->values));
-    NZ_TRY(nz_alloc(&g->start, rounds * models + 1, sizeof *g->start));
+    NZ_TRY(nz_alloc(&g->start, sittings * models + 1, sizeof *g->start));
     NZ_TRY(nz_alloc(&g->intervals, 2 * models, sizeof *g->intervals));
-    for (size_t r = 0; r < rounds; r++)
+    for (size_t s = 0; s < sittings; s++)
         for (size_t m = 0; m < models; m++) {
-            const json_t *times = times_of(g->lanes[m], r);
-            for (size_t i = 0; i < json_array_size(times); i++)
-                g->values[at++] = json_number_value(json_array_get(times, i));
+            at += add_times(g->values + at, g->lanes[m], rounds, s);
             g->start[++block] = at;
         }
-    g->blocks.round_count = rounds;
+    g->blocks.round_count = sittings;
     g->blocks.values = g->values;
     g->blocks.start = g->start;
     return NZ_OK;
@@ -90,6 +105,8 @@ static nz_status look(nz_race *race, size_t group) {
     if (!g.blocks.model_count) return NZ_OK;
     options.width = race->run->options->width_pct / 100;
     options.blocks.seed = race->run->options->seed;
+    options.blocks.length = NZ_SITTINGS_TOGETHER;
+    options.least_rounds = NZ_RACE_SITTINGS / 2 + 1;
     NZ_TRY(nz_blocks_look(&seen, g.intervals, g.intervals + g.blocks.model_count, &g.blocks, &options));
     state->looks++;
     state->enough = seen.enough;
@@ -101,18 +118,18 @@ static nz_status look(nz_race *race, size_t group) {
 
 /* ---- rounds ---- */
 
-/* Done where a look says so, or where the budget is spent and there are rounds enough for an interval: also of a model whose
+/* Done where a look says so, or where the budget is spent and there are sittings enough for an interval: also of a model whose
  * single inference takes longer than its budget. */
-static nz_status after_round(nz_race *race, size_t group) {
+static nz_status after_sitting(nz_race *race, size_t group) {
     nz_race_group *state = &race->groups[group];
     double budget = budget_of(race, group);
     if (!(budget > 0)) {
         state->done = true; /* all of them have failed */
         return NZ_OK;
     }
-    state->rounds++;
-    bool spent = spent_of(race, group) >= budget && state->rounds >= NZ_BLOCKS_LEAST;
-    if (spent || state->rounds >= state->next_look) NZ_TRY(look(race, group));
+    state->sittings++;
+    bool spent = spent_of(race, group) >= budget && state->sittings >= NZ_BLOCKS_LEAST;
+    if (spent || state->sittings >= state->next_look) NZ_TRY(look(race, group));
     state->done = spent || state->enough;
     return NZ_OK;
 }
@@ -143,12 +160,16 @@ static nz_status go_on(const nz_race *race, const nz_lane *lane, const char *wha
     return nz_progress_step(race->run->progress, label, 0, 0) ? NZ_OK : nz_fail(NZ_E_CANCELLED, "stopped by the user");
 }
 
+static bool plays(const nz_race *race, const nz_lane *lane) {
+    return !lane->variant->error && !race->groups[lane->group].done;
+}
+
 static nz_status run_round(nz_race *race, size_t round, double wall_s) {
     char what[160];
     for (size_t k = 0; k < race->lane_count; k++) {
         /* A B, then B A: a drift within rounds falls on both alike. */
         nz_lane *lane = &race->lanes[round % 2 ? race->lane_count - 1 - k : k];
-        if (lane->variant->error || race->groups[lane->group].done) continue;
+        if (!plays(race, lane)) continue;
         tell(what, sizeof what, race, round, wall_s);
         NZ_TRY(go_on(race, lane, what));
         NZ_TRY(nz_race_cool_down(race));
@@ -156,7 +177,43 @@ static nz_status run_round(nz_race *race, size_t round, double wall_s) {
         nz_variant_tell(race->run, lane->variant);
     }
     for (size_t g = 0; g < race->group_count; g++)
-        if (!race->groups[g].done) NZ_TRY(after_round(race, g));
+        if (!race->groups[g].done) race->groups[g].rounds++;
+    return NZ_OK;
+}
+
+/* Starting anew takes as long as measuring at most, but for slow models, which sit down NZ_RACE_SITTINGS times all the same. Of a
+ * long budget a sitting gets no more than a second, or what starting anew takes. */
+static size_t rounds_of_sitting(const nz_race *race) {
+    enum { MOST_SITTINGS = 25 };
+    double budget = race->run->options->budget_s, start_s = 0;
+    for (size_t i = 0; i < race->lane_count; i++)
+        if (plays(race, &race->lanes[i])) start_s = fmax(start_s, race->lanes[i].load_s + nz_warm_again_s(race));
+    double seconds = fmin(fmax(start_s, budget / MOST_SITTINGS), budget / NZ_RACE_SITTINGS);
+    seconds = fmin(seconds, fmax(1, start_s));
+    double rounds = floor(seconds / nz_block_seconds(race));
+    return rounds >= 1 ? (size_t)rounds : 1;
+}
+
+/* New processes for those that are still there. */
+static nz_status sit_down_again(nz_race *race) {
+    for (size_t i = 0; i < race->lane_count; i++)
+        if (plays(race, &race->lanes[i])) nz_process_end(&race->lanes[i].variant->process);
+    for (size_t i = 0; i < race->lane_count; i++) {
+        nz_lane *lane = &race->lanes[i];
+        if (!plays(race, lane)) continue;
+        NZ_TRY(race->seat(race, lane));
+        if (!lane->variant->error) NZ_TRY(nz_lane_warm(race, lane));
+        nz_variant_tell(race->run, lane->variant);
+    }
+    return NZ_OK;
+}
+
+static nz_status run_sitting(nz_race *race, size_t *round, uint64_t begin_ns) {
+    if (race->sitting) NZ_TRY(sit_down_again(race));
+    for (size_t r = rounds_of_sitting(race); r > 0; r--)
+        NZ_TRY(run_round(race, (*round)++, (double)(nz_clock_ns() - begin_ns) * 1e-9));
+    for (size_t g = 0; g < race->group_count; g++)
+        if (!race->groups[g].done) NZ_TRY(after_sitting(race, g));
     return NZ_OK;
 }
 
@@ -183,8 +240,7 @@ static nz_status begin(nz_race *race) {
     snprintf(race->name + length, sizeof race->name - length, ".%06ldZ", now.tv_nsec / 1000);
     NZ_TRY(nz_alloc(&race->groups, race->group_count, sizeof *race->groups));
     for (size_t g = 0; g < race->group_count; g++)
-        race->groups[g] =
-            (nz_race_group){.next_look = nz_look_options_default().least_rounds, .widest = NAN, .confidence = NAN};
+        race->groups[g] = (nz_race_group){.next_look = NZ_RACE_SITTINGS / 2 + 1, .widest = NAN, .confidence = NAN};
     for (size_t i = 0; i < race->lane_count; i++) {
         race->lanes[i].rounds = json_array();
         if (!race->lanes[i].rounds) return nz_fail(NZ_E_MEMORY, "out of memory: rounds of a variant");
@@ -214,8 +270,8 @@ static nz_status run_all(nz_race *race) {
         nz_variant_tell(race->run, race->lanes[i].variant);
     }
     uint64_t begin_ns = nz_clock_ns();
-    for (size_t round = 0; runs_on(race); round++)
-        NZ_TRY(run_round(race, round, (double)(nz_clock_ns() - begin_ns) * 1e-9));
+    size_t round = 0;
+    for (race->sitting = 0; runs_on(race); race->sitting++) NZ_TRY(run_sitting(race, &round, begin_ns));
     return store(race);
 }
 

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * Models of one machine taking turns: rounds of one block each, in an order that is turned round every other time, until
- * intervals are narrow enough or the budget is spent. docs/statistics.md says why so.
+ * intervals are narrow enough or the budget is spent. Every few rounds all workers are started anew, a sitting: where a
+ * process has its memory, and which kernels it has chosen, makes it faster or slower for as long as it lives.
+ * docs/statistics.md says why so.
  */
 #ifndef NZ_COMPARE_RACE_H
 #define NZ_COMPARE_RACE_H
 
 #include "compare/run.h"
 #include "netzip/blocks.h"
+
+enum { NZ_RACE_SITTINGS = 8 }; /**< into which a budget is divided at least */
 
 /** What the machine did during the blocks of a lane, summed. */
 typedef struct nz_race_sums {
@@ -38,6 +42,8 @@ typedef struct nz_lane {
     double each_ns, warm_s;
     json_int_t warm_runs, warm_values, bunch;
     bool warm_steady;
+    double load_s;    /**< to plan the model */
+    size_t replanned; /**< sittings in which the runtime chose other kernels than in the first */
     /* of the rounds */
     json_t *rounds; /**< as the raw part keeps them; owned */
     double spent_s;
@@ -46,13 +52,15 @@ typedef struct nz_lane {
 
 /** How far the lanes of a group are. */
 typedef struct nz_race_group {
-    size_t rounds, next_look, looks;
+    size_t rounds, sittings, looks;
+    size_t next_look; /**< number of sittings */
     bool done, enough;
     double widest, confidence; /**< of the last look; NaN before */
     double seconds;            /**< wall time of its blocks, with what lies between them */
 } nz_race_group;
 
-typedef struct nz_race {
+typedef struct nz_race nz_race;
+struct nz_race {
     nz_run *run;
     nz_machine *machine;
     nz_lane *lanes;
@@ -61,7 +69,10 @@ typedef struct nz_race {
     const char *part;      /**< "timing" or "batch": what the results are called in the raw parts */
     bool stays_warm;       /**< waiting for a temperature has been given up */
     char name[64];         /**< when it began: rounds of one race can be paired */
-} nz_race;
+    /** Starts a worker for a lane's variant, which has none, and loads its model: the variant may have failed afterwards. */
+    nz_status (*seat)(nz_race *race, nz_lane *lane);
+    size_t sitting; /**< the one under way */
+};
 
 /**
  * Warms up and times all lanes, whose workers have loaded their models; stores raw part `part` of each that has not failed.
@@ -74,6 +85,8 @@ NZ_CHECKED nz_status nz_race_run(nz_race *race);
 NZ_CHECKED nz_status nz_lane_warm(nz_race *race, nz_lane *lane);
 /** @param what  Where the race stands, for the one who watches. The variant may have failed afterwards. */
 NZ_CHECKED nz_status nz_lane_block(nz_race *race, nz_lane *lane, const char *what);
+/** How long the warm-up of a process that was started anew takes. */
+double nz_warm_again_s(const nz_race *race);
 /** Length of a block. */
 double nz_block_seconds(const nz_race *race);
 /** Rests as --cooldown asks for. */

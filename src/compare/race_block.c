@@ -65,16 +65,22 @@ static json_int_t bunch_for(const nz_race *race, double each_ns) {
     return each_ns >= least_ns || !(least_ns > 0) ? 1 : (json_int_t)ceil(fmin(least_ns / each_ns, 1e7));
 }
 
+double nz_warm_again_s(const nz_race *race) { return fmin(0.05, race->run->options->budget_s / 32); }
+
+/* The first one also wakes the machine, and its end is looked for; a process that is started anew has but its memory to touch. */
 nz_status nz_lane_warm(nz_race *race, nz_lane *lane) {
     NZ_AUTO_JSON json_t *answer = NULL;
     double budget = race->run->options->budget_s;
+    bool first = race->sitting == 0;
     NZ_TRY(nz_ask(race->run, lane->variant, &answer, "warm",
-                  json_pack("{s:f,s:f}", "seconds", budget / 4, "least", fmin(0.3, budget / 8)), "warm up", NULL,
-                  NULL));
+                  json_pack("{s:f,s:f}", "seconds", first ? budget / 4 : nz_warm_again_s(race), "least",
+                            first ? fmin(0.3, budget / 8) : nz_warm_again_s(race)),
+                  "warm up", NULL, NULL));
     if (!answer) return NZ_OK;
     lane->each_ns = fmax(1, json_number_value(json_object_get(answer, "ns")));
-    lane->warm_s = json_number_value(json_object_get(answer, "seconds"));
-    lane->warm_runs = json_integer_value(json_object_get(answer, "runs"));
+    lane->warm_s += json_number_value(json_object_get(answer, "seconds"));
+    lane->warm_runs += json_integer_value(json_object_get(answer, "runs"));
+    if (!first) return NZ_OK;
     lane->warm_values = json_integer_value(json_object_get(answer, "values"));
     lane->warm_steady = json_is_true(json_object_get(answer, "steady"));
     lane->bunch = bunch_for(race, lane->each_ns);
@@ -198,5 +204,6 @@ nz_status nz_lane_block(nz_race *race, nz_lane *lane, const char *what) {
     lane->each_ns = json_number_value(json_object_get(answer, "mean_ns"));
     json_object_del(answer, "ok");
     json_object_del(answer, "whole_cpu_ns");
+    json_object_set_new(answer, "sitting", json_integer((json_int_t)race->sitting));
     return json_array_append_new(lane->rounds, answer) ? nz_fail(NZ_E_MEMORY, "out of memory: a round") : NZ_OK;
 }

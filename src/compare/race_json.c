@@ -122,13 +122,14 @@ json_t *nz_lane_json(const nz_race *race, const nz_lane *lane) {
     double timed = 0;
     for (size_t r = 0; r < json_array_size(lane->rounds); r++)
         timed += json_number_value(json_object_get(json_array_get(lane->rounds, r), "timed"));
-    json_t *part =
-        json_pack("{s:s,s:I,s:I,s:O,s:{s:I,s:f,s:b},s:o,s:o,s:o,s:o,s:o}", "race", race->name, "bunch", lane->bunch,
-                  "samples", lane->samples, "rounds", lane->rounds, "warmup", "runs", lane->warm_runs, "seconds",
-                  lane->warm_s, "steady", was_steady(lane), "look", look_json(race, lane), "outliers",
-                  outliers_json(lane->rounds), "conditions", conditions_json(race, lane), "clock_overhead_pct",
-                  nz_json_real(100 * race->machine->clock_overhead_ns * timed / (s->inference_s * 1e9)),
-                  "loop_overhead_pct", nz_json_real(fmax(0, 100 * (1 - s->inference_s / s->block_s))));
+    json_t *part = json_pack(
+        "{s:s,s:I,s:I,s:O,s:{s:I,s:I},s:{s:I,s:f,s:b},s:o,s:o,s:o,s:o,s:o}", "race", race->name, "bunch", lane->bunch,
+        "samples", lane->samples, "rounds", lane->rounds, "sittings", "count",
+        (json_int_t)race->groups[lane->group].sittings, "replanned", (json_int_t)lane->replanned, "warmup", "runs",
+        lane->warm_runs, "seconds", lane->warm_s, "steady", was_steady(lane), "look", look_json(race, lane), "outliers",
+        outliers_json(lane->rounds), "conditions", conditions_json(race, lane), "clock_overhead_pct",
+        nz_json_real(100 * race->machine->clock_overhead_ns * timed / (s->inference_s * 1e9)), "loop_overhead_pct",
+        nz_json_real(fmax(0, 100 * (1 - s->inference_s / s->block_s))));
     int failed = !part;
     if (*s->energy_reason)
         failed |= json_object_set_new(part, "energy_reason", nz_json_string(s->energy_reason));

@@ -57,26 +57,35 @@ static const char *why_empty(const json_t *part, nz_quantity quantity) {
     return quantity == NZ_QUANTITY_NET ? "no more power was drawn than idle" : "no joules were kept by rounds";
 }
 
+/* The place in the series of the sitting that round `r` belongs to; rounds of one sitting follow each other. */
+static size_t place_of(const json_t *rounds, size_t r, size_t place) {
+    const json_t *mine = json_object_get(json_array_get(rounds, r), "sitting"),
+                 *last = r ? json_object_get(json_array_get(rounds, r - 1), "sitting") : NULL;
+    bool same = r && mine && last && json_integer_value(mine) == json_integer_value(last);
+    return r && !same ? place + 1 : place;
+}
+
 nz_status nz_series_get(nz_series *ret_series, const json_t *part, nz_quantity quantity) {
     NZ_AUTO(nz_series_done) nz_series series = {0};
     const json_t *rounds = json_object_get(part, "rounds");
-    size_t most = 0, at = 0;
-    series.rounds = json_array_size(rounds);
-    for (size_t r = 0; r < series.rounds; r++) {
+    size_t most = 0, at = 0, place = 0, count = json_array_size(rounds);
+    for (size_t r = 0; r < count; r++) {
         const json_t *round = json_array_get(rounds, r), *times = json_object_get(round, "ns");
         if (!json_is_object(round)) return nz_fail(NZ_E_FORMAT, "times: round %zu is no object", r);
         most += quantity == NZ_QUANTITY_TIMES ? json_array_size(times) : 1;
     }
     NZ_TRY(nz_alloc(&series.values, most, sizeof *series.values));
-    NZ_TRY(nz_alloc(&series.start, series.rounds + 1, sizeof *series.start));
+    NZ_TRY(nz_alloc(&series.start, count + 1, sizeof *series.start));
     double idle_w = nz_idle_watts(part);
-    for (size_t r = 0; r < series.rounds; r++) {
+    for (size_t r = 0; r < count; r++) {
         const json_t *round = json_array_get(rounds, r), *times = json_object_get(round, "ns");
         if (quantity != NZ_QUANTITY_TIMES) at = add(&series, at, value_of(round, quantity, idle_w));
         for (size_t i = 0; quantity == NZ_QUANTITY_TIMES && i < json_array_size(times); i++)
             at = add(&series, at, json_number_value(json_array_get(times, i)));
-        series.start[r + 1] = at;
+        place = place_of(rounds, r, place);
+        series.start[place + 1] = at;
     }
+    series.rounds = count ? place + 1 : 0;
     nz_snprintf(series.race, sizeof series.race, "%s", nz_json_text_at(part, "race"));
     if (!at) nz_snprintf(series.reason, sizeof series.reason, "%s", why_empty(part, quantity));
     *ret_series = series;

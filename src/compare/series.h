@@ -14,7 +14,11 @@ typedef enum nz_quantity {
     NZ_QUANTITY_WATTS      /**< one value a round */
 } nz_quantity;
 
-/** The rounds of one model; a round without a usable value is empty. */
+/** Sittings are drawn one by one: processes that were started anew have nothing in common but the machine, whose moods cancel in
+ * a ratio. */
+enum { NZ_SITTINGS_TOGETHER = 1 };
+
+/** The sittings of one model, called rounds as in blocks.h; one without a usable value is empty. */
 typedef struct nz_series {
     size_t rounds;
     double *values;

@@ -99,6 +99,7 @@ static nz_status load(nz_run *run, nz_lane *lane, bool batch) {
     NZ_TRY(nz_ask(run, v, &answer, "load", json_pack("{s:i}", "batch", batch ? v->batch : 1), "plan", NULL, NULL));
     if (!answer) return NZ_OK;
     lane->samples = json_integer_value(json_object_get(answer, "batch"));
+    lane->load_s = json_number_value(json_object_get(answer, "load_s"));
     check_priority(run, v, answer);
     v->pid = (int)json_integer_value(json_object_get(answer, "pid"));
     json_object_del(answer, "pid");
@@ -111,12 +112,25 @@ static nz_status load(nz_run *run, nz_lane *lane, bool batch) {
     return json_object_set(v->raw, "load", answer) ? nz_fail(NZ_E_MEMORY, "out of memory: an answer") : NZ_OK;
 }
 
-/* Every worker is there before anything is measured. */
+static nz_status seat(nz_race *race, nz_lane *lane) {
+    NZ_TRY(nz_machine_start(race->machine, &lane->variant->process, false));
+    return load(race->run, lane, strcmp(race->part, "batch") == 0);
+}
+
+/* Whatever was chosen, what is told of the model's layers is the first plan. */
+static nz_status seat_again(nz_race *race, nz_lane *lane) {
+    json_t *raw = lane->variant->raw;
+    NZ_AUTO_JSON json_t *first = json_incref(json_object_get(raw, "load"));
+    NZ_TRY(seat(race, lane));
+    if (lane->variant->error) return NZ_OK;
+    lane->replanned +=
+        !json_equal(json_object_get(first, "layers"), json_object_get(json_object_get(raw, "load"), "layers"));
+    return json_object_set(raw, "load", first) ? nz_fail(NZ_E_MEMORY, "out of memory: a plan") : NZ_OK;
+}
+
 static nz_status start_lanes(nz_race *race) {
-    for (size_t i = 0; i < race->lane_count; i++)
-        NZ_TRY(nz_machine_start(race->machine, &race->lanes[i].variant->process, false));
     for (size_t i = 0; i < race->lane_count; i++) {
-        NZ_TRY(load(race->run, &race->lanes[i], strcmp(race->part, "batch") == 0));
+        NZ_TRY(seat(race, &race->lanes[i]));
         nz_variant_tell(race->run, race->lanes[i].variant);
     }
     return NZ_OK;
@@ -222,6 +236,7 @@ static nz_status run_race(nz_run *run, size_t machine, bool batch) {
     NZ_AUTO(race_done) nz_race race = {.run = run};
     NZ_TRY(make_race(&race, run, machine, batch));
     if (!race.lane_count) return NZ_OK;
+    race.seat = seat_again;
     NZ_TRY(start_lanes(&race));
     NZ_TRY(nz_race_run(&race));
     NZ_TRY(save_lanes(&race));
