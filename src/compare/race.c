@@ -181,17 +181,23 @@ static nz_status run_round(nz_race *race, size_t round, double wall_s) {
     return NZ_OK;
 }
 
-/* Starting anew takes as long as measuring at most, but for slow models, which sit down NZ_RACE_SITTINGS times all the same. Of a
- * long budget a sitting gets no more than a second, or what starting anew takes. */
-static size_t rounds_of_sitting(const nz_race *race) {
+/* Of the time of a variant. Starting anew takes as long as measuring at most, but for slow models, which sit down
+ * NZ_RACE_SITTINGS times all the same. Of a long budget a sitting gets no more than a second, or what starting anew takes. */
+static double sitting_seconds(const nz_race *race) {
     enum { MOST_SITTINGS = 25 };
     double budget = race->run->options->budget_s, start_s = 0;
     for (size_t i = 0; i < race->lane_count; i++)
         if (plays(race, &race->lanes[i])) start_s = fmax(start_s, race->lanes[i].load_s + nz_warm_again_s(race));
     double seconds = fmin(fmax(start_s, budget / MOST_SITTINGS), budget / NZ_RACE_SITTINGS);
-    seconds = fmin(seconds, fmax(1, start_s));
-    double rounds = floor(seconds / nz_block_seconds(race));
-    return rounds >= 1 ? (size_t)rounds : 1;
+    return fmin(seconds, fmax(1, start_s));
+}
+
+/* By the variant that has had the most: a block takes at least one inference, however long that is. */
+static double most_spent(const nz_race *race) {
+    double most = 0;
+    for (size_t i = 0; i < race->lane_count; i++)
+        if (plays(race, &race->lanes[i])) most = fmax(most, race->lanes[i].spent_s);
+    return most;
 }
 
 /* New processes for those that are still there. */
@@ -210,7 +216,9 @@ static nz_status sit_down_again(nz_race *race) {
 
 static nz_status run_sitting(nz_race *race, size_t *round, uint64_t begin_ns) {
     if (race->sitting) NZ_TRY(sit_down_again(race));
-    for (size_t r = rounds_of_sitting(race); r > 0; r--)
+    double seconds = sitting_seconds(race), before = most_spent(race);
+    size_t rounds = (size_t)fmax(1, floor(seconds / nz_block_seconds(race)));
+    for (size_t r = 0; r < rounds && (!r || most_spent(race) - before < seconds); r++)
         NZ_TRY(run_round(race, (*round)++, (double)(nz_clock_ns() - begin_ns) * 1e-9));
     for (size_t g = 0; g < race->group_count; g++)
         if (!race->groups[g].done) NZ_TRY(after_sitting(race, g));
@@ -227,8 +235,8 @@ static bool runs_on(const nz_race *race) {
 
 static double quiet_seconds(const nz_race *race) {
     double own = race->machine->has_power ? 1.1 : fmin(0.5, race->run->options->budget_s);
-    return fmax(own,
-                race->run->options->block_s); /* long blocks are for a slow meter, which needs as long for idle power */
+    /* Long blocks are for a source or a meter that is slow, which needs as long for idle power. */
+    return fmax(own, race->machine->has_power ? nz_block_seconds(race) : race->run->options->block_s);
 }
 
 static nz_status begin(nz_race *race) {

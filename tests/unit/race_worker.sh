@@ -5,7 +5,7 @@
 # 1 ms but 40 ms on the wall, /quick 1 us, /dies ends in its third block, /empty answers without times, /refuses does not load.
 [ "$1" = worker ] || exit 9
 shift
-n=0 now=1000000000 arguments=$*
+now=1000000000 arguments=$*
 log() { echo "$*" >>"$RACE_LOG"; }
 say() { echo "{\"ok\":true$1}" >&3; }
 conditions='"mhz":2000.0,"temperature_c":60.0,"load1":0.5'
@@ -28,7 +28,9 @@ while read -r line <&3; do
         if [ "$path" = refuses ]; then
             echo '{"ok":false,"status":"unsupported","error":"node x"}' >&3
         else
-            say ",\"batch\":$batch,\"process\":{\"cpus\":\"0-1\",\"nice\":0}"
+            # /fickle chooses another kernel each time
+            kernel=$([ "$path" = fickle ] && grep -c '^load fickle' "$RACE_LOG")
+            say ",\"layers\":[{\"kernel\":\"k$kernel\"}],\"load_s\":0.01,\"batch\":$batch,\"process\":{\"cpus\":\"0-1\",\"nice\":0}"
         fi
         ;;
     *'"do":"warm"'*)
@@ -39,7 +41,8 @@ while read -r line <&3; do
         ;;
     *'"do":"time"'*)
         log "time $path"
-        n=$((n + 1)) now=$((now + 1000000000)) ns=1000000
+        n=$(grep -cx "time $path" "$RACE_LOG") # over all processes of the model
+        now=$((now + 1000000000)) ns=1000000
         [ "$path" != dies ] || [ $n -lt 3 ] || exit 7
         [ "$path" != wild ] || ns=$((1000000 + (n * 7919 + n * n * 13) % 1009 * 1600))
         if [ "$path" = quick ]; then
