@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "compare/doctor.h"
+#include "compare/race.h"
 #include "core/locale.h"
 #include "core/memory.h"
 
@@ -45,9 +46,7 @@ static void mend(nz_verdict *verdict, const char *text) {
 nz_verdict nz_verdict_clock(const nz_clock_facts *clock) {
     nz_verdict v = judged(NZ_GRADE_OK, "%s steps by %.0f ns and costs %.0f ns a reading", clock->name,
                           clock->resolution_ns, clock->overhead_ns);
-    /* Two readings around an inference, at most 0.01% of it. */
-    double least_us = 2 * clock->overhead_ns / 1e-4 / 1000;
-    add(&v, ": inferences below %.0f us are read in bunches", least_us);
+    add(&v, ": inferences below %.0f us are timed in bunches", clock->overhead_ns / NZ_CLOCK_SHARE / 1000);
     if (clock->overhead_ns > clock_ns_most) {
         limit(&v, "; that is slow: the kernel reads a device instead of the CPU's counter");
         mend(&v, "boot with a clock source of the CPU (tsc, arch_sys_counter)");
@@ -226,20 +225,26 @@ nz_verdict nz_verdict_memory(const nz_doctor_memory *m) {
     return v;
 }
 
+/* What opens a sensor that is there comes before a meter that has to be bought. */
+static bool needs_meter(const char *mend) { return strstr(mend, "netzip energy LOG") != NULL; }
+
 nz_verdict nz_verdict_power(const nz_power_info *infos, size_t count) {
     for (size_t i = 0; i < count; i++)
         if (infos[i].usable && infos[i].automatic)
             return judged(NZ_GRADE_OK, "energy is measured by '%s' (%s)", infos[i].name, infos[i].scope);
     nz_verdict v = judged(NZ_GRADE_UNAVAILABLE, "no power source: energy_j and power_w will be unavailable; "
                                                 "energy_estimated_j is a model, not a measurement");
+    const char *best = NULL;
     for (size_t i = 0; i < count; i++) {
+        const char *own = infos[i].mend;
         if (infos[i].usable) {
             v.grade = NZ_GRADE_LIMITED;
             add(&v, "; '%s' can be asked for by name: it measures the %s", infos[i].name, infos[i].scope);
-        } else if (*infos[i].mend && !*v.mend) {
-            mend(&v, infos[i].mend);
+        } else if (infos[i].automatic && *own && (!best || (needs_meter(best) && !needs_meter(own)))) {
+            best = own;
         }
     }
+    if (best) mend(&v, best);
     if (!*v.mend) mend(&v, "an external meter's log can be joined: netzip energy LOG");
     return v;
 }

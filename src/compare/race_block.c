@@ -8,8 +8,7 @@
 #include "core/error.h"
 #include "core/progress.h"
 
-static const double shortest_block_s = 0.25, power_block_s = 1.05, longest_block_s = 20, power_readings = 10,
-                    clock_share = 0.8e-4;
+static const double shortest_block_s = 0.25, power_block_s = 1.05, longest_block_s = 20, power_readings = 10;
 
 double nz_block_seconds(const nz_race *race) {
     const nz_compare_options *o = race->run->options;
@@ -58,10 +57,9 @@ nz_status nz_race_cool_down(nz_race *race) {
 
 /* ---- warming up ---- */
 
-/* So many inferences between two readings that a reading costs no more than its share of them: 0.01%, with a fifth in reserve
- * for clocks that rise after the warm-up. */
+/* So many inferences between two readings that a reading costs no more than its share of them. */
 static json_int_t bunch_for(const nz_race *race, double each_ns) {
-    double least_ns = race->machine->clock_overhead_ns / clock_share;
+    double least_ns = race->machine->clock_overhead_ns / NZ_CLOCK_SHARE;
     return each_ns >= least_ns || !(least_ns > 0) ? 1 : (json_int_t)ceil(fmin(least_ns / each_ns, 1e7));
 }
 

@@ -60,8 +60,6 @@ static const member energy_members[] = {
     OF_ENERGY(REAL, interval_s),
     OF_ENERGY(REAL, update_s),
     OF_ENERGY(REAL, gap_seconds),
-    OF_ENERGY(REAL, update_s),
-    OF_ENERGY(REAL, gap_seconds),
 };
 
 static json_t *value_json(const void *place, member_kind kind) {

@@ -47,7 +47,7 @@ static void add_ns(struct timespec *t, long ns) {
     if (t->tv_nsec >= 1000000000) t->tv_sec++, t->tv_nsec -= 1000000000;
 }
 
-/* A source that takes longer than its interval is read again at once, but not to make up for what was missed. */
+/* A source that takes longer than its interval is read again one interval later: what was missed is not made up for. */
 static void skip_missed(struct timespec *next) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);

@@ -97,14 +97,22 @@ static nz_status battery_read(void *state, nz_power_reading *ret_reading) {
     return NZ_OK;
 }
 
+/* A charger at a USB port has its own type; one of a mouse has the scope "Device". */
+static bool feeds_all(const char *sys, const char *name, const char *type) {
+    char scope[32];
+    bool charger = strcmp(type, "Mains") == 0 || strncmp(type, "USB", 3) == 0 || strcmp(type, "Wireless") == 0;
+    return charger && (nz_probe_text(scope, sizeof scope, sys, "class/power_supply/%s/scope", name) != 0 ||
+                       strcmp(scope, "Device") != 0);
+}
+
 /* A supply of the machine that is plugged in: then a battery gives a part of the power at most. */
 static bool plugged_in(char ret_name[64], const char *sys, const nz_probe_names *names) {
     for (size_t i = 0; i < names->count; i++) {
         char type[32];
         uint64_t online;
         if (nz_probe_text(type, sizeof type, sys, "class/power_supply/%s/type", names->items[i]) ||
-            strcmp(type, "Mains") != 0 || nz_probe_u64(&online, sys, "class/power_supply/%s/online", names->items[i]) ||
-            !online)
+            !feeds_all(sys, names->items[i], type) ||
+            nz_probe_u64(&online, sys, "class/power_supply/%s/online", names->items[i]) || !online)
             continue;
         snprintf(ret_name, 64, "%.63s", names->items[i]);
         return true;

@@ -88,6 +88,7 @@ typedef struct search {
     int refused,
         broken; /* errno of a channel that is there and cannot be read, or tells nothing that can be; 0: none */
     char refused_folder[64], broken_name[128];
+    bool lost; /* a socket's counter cannot be read: the others' sum would be a part of the machine */
 } search;
 
 static void hwmon_close(void *state) {
@@ -158,6 +159,7 @@ static bool find_channel(channel *c, search *s, const char *sys, const struct ch
             s->broken = code;
             snprintf(s->broken_name, sizeof s->broken_name, "%.40s (%.40s)", c->folder, c->label);
         }
+        s->lost = s->lost || chip->energy;
         if (chip->energy || code != ENOENT) return false;
     }
     return false;
@@ -243,7 +245,8 @@ static nz_status refuse(const hwmon *h, const search *s, nz_power_info *info) {
     for (size_t i = 0; i < h->count && at < sizeof rails; i++)
         at += (size_t)snprintf(rails + at, sizeof rails - at, "%s%s", i ? ", " : "", h->channels[i].label);
     /* Adding rails of which one may feed another would count watts twice. */
-    if (h->count) return nz_power_refuse(info, meter, "several rails, none known to feed the whole board: %s", rails);
+    if (h->count && !h->counts)
+        return nz_power_refuse(info, meter, "several rails, none known to feed the whole board: %s", rails);
     if (s->refused) {
         snprintf(mend, sizeof mend, "sudo chmod a+r /sys/class/hwmon/%s/energy*_input", s->refused_folder);
         snprintf(info->lasts, sizeof info->lasts,
@@ -284,7 +287,7 @@ static nz_status hwmon_open(void **ret_state, nz_power_info *info, const nz_root
     nz_status status = nz_strdup(&h->sys, nz_root_sys(roots));
     if (status == NZ_OK) {
         find_chips(h, &found);
-        if (!choose(h, info)) status = refuse(h, &found, info);
+        if (!choose(h, info) || (h->counts && found.lost)) status = refuse(h, &found, info);
     }
     if (status != NZ_OK) {
         hwmon_close(h);

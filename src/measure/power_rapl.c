@@ -94,9 +94,11 @@ static void name_zone(zone *z, const rapl *r) {
     memcpy(z->name, name, sizeof name);
 }
 
+static bool is_term(const zone *z) { return strncmp(z->kind, "package", 7) == 0 || strcmp(z->kind, "dram") == 0; }
+
 /* Whether a zone is a term of the sum. The same package may be shown a second time by another driver. */
 static bool is_added(const zone *z, const rapl *r) {
-    if (strncmp(z->kind, "package", 7) != 0 && strcmp(z->kind, "dram") != 0) return false;
+    if (!is_term(z)) return false;
     for (size_t i = 0; i < r->count; i++)
         if (strcmp(r->zones[i].name, z->name) == 0) return false;
     return true;
@@ -119,6 +121,7 @@ typedef struct search {
     size_t seen, refused,
         hidden; /* zones in all; not readable for this user; names without files: masked by a container */
     int broken; /* why a counter's text is none */
+    bool lost;  /* one that belongs to the sum cannot be read: what is left would be a part of the machine */
     char broken_name[64];
 } search;
 
@@ -138,8 +141,9 @@ static void find_zones(rapl *r, search *s, const char *prefix) {
         int code = nz_probe_u64(&z->last, r->sys, "class/powercap/%s/energy_uj", z->folder);
         if (code == EACCES || code == EPERM)
             s->refused++;
-        else if (code == EINVAL || code == EISDIR) {
+        else if (code && (is_term(z) || code == EINVAL || code == EISDIR)) {
             s->broken = code;
+            s->lost = s->lost || is_term(z);
             snprintf(s->broken_name, sizeof s->broken_name, "%.63s", z->folder);
         }
         if (code) continue;
@@ -163,7 +167,7 @@ static nz_status refuse(const search *s, nz_power_info *info, const nz_roots *ro
                                "the energy counters exist, but this user may not read them");
     }
     if (s->broken)
-        return nz_power_refuse(info, "", "class/powercap/%s/energy_uj holds no number: %s", s->broken_name,
+        return nz_power_refuse(info, "", "class/powercap/%s/energy_uj cannot be read: %s", s->broken_name,
                                nz_probe_why(s->broken));
     if (s->hidden)
         return nz_power_refuse(info,
@@ -212,7 +216,7 @@ static nz_status rapl_open(void **ret_state, nz_power_info *info, const nz_roots
         if (!found.seen) find_zones(r, &found, "intel-rapl-mmio:");
         bool any = false;
         for (size_t i = 0; i < r->count; i++) any = any || r->zones[i].added;
-        if (found.refused || !any) status = refuse(&found, info, roots);
+        if (found.refused || found.lost || !any) status = refuse(&found, info, roots);
     }
     if (status != NZ_OK) {
         rapl_close(r);

@@ -13,7 +13,7 @@ static void clocks(void **state) {
     (void)state;
     nz_verdict v = nz_verdict_clock(&quick_clock);
     assert_int_equal(v.grade, NZ_GRADE_OK);
-    assert_non_null(strstr(v.summary, "500 us")); /* 2 readings of 25 ns are 0.01% of that */
+    assert_non_null(strstr(v.summary, "312 us")); /* one reading of 25 ns is 0.008% of that, as bunches are made */
     assert_string_equal(v.mend, "");
     nz_clock_facts slow = {.name = "CLOCK_MONOTONIC_RAW", .resolution_ns = 279, .overhead_ns = 4000};
     v = nz_verdict_clock(&slow);
@@ -169,6 +169,14 @@ static void power_and_counters(void **state) {
     nz_verdict v = nz_verdict_power(infos, 2);
     assert_int_equal(v.grade, NZ_GRADE_UNAVAILABLE);
     assert_string_equal(v.mend, "sudo chmod a+r energy_uj");
+    /* A Raspberry Pi 5 whose mailbox this user may not open: the command for that, not a meter. */
+    const nz_power_info pi[] = {
+        {.name = "hwmon", .automatic = true, .mend = "measure by a meter in the supply line (netzip energy LOG)"},
+        {.name = "battery", .automatic = true},
+        {.name = "pi5", .automatic = true, .mend = "sudo usermod -aG video"},
+        {.name = "nvml", .mend = "install a driver"}};
+    assert_string_equal(nz_verdict_power(pi, 4).mend, "sudo usermod -aG video");
+    assert_non_null(strstr(nz_verdict_power(pi, 2).mend, "meter in the supply line"));
     infos[1].usable = true;
     v = nz_verdict_power(infos, 2);
     assert_int_equal(v.grade, NZ_GRADE_LIMITED);

@@ -186,6 +186,8 @@ static void counters_of_amd_sockets_are_added_and_cores_are_not(void **state) {
     nz_assert_ok(nz_power_read(power, &reading));
     assert_int_equal(reading.breaks, 1);
     nz_power_close(power);
+    put_in("class/hwmon/hwmon5", "energy4_input", "none\n"); /* one socket of two is a part of the machine */
+    assert_has(probe("hwmon").reason, "Esocket1) cannot be read");
     put_chip(5, "other\n"); /* without counters the momentary power is the next best */
     nz_assert_ok(nz_power_open(&power, "hwmon", &roots));
     nz_assert_ok(nz_power_read(power, &reading));
@@ -303,6 +305,11 @@ static void a_battery_that_does_not_feed_the_machine_alone_is_refused(void **sta
     info = probe("battery");
     assert_string_equal(info.reason, "the charger (AC) is plugged in: it feeds the machine too");
     put_in("class/power_supply/AC", "online", "0\n");
+    put_in("class/power_supply/ucsi-source-psy", "type", "USB\n");
+    put_in("class/power_supply/ucsi-source-psy", "online", "1\n");
+    assert_has(probe("battery").reason, "the charger (ucsi-source-psy) is plugged in");
+    put_in("class/power_supply/ucsi-source-psy", "scope", "Device\n"); /* a mouse's */
+    assert_true(probe("battery").usable);
     put_in(BAT0, "current_now", "much\n");
     assert_has(probe("battery").reason, "BAT0 cannot be read: it holds no number");
     drop_in(BAT0, "current_now");

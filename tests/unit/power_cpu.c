@@ -216,8 +216,17 @@ static void broken_counters_say_which_and_why(void **state) {
         put_zone("intel-rapl:0", "package-0\n", texts[i], range);
         nz_power_info info = probe("rapl");
         assert_false(info.usable);
-        assert_has(info.reason, "intel-rapl:0/energy_uj holds no number");
+        assert_has(info.reason, "intel-rapl:0/energy_uj cannot be read: it holds no number");
     }
+    /* One package of two is a part of the machine: no figure at all. */
+    put_zone("intel-rapl:0", "package-0\n", "1000000\n", range);
+    put_zone("intel-rapl:1", "package-1\n", "a lot\n", range);
+    assert_has(probe("rapl").reason, "intel-rapl:1/energy_uj cannot be read");
+    drop_in("class/powercap/intel-rapl:1", "energy_uj");
+    assert_false(probe("rapl").usable);
+    put_zone("intel-rapl:1", "psys\n", "a lot\n", range); /* that would only be shown */
+    assert_true(probe("rapl").usable);
+    drop_in("class/powercap/intel-rapl:1", "energy_uj");
     drop_in("class/powercap/intel-rapl:0", "energy_uj");
     put_in("class/powercap/intel-rapl:0/energy_uj", "file", ""); /* a folder in its place */
     assert_has(probe("rapl").reason, "it is a folder");
