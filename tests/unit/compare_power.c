@@ -93,7 +93,7 @@ static nz_compare_options quick(const char *const models[2], const nz_roots *roo
     nz_compare_options o = options(models, 2, "synthetic:shapes,limit=10");
     o.roots = roots;
     o.metrics = "energy,latency_ms,latency_ms_mean,throughput,top1,ram_bytes,disk_bytes,chats";
-    o.block_s = 0.3; /* rather than 1.05: five rounds are enough here */
+    o.block_s = 0.15; /* rather than 1.05: five rounds are enough here */
     return o;
 }
 
