@@ -11,6 +11,7 @@
 #include "compare/target.h"
 #include "core/error.h"
 #include "core/locale.h"
+#include "core/text.h"
 #include "netzip/runtime.h"
 
 enum { SOURCES_MOST = 32 };
@@ -162,16 +163,19 @@ static json_t *gpu_json(const nz_roots *roots) {
 static json_t *runtimes_json(void) {
     const char *name, *version;
     size_t usable = 0, count = 0;
+    NZ_AUTO(nz_text_done) nz_text found = {0};
     nz_verdict verdict = {0};
     json_t *list = json_array();
     for (; (name = nz_runtime_name(count, &version)); count++) {
         bool here = version && *version;
         usable += here;
+        if (here) nz_text_appendf(&found, "%s%s %s", found.length ? ", " : ": ", name, version);
         json_array_append_new(list, json_pack("{s:s,s:o,s:b}", "name", name, "version",
                                               here ? nz_json_string(version) : json_null(), "usable", here));
     }
     verdict.grade = usable ? NZ_GRADE_OK : NZ_GRADE_UNAVAILABLE;
-    nz_snprintf(verdict.summary, sizeof verdict.summary, "%zu of %zu runtimes usable", usable, count);
+    nz_snprintf(verdict.summary, sizeof verdict.summary, "%zu of %zu runtimes usable%s", usable, count,
+                found.data ? found.data : "");
     json_t *json = nz_verdict_json(&verdict);
     json_object_set_new(json, "runtimes", list);
     return json;

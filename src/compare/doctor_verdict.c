@@ -259,11 +259,16 @@ nz_verdict nz_verdict_counters(const nz_counter values[NZ_COUNTERS]) {
         return judged(NZ_GRADE_OK, "instructions, cycles, cache and branch misses of an inference can be counted%s",
                       values[0].multiplexed ? " (in turns: fewer counters than events)" : "");
     nz_verdict v = judged(known ? NZ_GRADE_LIMITED : NZ_GRADE_UNAVAILABLE, "%zu of %d counters: ", known, NZ_COUNTERS);
-    for (size_t i = 0; i < NZ_COUNTERS; i++)
-        if (!values[i].source) {
-            add(&v, "%s: %s", values[i].name, values[i].reason);
-            break;
-        }
+    /* Each reason once: one may be mended where another cannot be. */
+    const char *between = "";
+    for (size_t i = 0; i < NZ_COUNTERS; i++) {
+        bool told = values[i].source != NULL;
+        for (size_t k = 0; k < i && !told; k++)
+            told = !values[k].source && strcmp(values[k].reason, values[i].reason) == 0;
+        if (told) continue;
+        add(&v, "%s%s: %s", between, values[i].name, values[i].reason);
+        between = "; ";
+    }
     return v;
 }
 

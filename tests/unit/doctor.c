@@ -193,6 +193,10 @@ static void power_and_counters(void **state) {
     v = nz_verdict_counters(values);
     assert_int_equal(v.grade, NZ_GRADE_LIMITED);
     assert_non_null(strstr(v.summary, "this machine has none"));
+    values[NZ_COUNTER_CACHE_MISSES] = values[NZ_COUNTER_MIGRATIONS] = values[NZ_COUNTER_CYCLES];
+    snprintf(values[NZ_COUNTER_MIGRATIONS].reason, sizeof values[0].reason, "not permitted");
+    v = nz_verdict_counters(values); /* each reason once */
+    assert_non_null(strstr(v.summary, "7 of 10 counters: counter: this machine has none; counter: not permitted"));
     for (size_t i = 0; i < NZ_COUNTERS; i++) values[i].source = NULL;
     assert_int_equal(nz_verdict_counters(values).grade, NZ_GRADE_UNAVAILABLE);
 }
