@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "compare/intervals.h"
 #include "core/error.h"
 #include "core/locale.h"
 #include "core/memory.h"
@@ -62,9 +63,16 @@ static double not_steady(const facts *f) {
 static double rounds_of(const facts *f) { return (double)json_array_size(json_object_get(f->part, "rounds")); }
 static double few_rounds(const facts *f) { return f->part && rounds_of(f) < NZ_BLOCKS_LEAST; }
 
+/* To three digits, so that it is shown without an exponent however large it is. */
+static double three_digits(double value) {
+    if (!(value > 0) || !isfinite(value)) return value;
+    double unit = pow(10, floor(log10(value)) - 2);
+    return unit >= 1 ? round(value / unit) * unit : round(value / unit) / round(1 / unit);
+}
+
 static double too_wide(const facts *f) {
     return !(few_rounds(f) > 0) && json_is_false(json_object_get(f->look, "enough"))
-               ? nz_json_number_at(f->look, "width_pct")
+               ? three_digits(nz_json_number_at(f->look, "width_pct"))
                : (double)NAN;
 }
 
@@ -113,52 +121,63 @@ static double idle_apart(const facts *f) {
 
 /* ---- the table ---- */
 
+/* What a mark takes from the figures, the worst last. */
+typedef enum harm {
+    CERTAINTY, /* nothing: intervals are wider than wanted, or missing, and say so */
+    FIGURES, /* times and powers themselves are other than on a machine at rest; models that take turns meet it alike */
+    RATIOS   /* it may meet one model and not the other: ratios suffer too */
+} harm;
+static const char *const harm_names[] = {"certainty", "figures", "ratios"};
+
 static const struct mark {
     const char *id;
     double (*value)(const facts *f);
-    double limit;         /* the mark is set above it */
+    double limit; /* the mark is set above it */
+    harm harm;
     const char *sentence; /* of one model; may show the value */
     const char *meaning;  /* of the mark */
 } table[] = {
-    {"busy_before", before_pct, 10, "the machine was %.0f%% busy before anything was measured",
+    {"busy_before", before_pct, 10, FIGURES, "the machine was %.0f%% busy before anything was measured",
      "the machine was more than 10% busy before anything was measured"},
-    {"busy", others_pct, 5, "other programs used %.0f%% of the machine meanwhile",
+    {"busy", others_pct, 5, FIGURES, "other programs used %.0f%% of the machine meanwhile",
      "other programs used more than 5% of the machine meanwhile"},
-    {"steal", steal_pct, 1, "the hypervisor gave %.1f%% of the CPU time to others: times are too long by about as much",
+    {"steal", steal_pct, 1, FIGURES,
+     "the hypervisor gave %.1f%% of the CPU time to others: times are too long by about as much",
      "the hypervisor gave more than 1% of the CPU time to others"},
-    {"throttled", throttled, 0, "the CPU or the board lowered its clock %.0f times for heat or lack of power",
+    {"throttled", throttled, 0, FIGURES, "the CPU or the board lowered its clock %.0f times for heat or lack of power",
      "the CPU or the board lowered its clock for heat or lack of power"},
-    {"frequency", frequency_fall, 5, "the clock rate fell by %.0f%% meanwhile",
+    {"frequency", frequency_fall, 5, FIGURES, "the clock rate fell by %.0f%% meanwhile",
      "the clock rate fell by more than 5% meanwhile"},
-    {"governor", other_governor, 0, "the frequency governor is not 'performance': times vary more",
+    {"governor", other_governor, 0, FIGURES, "the frequency governor is not 'performance': times vary more",
      "the frequency governor is not 'performance'"},
-    {"quota", held_back, 0, "the CPU quota of the control group held processes back for %.2f s",
+    {"quota", held_back, 0, RATIOS, "the CPU quota of the control group held processes back for %.2f s",
      "the CPU quota of the control group held processes back"},
-    {"swap", swapped, 0, "the machine moved %.0f pages from or to swap meanwhile",
+    {"swap", swapped, 0, RATIOS, "the machine moved %.0f pages from or to swap meanwhile",
      "the machine used its swap meanwhile"},
-    {"disk", from_disk, 0, "%.0f pages of the process had to be read from disk while it was timed",
+    {"disk", from_disk, 0, RATIOS, "%.0f pages of the process had to be read from disk while it was timed",
      "pages of the process had to be read from disk while it was timed"},
-    {"not_steady", not_steady, 0, "times were still changing when warming up had to end",
+    {"not_steady", not_steady, 0, RATIOS, "times were still changing when warming up had to end",
      "times were still changing when warming up had to end"},
-    {"rounds", few_rounds, 0, "fewer than 5 rounds were measured: there is no interval (a longer --budget gives more)",
+    {"rounds", few_rounds, 0, CERTAINTY,
+     "fewer than 5 rounds were measured: there is no interval (a longer --budget gives more)",
      "fewer than 5 rounds were measured"},
-    {"width", too_wide, 0,
-     "the widest 95%% interval of its group is %.3g%% wide: the budget ended before the wanted width",
+    {"width", too_wide, 0, CERTAINTY,
+     "the widest 95%% interval of its group is %.12g%% wide: the budget ended before the wanted width",
      "the budget ended before intervals were as narrow as wanted"},
-    {"clock_overhead", clock_overhead, 0.01, "reading the clock costs %.3f%% of the measured time",
+    {"clock_overhead", clock_overhead, 0.01, FIGURES, "reading the clock costs %.3f%% of the measured time",
      "reading the clock costs more than 0.01% of the measured time"},
-    {"priority", refused, 0, "the priority that was asked for was refused",
+    {"priority", refused, 0, FIGURES, "the priority that was asked for was refused",
      "the priority that was asked for was refused"},
-    {"energy_disagrees", energy_apart, 1, "joules, watts and seconds disagree by %.2g%%",
+    {"energy_disagrees", energy_apart, 1, RATIOS, "joules, watts and seconds disagree by %.2g%%",
      "joules, watts and seconds disagree by more than 1%"},
-    {"energy_gaps", gaps_pct, 1, "%.2g%% of the time that joules were measured in has no samples of power",
+    {"energy_gaps", gaps_pct, 1, RATIOS, "%.2g%% of the time that joules were measured in has no samples of power",
      "more than 1% of the time that joules were measured in has no samples of power"},
-    {"energy_coarse", seldom_s, 0,
+    {"energy_coarse", seldom_s, 0, RATIOS,
      "the power source had a new value only every %.2g s: longer blocks (--block) hold enough of them",
      "the power source had fewer than 10 new values in a round"},
-    {"idle_changed", idle_apart, 10, "idle power changed by %.0f%% from before to after",
+    {"idle_changed", idle_apart, 10, RATIOS, "idle power changed by %.0f%% from before to after",
      "idle power changed by more than 10% from before to after"},
-    {"random_input", random_input, 0, "timed with random input", "timed with random input instead of samples"},
+    {"random_input", random_input, 0, FIGURES, "timed with random input", "timed with random input instead of samples"},
 };
 
 bool nz_condition_mark(size_t i, const char **ret_id, const char **ret_meaning) {
@@ -178,6 +197,14 @@ static bool holds_text(const json_t *list, const char *text) {
 
 static int add_once(json_t *list, const char *text) {
     return holds_text(list, text) ? 0 : json_array_append_new(list, nz_json_string(text));
+}
+
+/* "harm": what the worst of the marks takes. */
+static int add_harm(json_t *conditions, const json_t *marks) {
+    int worst = -1;
+    for (size_t i = 0; i < NZ_COUNT(table); i++)
+        if (holds_text(marks, table[i].id) && (int)table[i].harm > worst) worst = (int)table[i].harm;
+    return worst < 0 ? 0 : json_object_set_new(conditions, "harm", json_string(harm_names[worst]));
 }
 
 static int add_marks(json_t *marks, json_t *texts, const facts *f, const char *prefix) {
@@ -222,6 +249,8 @@ static int add_numbers(json_t *json, const facts *f) {
     int failed = json_object_set_new(json, "rounds", json_integer((json_int_t)rounds_of(f)));
     for (size_t i = 0; i < NZ_COUNT(of_part); i++) failed |= copy(json, f->part, of_part[i]);
     for (size_t i = 0; i < NZ_COUNT(of_look); i++) failed |= copy(json, f->look, of_look[i]);
+    double single_clock = nz_timing_single_clock_pct(f->part);
+    if (!isnan(single_clock)) failed |= json_object_set_new(json, "single_clock_pct", nz_json_real(single_clock));
     json_object_foreach((json_t *)(uintptr_t)f->conditions, key, value) failed |= json_object_set(json, key, value);
     if (!f->energy) return failed;
     json_t *power = json_object();
@@ -245,6 +274,7 @@ json_t *nz_conditions_json(const json_t *timing, const json_t *batch, const json
         failed |= json_object_set_new(json, "batch_session", own);
         failed |= add_numbers(own, &b) | add_marks(marks, texts, &b, "at its batch: ");
     }
+    failed |= add_harm(json, marks);
     return failed ? NULL : NZ_STEAL(json);
 }
 
@@ -286,8 +316,9 @@ json_t *nz_conditions_run_json(const json_t *models, json_t *warnings) {
         NZ_AUTO_JSON json_t *ids = marked_models(models, table[i].id);
         if (!json_array_size(ids)) continue;
         if (!is_told(table[i].id)) failed |= warn(warnings, ids, json_array_size(models), table[i].meaning);
-        failed |= json_array_append_new(
-            list, json_pack("{s:s,s:s,s:O}", "id", table[i].id, "text", table[i].meaning, "models", ids));
+        failed |=
+            json_array_append_new(list, json_pack("{s:s,s:s,s:s,s:O}", "id", table[i].id, "text", table[i].meaning,
+                                                  "harm", harm_names[table[i].harm], "models", ids));
     }
     return failed ? NULL : NZ_STEAL(list);
 }

@@ -152,7 +152,7 @@ static void add_host_cell(nz_grid *grid, const nz_view *view, size_t r, size_t c
                                       ? ", indistinguishable)"
                                       : ")");
         }
-        if (*row->mark_ids) nz_text_append(&cell, NZ_DAGGER);
+        if (*row->mark_ids) nz_text_append(&cell, row->harm == NZ_HARM_CERTAINTY ? NZ_DOUBLE_DAGGER : NZ_DAGGER);
         break;
     }
     nz_grid_take(grid, &cell);

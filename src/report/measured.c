@@ -340,7 +340,8 @@ void nz_measured_counters(nz_grid *ret_grid, const nz_view *view) {
 static void put_marked(nz_text *out, const nz_view *view) {
     if (view->marked)
         nz_text_append(out, "<p class=warn>" NZ_DAGGER
-                            " marks what was measured under conditions that speak against it:</p>\n<ul class=notes>");
+                            " was measured under conditions that speak against it; " NZ_DOUBLE_DAGGER
+                            " is less sure than was wanted:</p>\n<ul class=notes>");
     for (size_t r = 0; r < view->row_count; r++) {
         nz_text line = {0};
         nz_view_put_marks(&line, view, r);

@@ -88,8 +88,9 @@ static nz_status make_slug(char **ret_slug, const nz_plots *plots, const char *p
     enum { MOST = 64 };
     char stem[MOST + 1];
     size_t length = 0;
-    const char *dagger = strstr(name, NZ_DAGGER); /* files keep their names whatever the conditions were */
-    for (; *name && name != dagger && length < MOST; name++)
+    const char *dagger = strstr(name, NZ_DAGGER), *other = strstr(name, NZ_DOUBLE_DAGGER);
+    /* Files keep their names whatever the conditions were. */
+    for (; *name && name != dagger && name != other && length < MOST; name++)
         stem[length++] = isalnum((unsigned char)*name) || *name == '_' ? *name : '-';
     stem[length] = '\0';
     for (unsigned k = 1;; k++) {

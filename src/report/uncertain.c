@@ -56,6 +56,15 @@ static nz_status join(nz_view *view, const char **ret_text, const json_t *list, 
     return told ? nz_view_keep(view, ret_text, &text) : NZ_OK;
 }
 
+/* Documents of an earlier netzip do not say what marks take: then the figures are meant. */
+static nz_harm harm_of(const json_t *object) {
+    const char *harm = nz_json_text_at(object, "harm");
+    if (strcmp(harm, "certainty") == 0) return NZ_HARM_CERTAINTY;
+    return strcmp(harm, "ratios") == 0 ? NZ_HARM_RATIOS : NZ_HARM_FIGURES;
+}
+
+static const char *sign_of(nz_harm harm) { return harm == NZ_HARM_CERTAINTY ? NZ_DOUBLE_DAGGER : NZ_DAGGER; }
+
 static nz_status read_conditions(nz_view *view, nz_view_row *row) {
     const json_t *conditions = json_object_get(row->json, "conditions");
     row->conditions = json_is_object(conditions) ? conditions : NULL;
@@ -68,7 +77,8 @@ static nz_status read_conditions(nz_view *view, nz_view_row *row) {
     if (!*row->marks) row->marks = row->mark_ids;
     nz_text label = {0};
     nz_text_append(&label, row->label);
-    nz_text_append(&label, NZ_DAGGER);
+    row->harm = harm_of(row->conditions);
+    nz_text_append(&label, sign_of(row->harm));
     view->marked++;
     return nz_view_keep(view, &row->label, &label);
 }
@@ -80,22 +90,56 @@ static bool has_word(const char *list, const char *word, size_t length) {
     return false;
 }
 
-/* "† bad conditions (busy before, width): see "How it was measured"", each id once. */
-static nz_status read_mark_foot(nz_view *view) {
-    nz_text text = {0};
-    nz_text_append(&text, NZ_DAGGER " bad conditions (");
+/* Whether the run's list says that a mark takes nothing but certainty. */
+static bool is_wide(const nz_view *view, const char *id, size_t length) {
+    const json_t *marks = json_object_get(view->run, "marks");
+    json_t *mark;
+    size_t i;
+    json_array_foreach(marks, i, mark) {
+        const char *own = nz_json_text_at(mark, "id");
+        if (strlen(own) == length && strncmp(own, id, length) == 0) return harm_of(mark) == NZ_HARM_CERTAINTY;
+    }
+    return false;
+}
+
+/* The ids of rows with one sign, each once, those behind the single dagger without what is merely wide. */
+static void put_ids(nz_text *out, const nz_view *view, bool wide) {
     for (size_t r = 0, told = 0; r < view->row_count; r++) {
         const char *ids = view->rows[r].mark_ids;
+        if ((view->rows[r].harm == NZ_HARM_CERTAINTY) != wide) continue;
         for (const char *p = ids; *p; p += strcspn(p, " "), p += *p == ' ') {
             size_t length = strcspn(p, " ");
-            bool before = false;
-            for (size_t k = 0; k < r && !before; k++) before = has_word(view->rows[k].mark_ids, p, length);
+            bool before = !wide && is_wide(view, p, length);
+            for (size_t k = 0; k < r && !before; k++)
+                before =
+                    (view->rows[k].harm == NZ_HARM_CERTAINTY) == wide && has_word(view->rows[k].mark_ids, p, length);
             if (before) continue;
-            nz_text_append(&text, told++ ? ", " : "");
-            for (size_t i = 0; i < length; i++) nz_text_append_bytes(&text, p[i] == '_' ? " " : p + i, 1);
+            nz_text_append(out, told++ ? ", " : "");
+            for (size_t i = 0; i < length; i++) nz_text_append_bytes(out, p[i] == '_' ? " " : p + i, 1);
         }
     }
-    nz_text_append(&text, "): see How it was measured");
+}
+
+/* "† bad conditions (busy before); ‡ less sure than wanted: see How it was measured". */
+static nz_status read_mark_foot(nz_view *view) {
+    nz_text text = {0};
+    bool bad = false, wide = false;
+    for (size_t r = 0; r < view->row_count; r++) {
+        bad = bad || view->rows[r].harm > NZ_HARM_CERTAINTY;
+        wide = wide || view->rows[r].harm == NZ_HARM_CERTAINTY;
+    }
+    if (bad) {
+        nz_text_append(&text, NZ_DAGGER " bad conditions (");
+        put_ids(&text, view, false);
+        nz_text_append(&text, ")");
+    }
+    if (wide) {
+        nz_text_append(&text, bad ? "; " : "");
+        nz_text_append(&text, NZ_DOUBLE_DAGGER " less sure than wanted (");
+        put_ids(&text, view, true);
+        nz_text_append(&text, ")");
+    }
+    nz_text_append(&text, ": see How it was measured");
     return nz_view_keep(view, &view->mark_foot, &text);
 }
 
@@ -108,7 +152,7 @@ static nz_status read_mark_note(nz_view *view) {
     view->mark_note = view->mark_foot = "";
     if (!view->marked) return NZ_OK;
     NZ_TRY(read_mark_foot(view));
-    nz_text_append(&text, NZ_DAGGER " measured under conditions that speak against it: ");
+    nz_text_append(&text, NZ_DAGGER ", " NZ_DOUBLE_DAGGER " and what was found: ");
     json_array_foreach(marks, i, mark) {
         const char *sentence = nz_json_text_at(mark, "text");
         if (!*sentence) continue;
@@ -138,6 +182,16 @@ nz_status nz_view_uncertain(nz_view *view) {
     return read_mark_note(view);
 }
 
+const char *nz_harm_sentence(nz_harm harm) {
+    switch (harm) {
+    case NZ_HARM_CERTAINTY: return "The figures are right, the intervals say how sure they are.";
+    case NZ_HARM_FIGURES:
+        return "The figures are those of such a machine; ratios suffer less, since models took turns.";
+    case NZ_HARM_RATIOS: return "Ratios suffer as well as the figures.";
+    default: return "";
+    }
+}
+
 void nz_view_put_rank(nz_text *out, const nz_view *view, size_t i) {
     const json_t *rank = json_array_get(view->rank, i);
     const char *text = nz_json_text_at(rank, "text"), *group = nz_json_text_at(rank, "group");
@@ -162,5 +216,6 @@ void nz_view_put_marks(nz_text *out, const nz_view *view, size_t row) {
     }
     nz_text_append(out, ": ");
     nz_text_append(out, marks);
-    nz_text_append(out, ".");
+    nz_text_append(out, ". ");
+    nz_text_append(out, nz_harm_sentence(view->rows[row].harm));
 }

@@ -54,6 +54,14 @@ typedef struct nz_view_ratio {
     nz_view_gain gain; /**< its interval, where it has one */
 } nz_view_ratio;
 
+/** What marks take from a model's figures ("harm" in the results), the worst last. */
+typedef enum nz_harm {
+    NZ_HARM_NONE,
+    NZ_HARM_CERTAINTY, /**< intervals are wider than wanted, or missing */
+    NZ_HARM_FIGURES,   /**< the figures are not those of a machine at rest; ratios of models that took turns bear it */
+    NZ_HARM_RATIOS     /**< ratios suffer as well */
+} nz_harm;
+
 typedef struct nz_view_row {
     const json_t *json;
     const char *id, *name, *technique, *path, *sha256, *error; /**< cleaned; "" where absent */
@@ -72,6 +80,7 @@ typedef struct nz_view_row {
     const json_t *conditions; /**< under which it was measured, or NULL */
     const char *marks;        /**< what speaks against its figures: sentences, "; " between; "" where nothing does */
     const char *mark_ids;     /**< their ids, by spaces */
+    nz_harm harm;             /**< what the worst of them takes */
     bool without[NZ_VIEW_RATIOS]; /**< terms that `partial` leaves out */
     const json_t *layers;         /**< an array, or NULL */
     double layers_sum_ms;         /**< times of the layers added up; NaN: not told */
@@ -103,7 +112,7 @@ typedef struct nz_view {
     bool has_technique;                      /**< techniques differ, and say more than the names */
     const json_t *machines, *rank, *against; /**< arrays and an object of the document, or NULL */
     json_t *times;         /**< what was measured round by round, of a file beside the results; NULL: none. Owned */
-    size_t marked;         /**< rows with marks; their labels end in a dagger */
+    size_t marked;         /**< rows with marks; their labels end in a dagger, or a double one */
     size_t hosts;          /**< different ones among the rows */
     const char *mark_note; /**< what the dagger means here, in one line; "" where there is none */
     const char *mark_foot; /**< the same in as few words as fit below a plot */
@@ -125,11 +134,15 @@ NZ_CHECKED nz_status nz_view_keep(nz_view *view, const char **ret_text, nz_text 
 /** Who wins by OCS, and how far each weight may move meanwhile: of the rank's i-th group, which is named where there are several.
  * Appends nothing where the document does not say. */
 void nz_view_put_rank(nz_text *out, const nz_view *view, size_t i);
-/** "A†, B†: the machine was busy": of the row and all that have the same marks; nothing where it has none or an earlier row has
- * told them. */
+/** "A†, B†: the machine was busy. Ratios suffer less: ...": of the row and all that have the same marks; nothing where it has none
+ * or an earlier row has told them. */
 void nz_view_put_marks(nz_text *out, const nz_view *view, size_t row);
+/** What that means for a reader, in a sentence; "" for none. Static. */
+const char *nz_harm_sentence(nz_harm harm);
 /** What stands behind the name of a model that was measured under bad conditions. */
 #define NZ_DAGGER "\xe2\x80\xa0"
+/** And behind that of one whose figures are right, but less sure than was wanted. */
+#define NZ_DOUBLE_DAGGER "\xe2\x80\xa1"
 #define NZ_AUTO_VIEW NZ_AUTO(nz_view_done)
 
 static inline const nz_view_cell *nz_view_at(const nz_view *view, size_t row, size_t column) {

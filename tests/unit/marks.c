@@ -151,6 +151,39 @@ static void random_input_is_a_mark_of_what_was_timed(void **state) {
     assert_int_equal(json_array_size(json_object_get(not_timed, "marks")), 0);
 }
 
+/* What the worst mark takes: a reader tells a wide interval from figures that are spoilt. */
+static void marks_say_what_they_take(void **state) {
+    (void)state;
+    static const struct {
+        const char *path, *value, *harm;
+    } takes[] = {{"look.enough", "false", "certainty"},
+                 {"conditions.others_pct", "40", "figures"},
+                 {"conditions.page_faults_major", "3", "ratios"}};
+    NZ_AUTO_JSON json_t *part = json_of(good_part), *good = nz_conditions_json(part, NULL, NULL, false);
+    assert_null(json_object_get(good, "harm"));
+    for (size_t i = 0; i < NZ_COUNT(takes); i++) { /* they pile up: the worst counts */
+        put(part, takes[i].path, json_of(takes[i].value));
+        NZ_AUTO_JSON json_t *conditions = nz_conditions_json(part, NULL, NULL, false);
+        assert_string_equal(nz_json_text_at(conditions, "harm"), takes[i].harm);
+    }
+}
+
+static void a_very_wide_interval_has_no_exponent(void **state) {
+    (void)state;
+    static const struct {
+        double width;
+        const char *sentence;
+    } widths[] = {{3049.7, "is 3050% wide"}, {6.9312, "is 6.93% wide"}, {0.01234, "is 0.0123% wide"}};
+    for (size_t i = 0; i < NZ_COUNT(widths); i++) {
+        NZ_AUTO_JSON json_t *part = json_of(good_part);
+        put(part, "look.enough", json_false());
+        put(part, "look.width_pct", json_real(widths[i].width));
+        NZ_AUTO_JSON json_t *conditions = nz_conditions_json(part, NULL, NULL, false);
+        if (!has_text(conditions, widths[i].sentence))
+            fail_msg("%s", json_string_value(json_array_get(json_object_get(conditions, "texts"), 0)));
+    }
+}
+
 /* A machine that tells nothing: what is not known marks nothing. */
 static void what_is_not_known_marks_nothing(void **state) {
     (void)state;
@@ -185,6 +218,7 @@ static void a_run_warns_once_of_each_mark(void **state) {
     NZ_AUTO_JSON json_t *marks = nz_conditions_run_json(models, warnings);
     assert_int_equal(json_array_size(marks), 2);
     assert_string_equal(nz_json_text_at(json_array_get(marks, 0), "id"), "busy");
+    assert_string_equal(nz_json_text_at(json_array_get(marks, 0), "harm"), "figures");
     assert_int_equal(json_array_size(json_object_get(json_array_get(marks, 0), "models")), 2);
     assert_string_equal(json_string_value(json_array_get(warnings, 0)),
                         "A, B: other programs used more than 5% of the machine meanwhile");
@@ -194,10 +228,15 @@ static void a_run_warns_once_of_each_mark(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(good_conditions_leave_no_mark),     cmocka_unit_test(each_mark_is_set_by_its_own_case),
-        cmocka_unit_test(every_row_of_the_table_has_a_case), cmocka_unit_test(random_input_is_a_mark_of_what_was_timed),
-        cmocka_unit_test(what_is_not_known_marks_nothing),   cmocka_unit_test(a_session_at_its_own_batch_marks_too),
+        cmocka_unit_test(good_conditions_leave_no_mark),
+        cmocka_unit_test(each_mark_is_set_by_its_own_case),
+        cmocka_unit_test(every_row_of_the_table_has_a_case),
+        cmocka_unit_test(random_input_is_a_mark_of_what_was_timed),
+        cmocka_unit_test(what_is_not_known_marks_nothing),
+        cmocka_unit_test(a_session_at_its_own_batch_marks_too),
         cmocka_unit_test(a_run_warns_once_of_each_mark),
+        cmocka_unit_test(marks_say_what_they_take),
+        cmocka_unit_test(a_very_wide_interval_has_no_exponent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -94,6 +94,46 @@ static void marks_stand_behind_names(void **state) {
     assert_non_null(strstr(view.mark_foot, "busy"));
 }
 
+/* Less sure than wanted is another sign than spoilt; a file of a plot has neither in its name. */
+static void wide_intervals_have_a_sign_of_their_own(void **state) {
+    (void)state;
+    NZ_AUTO_VIEW nz_view view = {0};
+    NZ_AUTO_PLOTS nz_plots plots = {0};
+    view_of(
+        &view,
+        "{'schema':'netzip.results/1','run':{'marks':[{'id':'busy','harm':'figures','text':'busy'},"
+        "{'id':'width','harm':'certainty','text':'wide'}]},'models':[" MODEL(
+            "A", "A", "vm", LATENCY("2", ""),
+            ",'conditions':{'marks':['width'],'texts':['it is 3% wide'],'harm':'certainty'}") "," MODEL("B", "B", "vm",
+                                                                                                        LATENCY(
+                                                                                                            "1",
+                                                                                                            RATIO(
+                                                                                                                "2.0",
+                                                                                                                "[1.9,"
+                                                                                                                "2."
+                                                                                                                "1]")),
+                                                                                                        ",'conditions':"
+                                                                                                        "{'marks':['"
+                                                                                                        "busy','width']"
+                                                                                                        ",'texts':['"
+                                                                                                        "others used "
+                                                                                                        "40%'],'harm':'"
+                                                                                                        "figures'}") "]"
+                                                                                                                     "}");
+    assert_string_equal(view.rows[0].label, "A" NZ_DOUBLE_DAGGER);
+    assert_string_equal(view.rows[1].label, "B" NZ_DAGGER);
+    assert_string_equal(view.mark_foot, NZ_DAGGER " bad conditions (busy); " NZ_DOUBLE_DAGGER
+                                                  " less sure than wanted (width): see How it was measured");
+    NZ_AUTO(nz_text_done) nz_text line = {0}, other = {0};
+    nz_view_put_marks(&line, &view, 0);
+    nz_view_put_marks(&other, &view, 1);
+    assert_non_null(strstr(line.data, "The figures are right"));
+    assert_non_null(strstr(other.data, "ratios suffer less"));
+    nz_assert_ok(nz_plots_draw(&plots, &view));
+    for (size_t i = 0; i < plots.count; i++)
+        if (strstr(plots.items[i].slug, "---")) fail_msg("%s", plots.items[i].slug);
+}
+
 static void texts_of(char **ret, const char *document, nz_report_table_form form) {
     NZ_AUTO_FREE char *copy = NULL;
     nz_assert_ok(nz_strdup(&copy, document));
@@ -342,6 +382,7 @@ int main(void) {
         cmocka_unit_test(intervals_are_read),
         cmocka_unit_test(what_is_noise_follows_the_rounds),
         cmocka_unit_test(marks_stand_behind_names),
+        cmocka_unit_test(wide_intervals_have_a_sign_of_their_own),
         cmocka_unit_test(every_table_has_marks_noise_and_words),
         cmocka_unit_test(the_page_says_how_it_was_measured),
         cmocka_unit_test(ratios_become_a_forest),
