@@ -8,6 +8,7 @@
 #include <zstd.h>
 
 #include "compare/run.h"
+#include "kernel/kernel.h"
 
 static json_t *bytes_or_null(uint64_t bytes) { return bytes ? json_integer((json_int_t)bytes) : json_null(); }
 
@@ -26,12 +27,13 @@ json_t *nz_hardware_json(const nz_hardware *h) {
 }
 
 json_t *nz_libraries_json(void) {
-    char png[32], jpeg[32];
+    char png[32], jpeg[32], onednn[32];
     unsigned long p = png_access_version_number();
     snprintf(png, sizeof png, "%lu.%lu.%lu", p / 10000, p / 100 % 100, p % 100);
     snprintf(jpeg, sizeof jpeg, "libjpeg-turbo %d.%d.%d", LIBJPEG_TURBO_VERSION_NUMBER / 1000000,
              LIBJPEG_TURBO_VERSION_NUMBER / 1000 % 1000, LIBJPEG_TURBO_VERSION_NUMBER % 1000);
-    json_t *json = json_pack("{s:s,s:s,s:s,s:s,s:s}", "jansson", jansson_version_str(), "jpeg", jpeg, "png", png,
-                             "zlib", zlibVersion(), "zstd", ZSTD_versionString());
+    nz_kernel_library(onednn);
+    json_t *json = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s}", "onednn", onednn, "jansson", jansson_version_str(), "jpeg",
+                             jpeg, "png", png, "zlib", zlibVersion(), "zstd", ZSTD_versionString());
     return json;
 }

@@ -142,6 +142,8 @@ void nz_kernel_free(nz_kernel *kernel);
 /** Whether 8-bit kernels sum all products exactly on this CPU. Without VNNI they add two products in 16 bits, which saturates,
  * and halve the weights where the source is signed. */
 bool nz_kernel_sums_exactly(void);
+/** The version of oneDNN that is in use: it decides most times. */
+void nz_kernel_library(char ret_version[32]);
 
 /** A provider: NZ_E_UNSUPPORTED without a message where it has no kernel for this. */
 typedef struct nz_kernel_provider {

@@ -71,6 +71,11 @@ nz_status nz_onednn_execute(dnnl_primitive_t primitive, const dnnl_exec_arg_t *a
                : nz_fail(NZ_E_INTERNAL, "oneDNN failed to execute %s (status %d)", name, (int)status);
 }
 
+void nz_kernel_library(char ret_version[32]) {
+    const dnnl_version_t *v = dnnl_version();
+    snprintf(ret_version, 32, "%d.%d.%d", v->major, v->minor, v->patch);
+}
+
 nz_status nz_onednn_start(void) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     (void)pthread_once(&once, make_engine);

@@ -11,8 +11,14 @@ done
 nz doctor --json --quick
 status_is "doctor --json ends well" 0
 has "doctor --json names its schema" "$T/out" '"schema": "netzip.doctor/1"'
+has "doctor --json names the library that most times come from" "$T/out" '"onednn": "'
 is "doctor --json is one object" "$(head -c 1 "$T/out")$(tail -c 2 "$T/out")" "{}"
 is "doctor --json is silent otherwise" "$(cat "$T/err")" ""
+code=0
+"$NETZIP" doctor --quick >/dev/full 2>"$T/err" || code=$?
+is "a report that cannot be written is no success" "$code" 4
+good "doctor needs no standard input" sh -c '"$1" doctor --quick >"$2" <&-' sh "$NETZIP" "$T/out"
+has "and tells as much" "$T/out" "runtime"
 
 nz doctor --target 'ssh://-oProxyCommand=x'
 status_is "doctor refuses a machine whose name could be an option" 2
