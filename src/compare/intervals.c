@@ -27,8 +27,8 @@ static const struct timed_row {
     bool silent;   /* says the same as another row: no sentence */
 } rows[] = {
     {"latency_ms", "latency", NZ_QUANTITY_TIMES, NZ_BLOCK_MEDIAN, 0, false, false, false},
-    {"latency_ms_p90", "p90", NZ_QUANTITY_TIMES, NZ_BLOCK_QUANTILE, 0.90, false, false, true},
-    {"latency_ms_p99", "p99", NZ_QUANTITY_TIMES, NZ_BLOCK_QUANTILE, 0.99, false, false, true},
+    {"latency_ms_p90", "p90", NZ_QUANTITY_SINGLES, NZ_BLOCK_QUANTILE, 0.90, false, false, true},
+    {"latency_ms_p99", "p99", NZ_QUANTITY_SINGLES, NZ_BLOCK_QUANTILE, 0.99, false, false, true},
     {"latency_ms_mean", "mean latency", NZ_QUANTITY_MEAN_TIME, NZ_BLOCK_MEAN, 0, false, false, true},
     {"throughput", "throughput", NZ_QUANTITY_MEAN_TIME, NZ_BLOCK_MEAN, 0, true, true, false},
     {"energy_j", "energy", NZ_QUANTITY_JOULES, NZ_BLOCK_MEAN, 0, false, false, false},

@@ -37,9 +37,18 @@ NZ_CHECKED nz_status nz_intervals_set(json_t *results, const json_t *times);
  */
 NZ_CHECKED nz_status nz_intervals_energy(json_t *results, const json_t *times);
 
+/** Share of the times of single inferences, timed beside bunches, that reading the clock took: percent; NaN where there are none. */
+double nz_timing_single_clock_pct(const json_t *timing);
+
+/** Times that a metric's input points to. */
+typedef struct nz_timing_lists {
+    double *latency_ms, *single_ms;
+} nz_timing_lists;
+void nz_timing_lists_done(nz_timing_lists *lists);
+
 /** Fills in what a metric reads of raw timing ("timing" and, where there is one, "batch"): speed, CPU and energy.
- * @param[out] ret_latency_ms  What input->latency_ms points to. Owned: free(). */
-NZ_CHECKED nz_status nz_timing_input(nz_metric_input *input, double **ret_latency_ms, const json_t *timing,
+ * @param lists  Takes what `input` then points to, {0} before; nz_timing_lists_done, after an error too. */
+NZ_CHECKED nz_status nz_timing_input(nz_metric_input *input, nz_timing_lists *lists, const json_t *timing,
                                      const json_t *batch);
 
 #endif

@@ -26,7 +26,7 @@ static double weighted_middle(const kept *sorted, size_t count, double total) {
 /* Times beyond 1.5 medians: counted, and kept. */
 static json_t *outliers_json(const json_t *rounds) {
     size_t count = 0, at = 0;
-    double total = 0, beyond = 0;
+    double total = 0, beyond = 0, slowest = 0;
     for (size_t r = 0; r < json_array_size(rounds); r++)
         count += json_array_size(json_object_get(json_array_get(rounds, r), "ns"));
     NZ_AUTO_FREE kept *all = NULL;
@@ -37,12 +37,13 @@ static json_t *outliers_json(const json_t *rounds) {
         for (size_t i = 0; i < json_array_size(times); i++)
             all[at++] = (kept){json_number_value(json_array_get(times, i)), timed / n};
         total += timed;
+        slowest = fmax(slowest, json_number_value(json_object_get(round, "most_ns")));
     }
     qsort(all, count, sizeof *all, by_ns);
     double middle = weighted_middle(all, count, total);
     for (size_t i = 0; i < count; i++) beyond += all[i].ns > 1.5 * middle ? all[i].weight : 0;
     return json_pack("{s:I,s:I,s:f}", "count", (json_int_t)llround(beyond), "of", (json_int_t)llround(total),
-                     "slowest_ms", all[count - 1].ns * 1e-6);
+                     "slowest_ms", fmax(slowest, all[count - 1].ns) * 1e-6);
 }
 
 /* Where single inferences took too long for the warm-up to tell, the rounds do. */

@@ -152,7 +152,6 @@ static json_t *notes_json(const nz_run *run, const nz_variant *v, double latency
     json_int_t fixed = json_integer_value(json_object_get(entry->describe, "fixed_batch"));
     const json_t *timing = json_object_get(v->raw, "timing"), *batch = json_object_get(v->raw, "batch");
     json_int_t bunch = json_integer_value(json_object_get(timing, "bunch"));
-    double single_clock = nz_timing_single_clock_pct(timing);
     if (*nz_json_text_at(data, "error"))
         nz_warn(notes, "the data does not fit this model: %s", nz_json_text_at(data, "error"));
     if (json_is_true(json_object_get(data, "default_preprocess")))
@@ -176,9 +175,8 @@ static json_t *notes_json(const nz_run *run, const nz_variant *v, double latency
     if (bunch > 1)
         nz_warn(notes,
                 "so fast that the clock is read once in several inferences: latency is the median of their means");
-    if (single_clock > 0)
-        nz_warn(notes, "minimum and percentiles are of inferences timed one by one: reading the clock is %.2g%% of them",
-                single_clock);
+    if (!isnan(nz_timing_single_clock_pct(timing)))
+        nz_warn(notes, "minimum and percentiles are of inferences timed one by one, reading the clock included");
     if (json_integer_value(json_object_get(batch, "bunch")) > 1)
         nz_warn(notes, "at its batch, too, the clock is read once in several inferences");
     nz_layers_note(notes, v->raw, latency_ms);

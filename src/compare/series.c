@@ -36,7 +36,8 @@ static double value_of(const json_t *round, nz_quantity quantity, double idle_w)
     case NZ_QUANTITY_JOULES: return joules / runs;
     case NZ_QUANTITY_NET: return (joules - idle_w * seconds) / runs;
     case NZ_QUANTITY_WATTS: return joules / seconds;
-    case NZ_QUANTITY_TIMES: break;
+    case NZ_QUANTITY_TIMES:
+    case NZ_QUANTITY_SINGLES: break;
     }
     return NAN;
 }
@@ -48,10 +49,25 @@ static size_t add(nz_series *series, size_t at, double value) {
     return at;
 }
 
+static bool is_list(nz_quantity quantity) { return quantity == NZ_QUANTITY_TIMES || quantity == NZ_QUANTITY_SINGLES; }
+
+static const json_t *times_of(const json_t *round, nz_quantity quantity) {
+    const json_t *singles = json_object_get(round, "each_ns");
+    return json_object_get(round, quantity == NZ_QUANTITY_SINGLES && singles ? "each_ns" : "ns");
+}
+
+/* Rounds whose joules are there and not above 0 are no worse than the others: without them, these would say too much. */
+static void refuse_some(nz_series *series, nz_quantity quantity, size_t refused, size_t rounds) {
+    const char *why = quantity == NZ_QUANTITY_NET ? "no more power was drawn than idle" : "the source showed no joules";
+    if (refused)
+        nz_snprintf(series->reason, sizeof series->reason, "in %zu of %zu rounds %s: longer blocks (--block) may help",
+                    refused, rounds, why);
+}
+
 static const char *why_empty(const json_t *part, nz_quantity quantity) {
     const char *energy = nz_json_text_at(part, "energy_reason");
     if (!part) return "its rounds were not kept";
-    if (quantity == NZ_QUANTITY_TIMES || quantity == NZ_QUANTITY_MEAN_TIME) return "no times were kept";
+    if (is_list(quantity) || quantity == NZ_QUANTITY_MEAN_TIME) return "no times were kept";
     if (*energy) return energy;
     if (quantity == NZ_QUANTITY_NET && isnan(nz_idle_watts(part))) return "the idle power is not known";
     return quantity == NZ_QUANTITY_NET ? "no more power was drawn than idle" : "no joules were kept by rounds";
@@ -68,25 +84,28 @@ static size_t place_of(const json_t *rounds, size_t r, size_t place) {
 nz_status nz_series_get(nz_series *ret_series, const json_t *part, nz_quantity quantity) {
     NZ_AUTO(nz_series_done) nz_series series = {0};
     const json_t *rounds = json_object_get(part, "rounds");
-    size_t most = 0, at = 0, place = 0, count = json_array_size(rounds);
+    size_t most = 0, at = 0, place = 0, refused = 0, count = json_array_size(rounds);
     for (size_t r = 0; r < count; r++) {
-        const json_t *round = json_array_get(rounds, r), *times = json_object_get(round, "ns");
+        const json_t *round = json_array_get(rounds, r);
         if (!json_is_object(round)) return nz_fail(NZ_E_FORMAT, "times: round %zu is no object", r);
-        most += quantity == NZ_QUANTITY_TIMES ? json_array_size(times) : 1;
+        most += is_list(quantity) ? json_array_size(times_of(round, quantity)) : 1;
     }
     NZ_TRY(nz_alloc(&series.values, most, sizeof *series.values));
     NZ_TRY(nz_alloc(&series.start, count + 1, sizeof *series.start));
     double idle_w = nz_idle_watts(part);
     for (size_t r = 0; r < count; r++) {
-        const json_t *round = json_array_get(rounds, r), *times = json_object_get(round, "ns");
-        if (quantity != NZ_QUANTITY_TIMES) at = add(&series, at, value_of(round, quantity, idle_w));
-        for (size_t i = 0; quantity == NZ_QUANTITY_TIMES && i < json_array_size(times); i++)
+        const json_t *round = json_array_get(rounds, r), *times = times_of(round, quantity);
+        double value = value_of(round, quantity, idle_w);
+        refused += isfinite(value) && value <= 0;
+        at = add(&series, at, value);
+        for (size_t i = 0; is_list(quantity) && i < json_array_size(times); i++)
             at = add(&series, at, json_number_value(json_array_get(times, i)));
         place = place_of(rounds, r, place);
         series.start[place + 1] = at;
     }
     series.rounds = count ? place + 1 : 0;
     nz_snprintf(series.race, sizeof series.race, "%s", nz_json_text_at(part, "race"));
+    refuse_some(&series, quantity, refused, count);
     if (!at) nz_snprintf(series.reason, sizeof series.reason, "%s", why_empty(part, quantity));
     *ret_series = series;
     series = (nz_series){0};

@@ -8,6 +8,7 @@
 
 typedef enum nz_quantity {
     NZ_QUANTITY_TIMES,     /**< every time that was kept: nanoseconds of an inference */
+    NZ_QUANTITY_SINGLES,   /**< the same but never means of a bunch: what percentiles are of */
     NZ_QUANTITY_MEAN_TIME, /**< one value a round: the mean time of its inferences */
     NZ_QUANTITY_JOULES,    /**< one value a round: joules of an inference */
     NZ_QUANTITY_NET,       /**< joules of an inference less those that the machine draws idle */
@@ -22,9 +23,10 @@ enum { NZ_SITTINGS_TOGETHER = 1 };
 typedef struct nz_series {
     size_t rounds;
     double *values;
-    size_t *start;    /**< [rounds + 1] */
-    char race[64];    /**< rounds of the same race were measured in turns */
-    char reason[160]; /**< why there is no usable round; "" where there is one */
+    size_t *start; /**< [rounds + 1] */
+    char race[64]; /**< rounds of the same race were measured in turns */
+    char
+        reason[160]; /**< why there is no usable round, or why those that are cannot stand for all; "" where they can */
 } nz_series;
 
 /** @param part  NULL or without rounds: a series of none. Release with nz_series_done. NZ_E_MEMORY; NZ_E_FORMAT for rounds that

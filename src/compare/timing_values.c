@@ -2,6 +2,7 @@
 /* From the raw times, conditions and joules of a model to what its metrics read. */
 #include <math.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "compare/intervals.h"
@@ -44,25 +45,63 @@ static void throughput(nz_metric_input *input, const json_t *part) {
     input->throughput_n = count_of(samples);
 }
 
-static nz_status latencies(nz_metric_input *input, double **ret_latency_ms, const json_t *timing) {
+/* Every time of the rounds under `key`, in ms. */
+static nz_status list_times(double **ret_ms, size_t *ret_count, const json_t *timing, const char *key) {
     const json_t *rounds = json_object_get(timing, "rounds");
     NZ_AUTO_FREE double *list = NULL;
     size_t most = 0, count = 0;
     for (size_t r = 0; r < json_array_size(rounds); r++)
-        most += json_array_size(json_object_get(json_array_get(rounds, r), "ns"));
+        most += json_array_size(json_object_get(json_array_get(rounds, r), key));
     NZ_TRY(nz_alloc(&list, most, sizeof *list));
     for (size_t r = 0; r < json_array_size(rounds); r++) {
-        const json_t *times = json_object_get(json_array_get(rounds, r), "ns");
+        const json_t *times = json_object_get(json_array_get(rounds, r), key);
         for (size_t i = 0; i < json_array_size(times); i++)
             list[count++] = json_number_value(json_array_get(times, i)) * 1e-6;
     }
-    double bunch = nz_json_number_at(timing, "bunch");
-    input->latency_count = count;
-    input->latency_n = count_of(sum_of(timing, "timed"));
-    input->latency_bunch = count_of(bunch);
-    input->latency_mean_ms = inference_ns(timing) / sum_of(timing, "runs") * 1e-6;
-    input->latency_ms = *ret_latency_ms = NZ_STEAL(list);
+    *ret_ms = NZ_STEAL(list);
+    *ret_count = count;
     return NZ_OK;
+}
+
+/* The smallest of all that rounds have noted, kept or not; NaN where values are means, or nothing was noted. */
+static double least_ms(const json_t *timing) {
+    const json_t *rounds = json_object_get(timing, "rounds");
+    double least = NAN;
+    if (nz_json_number_at(timing, "bunch") > 1) return least;
+    for (size_t r = 0; r < json_array_size(rounds); r++)
+        least = fmin(least, nz_json_number_at(json_array_get(rounds, r), "least_ns") * 1e-6);
+    return least;
+}
+
+static nz_status latencies(nz_metric_input *input, nz_timing_lists *lists, const json_t *timing) {
+    NZ_TRY(list_times(&lists->latency_ms, &input->latency_count, timing, "ns"));
+    NZ_TRY(list_times(&lists->single_ms, &input->single_count, timing, "each_ns"));
+    input->latency_ms = lists->latency_ms;
+    input->single_ms = lists->single_ms;
+    input->latency_n = count_of(sum_of(timing, "timed"));
+    input->latency_bunch = count_of(nz_json_number_at(timing, "bunch"));
+    input->latency_mean_ms = inference_ns(timing) / sum_of(timing, "runs") * 1e-6;
+    input->latency_least_ms = least_ms(timing);
+    return NZ_OK;
+}
+
+double nz_timing_single_clock_pct(const json_t *timing) {
+    const json_t *rounds = json_object_get(timing, "rounds");
+    double sum = 0, count = 0;
+    double reading_ns =
+        nz_json_number_at(timing, "clock_overhead_pct") / 100 * inference_ns(timing) / sum_of(timing, "timed");
+    for (size_t r = 0; r < json_array_size(rounds); r++) {
+        const json_t *times = json_object_get(json_array_get(rounds, r), "each_ns");
+        for (size_t i = 0; i < json_array_size(times); i++) sum += json_number_value(json_array_get(times, i));
+        count += (double)json_array_size(times);
+    }
+    return count > 0 ? 100 * reading_ns * count / sum : NAN;
+}
+
+void nz_timing_lists_done(nz_timing_lists *lists) {
+    free(lists->latency_ms);
+    free(lists->single_ms);
+    *lists = (nz_timing_lists){0};
 }
 
 static double idle_watts(const json_t *energy, size_t i) {
@@ -91,9 +130,9 @@ static void energies(nz_metric_input *input, const json_t *timing) {
                                              "joules are below what this source can tell";
 }
 
-nz_status nz_timing_input(nz_metric_input *input, double **ret_latency_ms, const json_t *timing, const json_t *batch) {
+nz_status nz_timing_input(nz_metric_input *input, nz_timing_lists *lists, const json_t *timing, const json_t *batch) {
     const json_t *conditions = json_object_get(timing, "conditions");
-    NZ_TRY(latencies(input, ret_latency_ms, timing));
+    NZ_TRY(latencies(input, lists, timing));
     throughput(input, batch ? batch : timing);
     input->cpu_util_pct = nz_json_number_at(conditions, "busy_pct") - nz_json_number_at(conditions, "before_pct");
     input->cpu_util_process_pct = nz_json_number_at(conditions, "process_pct");

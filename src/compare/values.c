@@ -32,7 +32,7 @@ typedef struct gathered {
     nz_graph_facts facts;
     bool has_facts, has_scores;
     scores scores;
-    double *latency_ms;
+    nz_timing_lists times;
     char reason[512], reason_accuracy[512], reason_baseline[512];
 } gathered;
 
@@ -46,7 +46,7 @@ static void scores_done(scores *s) {
 static void gathered_done(gathered *g) {
     if (g->has_facts) nz_graph_facts_done(&g->facts);
     scores_done(&g->scores);
-    free(g->latency_ms);
+    nz_timing_lists_done(&g->times);
 }
 
 static nz_status map_scores(scores *ret_scores, const nz_run *run, const nz_variant *v) {
@@ -166,7 +166,7 @@ static nz_status gather(gathered *g, const nz_run *run, const nz_variant *v) {
     g->input.reason_entropy = "not asked for (--metrics)";
     g->input.energy_estimated_j = nz_json_number_at(facts, "energy_estimated_j");
     if (nz_variant_has(v, "timing"))
-        NZ_TRY(nz_timing_input(&g->input, &g->latency_ms, json_object_get(v->raw, "timing"),
+        NZ_TRY(nz_timing_input(&g->input, &g->times, json_object_get(v->raw, "timing"),
                                json_object_get(v->raw, "batch")));
     gather_memory(g, v->raw);
     nz_gather_process(&g->input, v->raw);

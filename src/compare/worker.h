@@ -81,6 +81,8 @@ NZ_CHECKED nz_status nz_worker_describe(nz_worker *worker, const json_t *request
 NZ_CHECKED nz_status nz_worker_load(nz_worker *worker, const json_t *request, json_t **ret_answer);
 NZ_CHECKED nz_status nz_worker_warm(nz_worker *worker, const json_t *request, json_t **ret_answer);
 NZ_CHECKED nz_status nz_worker_time(nz_worker *worker, const json_t *request, json_t **ret_answer);
+/** Which of `count` ascending values is the i-th of the `kept` ones (at most count) that stand for all of them. */
+size_t nz_worker_kept_rank(size_t i, size_t kept, size_t count);
 NZ_CHECKED nz_status nz_worker_counters(nz_worker *worker, const json_t *request, json_t **ret_answer);
 /** Bytes that the session has planned for activations, null where its runtime does not tell. */
 json_t *nz_worker_activations_json(const nz_worker *worker);

@@ -39,31 +39,51 @@ static nz_value_report percentile(const double *sorted, size_t n, int percent) {
     return report;
 }
 
-static nz_value_report latency(const nz_metric_input *input, int which) {
-    size_t n = input->latency_count;
-    if (!input->latency_ms || n == 0) return nz_metric_missing(input->reason_speed);
+/* Of which times a statistic is: mean and median of all, the least and percentiles of single inferences. */
+typedef struct listed {
+    const double *ms;
+    size_t count;
+    uint64_t n; /* how many they stand for */
+} listed;
+
+static listed list_of(const nz_metric_input *input, int which) {
     if (input->latency_bunch > 1 && which != MEAN && which != MEDIAN)
+        return (listed){input->single_ms, input->single_count, input->single_count};
+    return (listed){input->latency_ms, input->latency_count,
+                    input->latency_n ? input->latency_n : input->latency_count};
+}
+
+static nz_value_report statistic(const nz_metric_input *input, int which, const double *sorted, size_t n) {
+    if (which == MINIMUM)
+        return nz_report_value(fmin(sorted[0], isnan(input->latency_least_ms) ? sorted[0] : input->latency_least_ms),
+                               NZ_MEASURED);
+    if (which != MEAN) return percentile(sorted, n, which);
+    nz_value_report report = mean(sorted, n);
+    if (isnan(input->latency_mean_ms)) return report;
+    double shift = input->latency_mean_ms - report.value;
+    report.value += shift;
+    for (int i = 0; i < 2; i++) report.ci95[i] += shift;
+    return report;
+}
+
+static nz_value_report latency(const nz_metric_input *input, int which) {
+    listed list = list_of(input, which);
+    if (!input->latency_ms || input->latency_count == 0) return nz_metric_missing(input->reason_speed);
+    if (!list.ms || list.count == 0)
         return nz_report_unavailable(
             "the model is so fast that the clock is read once in %llu inferences: their mean is "
             "known, not the time of each",
             (unsigned long long)input->latency_bunch);
     NZ_AUTO_FREE double *sorted = NULL;
-    if (nz_alloc(&sorted, n, sizeof *sorted) != NZ_OK) return nz_report_unavailable("%s", nz_last_error());
-    for (size_t i = 0; i < n; i++) {
-        if (!isfinite(input->latency_ms[i])) return nz_report_unavailable("inference %zu has no finite time", i);
-        sorted[i] = input->latency_ms[i];
+    if (nz_alloc(&sorted, list.count, sizeof *sorted) != NZ_OK) return nz_report_unavailable("%s", nz_last_error());
+    for (size_t i = 0; i < list.count; i++) {
+        if (!isfinite(list.ms[i])) return nz_report_unavailable("inference %zu has no finite time", i);
+        sorted[i] = list.ms[i];
     }
-    nz_sort_ascending(sorted, n);
-    nz_value_report report = which == MEAN      ? mean(sorted, n)
-                             : which == MINIMUM ? nz_report_value(sorted[0], NZ_MEASURED)
-                                                : percentile(sorted, n, which);
-    if (which == MEAN && !isnan(input->latency_mean_ms)) {
-        double shift = input->latency_mean_ms - report.value;
-        report.value += shift;
-        for (int i = 0; i < 2; i++) report.ci95[i] += shift;
-    }
+    nz_sort_ascending(sorted, list.count);
+    nz_value_report report = statistic(input, which, sorted, list.count);
     report.has_n = true;
-    report.n = input->latency_n ? input->latency_n : n;
+    report.n = list.n;
     return report;
 }
 

@@ -69,6 +69,7 @@ nz_metric_input nz_metric_input_none(void) {
                              .gpu_util_pct = NAN,
                              .gpu_mem_bytes = NAN,
                              .latency_mean_ms = NAN,
+                             .latency_least_ms = NAN,
                              .energy_j = NAN,
                              .energy_net_j = NAN,
                              .idle_power_before_w = NAN,

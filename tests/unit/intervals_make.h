@@ -74,10 +74,11 @@ static const char *const made_metrics[] = {"top1",        "latency_ms",  "latenc
 /* The figures as the comparison computes them, from the same raw parts. */
 static inline json_t *make_metrics(const json_t *parts, const recipe *r) {
     nz_metric_input input = nz_metric_input_none();
-    NZ_AUTO_FREE double *list = NULL;
+    NZ_AUTO(nz_timing_lists_done) nz_timing_lists lists = {0};
     json_t *metrics = json_object();
     if (!r->failed)
-        nz_assert_ok(nz_timing_input(&input, &list, json_object_get(parts, "timing"), json_object_get(parts, "batch")));
+        nz_assert_ok(
+            nz_timing_input(&input, &lists, json_object_get(parts, "timing"), json_object_get(parts, "batch")));
     input.disk_bytes = r->failed ? 0 : r->bytes > 0 ? (uint64_t)r->bytes : 1000;
     for (size_t i = 0; i < NZ_COUNT(made_metrics); i++) {
         const nz_metric *row = nz_metric_find(made_metrics[i]);

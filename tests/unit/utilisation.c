@@ -132,9 +132,9 @@ static nz_metric_input input_of(const nz_watch *watch, double block_s, double cp
     NZ_AUTO_JSON json_t *part = nz_lane_json(&race, &lane);
     assert_non_null(part);
     nz_metric_input input = nz_metric_input_none();
-    NZ_AUTO_FREE double *latency_ms = NULL;
-    nz_assert_ok(nz_timing_input(&input, &latency_ms, part, NULL));
-    input.latency_ms = NULL;
+    NZ_AUTO(nz_timing_lists_done) nz_timing_lists lists = {0};
+    nz_assert_ok(nz_timing_input(&input, &lists, part, NULL));
+    input.latency_ms = input.single_ms = NULL;
     input.reason_energy = NULL;
     json_decref(lane.rounds);
     json_decref(variant.raw);
