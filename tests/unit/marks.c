@@ -6,11 +6,10 @@
 #include "test.h"
 
 /* A part as it comes out on a quiet machine, with a sensor. */
+#define ROUND "{'joules': 2, 'seconds': 1, 'runs': 100, 'mean_ns': 9999000}"
 static const char good_part[] =
     "{'race': 'r', 'bunch': 1, 'samples': 1, 'clock_overhead_pct': 0.004, 'loop_overhead_pct': 0.05,"
-    " 'rounds': [{'joules': 2, 'seconds': 1, 'runs': 100}, {'joules': 2, 'seconds': 1, 'runs': 100},"
-    "  {'joules': 2, 'seconds': 1, 'runs': 100}, {'joules': 2, 'seconds': 1, 'runs': 100},"
-    "  {'joules': 2, 'seconds': 1, 'runs': 100}],"
+    " 'rounds': [" ROUND "," ROUND "," ROUND "," ROUND "," ROUND "],"
     " 'warmup': {'runs': 10, 'seconds': 0.3, 'steady': true}, 'outliers': {'count': 1, 'of': 500, 'slowest_ms': 20},"
     " 'look': {'enough': true, 'width_pct': 0.8, 'wanted_pct': 1, 'confidence': 0.975, 'looks': 2},"
     " 'conditions': {'before_pct': 2, 'busy_pct': 52, 'process_pct': 50, 'others_pct': 2, 'steal_pct': 0.2,"
@@ -81,6 +80,7 @@ static const struct {
     {"energy_disagrees", "energy.count", "480", "500", "disagree by 4%"},
     {"energy_disagrees", "rounds.2.joules", "3", "2.05", "disagree by 10%"},
     {"energy_disagrees", "rounds.4.runs", "150", "101", "disagree by 9.1%"},
+    {"energy_disagrees", "rounds.1.mean_ns", "8000000", "9900000", "disagree by 4%"},
     {"energy_gaps", "energy.gap_seconds", "0.2", "0.04", "4% of the time that joules were measured in"},
     {"energy_coarse", "energy.update_s", "0.25", "0.1", "a new value only every 0.25 s"},
     {"idle_changed", "energy.idle_w.1", "1.3", "0.95", "idle power changed by 30%"},
