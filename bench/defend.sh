@@ -32,9 +32,11 @@ else
     "$defend" net "$first"
     "$defend" net "$second" wide
 fi
-compared() { # FOLDER: the two models, as one line of figures (bench_defend show)
-    "$netzip" compare "A=$first" "B=$second" --metrics latency_ms,latency_ms_mean --budget "$budget" --width "$width" --out "$1" >/dev/null 2>&1
-    "$defend" show "$1"
+compared() { # FOLDER OPTIONS...: the two models, as one line of figures (bench_defend show)
+    folder=$1
+    shift
+    "$netzip" compare "A=$first" "B=$second" --metrics latency_ms,latency_ms_mean --budget "$budget" --width "$width" --out "$folder" "$@" >/dev/null 2>&1
+    "$defend" show "$folder"
 }
 printf '%s, %s CPUs; %s and %s; budget %s s, wanted width %s%%\n' "$(sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo | head -n 1)" "$(nproc)" \
     "$(basename "$first")" "$(basename "$second")" "$budget" "$width"
@@ -53,13 +55,23 @@ coverage() {
 
 # ---- beside a program that loads a core ----
 load() {
-    alone=$(compared "$work/alone")
-    "$defend" burn &
+    beside 'one core'
+    ! command -v taskset >/dev/null || beside 'the core that the models are pinned to' taskset -c 0
+}
+beside() { # WHAT [HOW-THE-OTHER-PROGRAM-IS-STARTED...]
+    what=$1
+    shift
+    pin=
+    [ $# = 0 ] || pin='--pin 0'
+    # shellcheck disable=SC2086
+    alone=$(compared "$work/alone" $pin)
+    "$@" "$defend" burn &
     burner=$!
-    loaded=$(compared "$work/loaded")
+    # shellcheck disable=SC2086
+    loaded=$(compared "$work/loaded" $pin)
     kill "$burner"
     burner=
-    printf '\nalone, and beside a program that loads one core\n'
+    printf '\nalone, and beside a program that loads %s\n' "$what"
     printf '%s\n%s\n' "$alone" "$loaded" | awk '
         { r[NR] = $3; low[NR] = $4; high[NR] = $5; a[NR] = $6; b[NR] = $7; busy[NR] = $8; others[NR] = $9; marks[NR] = $13 }
         function moved(x, y) { return 100 * (y / x - 1) }
