@@ -43,14 +43,21 @@ static void gather_split(nz_metric_input *input, const json_t *memory) {
     input->ram_activations_bytes = nz_json_number_at(memory, "activations");
     double rest = input->ram_peak_pss_bytes - input->ram_weights_bytes - input->ram_activations_bytes;
     input->ram_rest_bytes = rest >= 0 ? rest : NAN;
+    if (isnan(input->ram_weights_bytes) || isnan(input->ram_peak_pss_bytes))
+        input->reason_held = "the kernel does not tell what of the process lies in memory (/proc/self/smaps)";
+    else if (rest < 0)
+        input->reason_held = "weights and activations as planned are more than what lay in memory";
 }
 
 void nz_gather_process(nz_metric_input *input, const json_t *raw) {
-    const json_t *load = json_object_get(raw, "load");
+    const json_t *load = json_object_get(raw, "load"), *memory = json_object_get(raw, "memory");
+    if (memory) {
+        input->reason_process = "the kernel has not told it (/proc/stat, smaps_rollup), or too little time has passed";
+        gather_split(input, memory);
+    }
     if (load && json_is_null(json_object_get(load, "activation_bytes")))
         input->reason_held = "the runtime does not tell what it holds in memory";
     gather_counters(input, json_object_get(raw, "counters"));
-    gather_split(input, json_object_get(raw, "memory"));
 }
 
 /* ---- the document ---- */

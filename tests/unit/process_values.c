@@ -195,15 +195,21 @@ static void an_unknown_part_leaves_no_rest(void **state) {
     json_t *memory = json_object_get(raw, "memory"), *weights = json_object_get(memory, "weights");
     json_object_set_new(weights, "mapped_pss", json_null());
     nz_gather_process(&input, raw);
-    assert_unavailable(&input, "ram_weights_bytes", "");
-    assert_unavailable(&input, "ram_rest_bytes", "");
+    assert_unavailable(&input, "ram_weights_bytes", "the kernel does not tell");
+    assert_unavailable(&input, "ram_rest_bytes", "the kernel does not tell");
     assert_value(&input, "ram_peak_pss_bytes", 100000);
     json_object_set_new(weights, "mapped", json_integer(0)); /* nothing is mapped: nothing is unknown */
     nz_gather_process(&input, raw);
     assert_value(&input, "ram_weights_bytes", 12000);
     json_object_set_new(memory, "pss_peak", json_integer(30000)); /* parts that are more than the whole */
     nz_gather_process(&input, raw);
-    assert_unavailable(&input, "ram_rest_bytes", "");
+    assert_unavailable(&input, "ram_rest_bytes", "more than what lay in memory");
+    json_object_set_new(memory, "pss_peak",
+                        json_null()); /* a kernel without smaps_rollup; "not asked for" would be wrong */
+    input.reason_process = "not asked for";
+    nz_gather_process(&input, raw);
+    assert_unavailable(&input, "ram_peak_pss_bytes", "smaps_rollup");
+    assert_unavailable(&input, "ram_rest_bytes", "the kernel does not tell");
 }
 
 static void counts_are_of_one_inference(void **state) {
@@ -218,7 +224,7 @@ static void counts_are_of_one_inference(void **state) {
     assert_value(&input, "page_faults", 0);
     assert_int_equal(value_of(&input, "instructions").n, 7);
     assert_unavailable(&input, "cache_misses", "no counter of cache_misses here");
-    assert_unavailable(&input, "branch_misses", "not asked for");
+    assert_unavailable(&input, "branch_misses", "the kernel has not told it");
     input = nz_metric_input_none();
     assert_unavailable(&input, "instructions", "not measured");
     assert_unavailable(&input, "instructions_per_cycle", "not measured");
