@@ -167,6 +167,35 @@ static void percentiles_need_enough_inferences(void **state) {
     assert_int_equal(value_of("latency_ms_p90", &input).source, NZ_MEASURED);
 }
 
+/* The median is of the means of bunches, minimum and percentiles of what was timed one by one. */
+static void a_quick_model_has_percentiles_of_single_inferences(void **state) {
+    (void)state;
+    static const double means[] = {10, 11, 12};
+    double singles[40];
+    for (int i = 0; i < 40; i++) singles[i] = i < 39 ? 9 : 50;
+    nz_metric_input input = nz_metric_input_none();
+    input.latency_ms = means;
+    input.latency_count = 3;
+    input.latency_n = 300;
+    input.latency_bunch = 100;
+    nz_value_report r = value_of("latency_ms_min", &input);
+    assert_int_equal(r.source, NZ_UNAVAILABLE);
+    assert_non_null(strstr(r.reason, "once in 100 inferences"));
+    input.single_ms = singles;
+    input.single_count = 40;
+    nz_assert_near(value_of("latency_ms", &input).value, 11, 0, 0);
+    assert_int_equal(value_of("latency_ms", &input).n, 300);
+    r = value_of("latency_ms_min", &input);
+    nz_assert_near(r.value, 9, 0, 0);
+    assert_int_equal(r.n, 40);
+    nz_assert_near(value_of("latency_ms_p90", &input).value, 9, 0, 0);
+    assert_string_equal(value_of("latency_ms_p99", &input).reason, "p99 needs 368 timed inferences, there are 40");
+    /* Of a slower model that kept some of its times, the least was noted. */
+    input.latency_bunch = 1;
+    input.latency_least_ms = 8;
+    nz_assert_near(value_of("latency_ms_min", &input).value, 8, 0, 0);
+}
+
 static void times_that_are_missing_or_broken_are_no_latency(void **state) {
     (void)state;
     double times[] = {1, NAN};
@@ -299,6 +328,7 @@ int main(void) {
         cmocka_unit_test(a_mistyped_id_has_a_nearest),
         cmocka_unit_test(latency_statistics_by_hand),
         cmocka_unit_test(percentiles_need_enough_inferences),
+        cmocka_unit_test(a_quick_model_has_percentiles_of_single_inferences),
         cmocka_unit_test(times_that_are_missing_or_broken_are_no_latency),
         cmocka_unit_test(readings_pass_through_and_nan_is_unavailable),
         cmocka_unit_test(values_become_the_contracts_objects),
