@@ -33,28 +33,20 @@ static const struct {
     {"energy_j", "energy"},
 };
 enum { MOST_COLUMNS = 30 };
-#define DAGGER "\xe2\x80\xa0"
 
 static const json_t *metric_at(const json_t *model, const char *id) {
     return json_object_get(json_object_get(model, "metrics"), id);
 }
 
-/* The name alone where every model has one variant, else the id. */
-static const char *label_of(const json_t *models, size_t i) {
-    const char *name = nz_json_text_at(json_array_get(models, i), "name");
-    for (size_t k = 0; k < json_array_size(models); k++)
-        if (k != i && strcmp(nz_json_text_at(json_array_get(models, k), "name"), name) == 0)
-            return nz_json_text_at(json_array_get(models, i), "id");
-    return name;
-}
-
-/* Whether its figures were taken under conditions that speak against them. */
-static bool is_marked(const json_t *model) {
-    return json_array_size(json_object_get(json_object_get(model, "conditions"), "marks")) > 0;
-}
-
 static nz_status add_label(nz_cli_table *table, const json_t *models, size_t i) {
-    return nz_cli_table_addf(table, "%s%s", label_of(models, i), is_marked(json_array_get(models, i)) ? DAGGER : "");
+    return nz_cli_table_addf(table, "%s%s", nz_compare_label(models, i), nz_compare_sign(json_array_get(models, i)));
+}
+
+/* What no model has needs no column: why is told below. */
+static bool any_value(const json_t *models, const char *id) {
+    for (size_t i = 0; i < json_array_size(models); i++)
+        if (!isnan(nz_json_number_at(metric_at(json_array_get(models, i), id), "value"))) return true;
+    return false;
 }
 
 static size_t choose_columns(const char *ids[MOST_COLUMNS], const char *headings[MOST_COLUMNS], const json_t *models) {
@@ -62,7 +54,7 @@ static size_t choose_columns(const char *ids[MOST_COLUMNS], const char *headings
     size_t count = 0;
     if (json_object_size(metrics) > NZ_COUNT(main_columns) + 2) {
         for (size_t i = 0; i < NZ_COUNT(main_columns); i++)
-            if (json_object_get(metrics, main_columns[i].id)) {
+            if (any_value(models, main_columns[i].id)) {
                 ids[count] = main_columns[i].id;
                 headings[count++] = main_columns[i].heading;
             }
@@ -113,7 +105,7 @@ static nz_status print_others(const json_t *models, FILE *stream) {
     for (size_t i = 0; i < json_array_size(models); i++) NZ_TRY(add_label(&table, models, i));
     for (void *at = json_object_iter((json_t *)(uintptr_t)metrics); at;
          at = json_object_iter_next((json_t *)(uintptr_t)metrics, at)) {
-        if (is_main(json_object_iter_key(at))) continue;
+        if (is_main(json_object_iter_key(at)) || !any_value(models, json_object_iter_key(at))) continue;
         NZ_TRY(nz_cli_table_add(&table, json_object_iter_key(at)));
         for (size_t i = 0; i < json_array_size(models); i++)
             NZ_TRY(add_metric(&table, metric_at(json_array_get(models, i), json_object_iter_key(at))));
@@ -139,65 +131,57 @@ static nz_status add_score(nz_cli_table *table, double value, const json_t *from
     return nz_cli_table_addf(table, "%.3f%s [%.3f, %.3f]", value, mark, low, high);
 }
 
+static bool json_holds(const json_t *list, const char *word) {
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *own = json_string_value(json_array_get(list, i));
+        if (own && strcmp(own, word) == 0) return true;
+    }
+    return false;
+}
+
+static bool any_ratio(const json_t *models, size_t r) {
+    for (size_t i = 0; i < json_array_size(models); i++) {
+        const json_t *ratios = json_object_get(json_array_get(models, i), "ratios");
+        if (!isnan(nz_json_number_at(json_object_get(ratios, nz_ratio_names[r]), "value"))) return true;
+    }
+    return false;
+}
+
 static nz_status print_ratios(const json_t *models, FILE *stream) {
-    NZ_AUTO_CLI_TABLE nz_cli_table table = {.columns = 6};
+    enum { RATIOS = 4 };
     const json_t *first = json_object_get(json_array_get(models, 0), "ratios");
+    size_t shown[RATIOS], count = 0;
+    for (size_t r = 0; r < RATIOS; r++)
+        if (any_ratio(models, r)) shown[count++] = r;
+    NZ_AUTO_CLI_TABLE nz_cli_table table = {.columns = count + 2};
+    if (!count) return NZ_OK;
     NZ_TRY(nz_cli_table_add(&table, "ratio to the baseline"));
-    for (size_t r = 0; r < 4; r++)
-        NZ_TRY(nz_cli_table_addf(&table, "%s (%s)", nz_ratio_names[r],
-                                 nz_json_text_at(json_object_get(first, nz_ratio_names[r]), "of")));
+    for (size_t k = 0; k < count; k++)
+        NZ_TRY(nz_cli_table_addf(&table, "%s (%s)", nz_ratio_names[shown[k]],
+                                 nz_json_text_at(json_object_get(first, nz_ratio_names[shown[k]]), "of")));
     NZ_TRY(nz_cli_table_add(&table, "OCS"));
-    bool partial = false;
+    bool without[RATIOS] = {false}, partial = false;
     for (size_t i = 0; i < json_array_size(models); i++) {
         const json_t *model = json_array_get(models, i), *ratios = json_object_get(model, "ratios"),
-                     *ocs = json_object_get(model, "ocs");
+                     *ocs = json_object_get(model, "ocs"), *rest = json_object_get(ocs, "partial");
+        double whole = nz_json_number_at(ocs, "value"), part = nz_json_number_at(rest, "value");
         NZ_TRY(add_label(&table, models, i));
-        for (size_t r = 0; r < 4; r++)
-            NZ_TRY(add_number(&table, nz_json_number_at(json_object_get(ratios, nz_ratio_names[r]), "value"), ""));
-        double whole = nz_json_number_at(ocs, "value"),
-               part = nz_json_number_at(json_object_get(ocs, "partial"), "value");
-        partial = partial || (isnan(whole) && !isnan(part));
-        NZ_TRY(add_score(&table, isnan(whole) ? part : whole, isnan(whole) ? json_object_get(ocs, "partial") : ocs,
-                         isnan(whole) ? "*" : ""));
+        for (size_t k = 0; k < count; k++)
+            NZ_TRY(
+                add_number(&table, nz_json_number_at(json_object_get(ratios, nz_ratio_names[shown[k]]), "value"), ""));
+        bool of_part = isnan(whole) && !isnan(part);
+        partial = partial || of_part;
+        for (size_t r = 0; r < RATIOS && of_part; r++)
+            without[r] = without[r] || json_holds(json_object_get(rest, "without"), nz_ratio_names[r]);
+        NZ_TRY(add_score(&table, of_part ? part : whole, of_part ? rest : ocs, of_part ? "*" : ""));
     }
     fputc('\n', stream);
     nz_cli_table_print(&table, stream, 1);
-    if (partial) fputs("* OCS without the terms that are unavailable\n", stream);
-    return NZ_OK;
-}
-
-/* One line for each reason, with the metrics it holds for: a missing sensor would otherwise fill the screen. */
-static nz_status print_missing(const json_t *models, FILE *stream) {
-    NZ_AUTO_JSON json_t *reasons = json_object();
-    for (size_t i = 0; i < json_array_size(models); i++) {
-        const json_t *model = json_array_get(models, i);
-        json_t *metrics = json_object_get(model, "metrics");
-        if (strcmp(nz_json_text_at(model, "status"), "failed") == 0) continue;
-        for (void *at = json_object_iter(metrics); at; at = json_object_iter_next(metrics, at)) {
-            const char *reason = nz_json_text_at(json_object_iter_value(at), "reason");
-            bool itself = strcmp(nz_json_text_at(model, "id"), nz_json_text_at(model, "baseline")) == 0;
-            if (!*reason || (itself && strcmp(reason, "identical") == 0)) continue;
-            json_t *ids = json_object_get(reasons, reason);
-            if (!ids && json_object_set_new(reasons, reason, json_object()) == 0)
-                ids = json_object_get(reasons, reason);
-            json_object_set_new(ids, json_object_iter_key(at), json_true());
-        }
-    }
-    const char *lead = "\nUnavailable (\xe2\x80\x93):\n";
-    for (void *at = json_object_iter(reasons); at; at = json_object_iter_next(reasons, at)) {
-        fputs(lead, stream);
-        lead = "";
-        fputs("  ", stream);
-        json_t *ids = json_object_iter_value(at);
-        const char *between = "";
-        for (void *id = json_object_iter(ids); id; id = json_object_iter_next(ids, id)) {
-            fprintf(stream, "%s%s", between, json_object_iter_key(id));
-            between = ", ";
-        }
-        fputs(": ", stream);
-        nz_cli_put_printable(stream, json_object_iter_key(at));
-        fputc('\n', stream);
-    }
+    if (!partial) return NZ_OK;
+    fputs("* OCS without the terms that are unavailable:", stream);
+    for (size_t r = 0, told = 0; r < RATIOS; r++)
+        if (without[r]) fprintf(stream, "%s %s", told++ ? "," : "", nz_ratio_names[r]);
+    fputc('\n', stream);
     return NZ_OK;
 }
 
@@ -264,10 +248,13 @@ static nz_status print_summary(const json_t *models, FILE *stream) {
             continue;
         nz_text line = {0};
         NZ_AUTO_FREE char *text = NULL;
-        nz_text_appendf(&line, "  %s:", label_of(models, i));
+        nz_text_appendf(&line, "  %s%s:", nz_compare_label(models, i), nz_compare_sign(model));
         say_accuracy(&line, model);
         if (!say_interval(&line, model, "latency_ms", "latency", "faster", "slower"))
             say_factor(&line, base, model, "latency_ms", "faster", "slower");
+        if (nz_json_number_at(json_object_get(model, "variant"), "batch") > 1)
+            (void)say_interval(&line, model, "throughput", "throughput at its batch", "the throughput at its batch",
+                               "less throughput at its batch");
         say_factor(&line, base, model, "disk_bytes", "smaller", "larger");
         say_factor(&line, base, model, "entropy_bytes", "smaller when packed", "larger when packed");
         if (!say_interval(&line, model, "energy_j", "energy", "less energy", "more energy"))
@@ -281,83 +268,6 @@ static nz_status print_summary(const json_t *models, FILE *stream) {
     return NZ_OK;
 }
 
-static void print_note(FILE *stream, const char **lead, const char *about, const char *text) {
-    fputs(*lead, stream);
-    *lead = "";
-    fputs("  ", stream);
-    if (*about) {
-        nz_cli_put_printable(stream, about);
-        fputs(": ", stream);
-    }
-    nz_cli_put_printable(stream, text);
-    fputc('\n', stream);
-}
-
-static void print_notes(const json_t *results, FILE *stream) {
-    const json_t *models = json_object_get(results, "models"),
-                 *warnings = json_object_get(json_object_get(results, "run"), "warnings");
-    const char *lead = "\nNotes:\n";
-    for (size_t i = 0; i < json_array_size(models); i++) {
-        const json_t *model = json_array_get(models, i), *notes = json_object_get(model, "notes");
-        if (strcmp(nz_json_text_at(model, "status"), "failed") == 0) {
-            NZ_AUTO_FREE char *line = NULL;
-            if (nz_format(&line, "failed: %s", nz_json_text_at(model, "error")) == NZ_OK)
-                print_note(stream, &lead, label_of(models, i), line);
-        }
-        for (size_t n = 0; n < json_array_size(notes); n++)
-            print_note(stream, &lead, label_of(models, i), json_string_value(json_array_get(notes, n)));
-    }
-    for (size_t n = 0; n < json_array_size(warnings); n++)
-        print_note(stream, &lead, "", json_string_value(json_array_get(warnings, n)));
-}
-
-static void print_line(FILE *stream, const char *text) {
-    if (!*text) return;
-    nz_cli_put_printable(stream, text);
-    fputc('\n', stream);
-}
-
-/* How still the machine was: in every report. */
-static void print_noise(const json_t *results, FILE *stream) {
-    const json_t *machines = json_object_get(results, "machines");
-    for (size_t m = 0; m < json_array_size(machines); m++) {
-        const json_t *machine = json_array_get(machines, m), *noise = json_object_get(machine, "noise");
-        double spread = nz_json_number_at(noise, "spread_pct"), worst = nz_json_number_at(noise, "worst_pct");
-        NZ_AUTO_FREE char *line = NULL;
-        if (isnan(spread)) continue;
-        if (nz_format(&line, "Noise floor of %s: a fixed piece of work varies by %.1f%% (worst +%.0f%%)",
-                      nz_json_text_at(machine, "host"), spread, worst) == NZ_OK)
-            print_line(stream, line);
-    }
-}
-
-/* What speaks against the figures of a model, who wins by OCS while which weight moves, and the noise floor. */
-static void print_conditions(const json_t *results, FILE *stream) {
-    const json_t *models = json_object_get(results, "models"), *rank = json_object_get(results, "ocs_rank");
-    const char *lead = "\n" DAGGER " measured under conditions that speak against it:\n";
-    for (size_t i = 0; i < json_array_size(models); i++) {
-        const json_t *model = json_array_get(models, i),
-                     *texts = json_object_get(json_object_get(model, "conditions"), "texts");
-        if (!is_marked(model)) continue;
-        fputs(lead, stream);
-        lead = "";
-        for (size_t t = 0; t < json_array_size(texts); t++) {
-            fprintf(stream, t ? "; " : "  ");
-            if (!t) nz_cli_put_printable(stream, label_of(models, i));
-            if (!t) fputs(DAGGER ": ", stream);
-            const char *text = json_string_value(json_array_get(texts, t));
-            nz_cli_put_printable(stream, text ? text : "");
-        }
-        fputc('\n', stream);
-    }
-    fputc('\n', stream);
-    for (size_t i = 0; i < json_array_size(rank); i++) {
-        if (json_array_size(rank) > 1) fprintf(stream, "%s: ", nz_json_text_at(json_array_get(rank, i), "group"));
-        print_line(stream, nz_json_text_at(json_array_get(rank, i), "text"));
-    }
-    print_noise(results, stream);
-}
-
 nz_status nz_compare_text_print(const json_t *results, bool everything, FILE *stream) {
     const json_t *models = json_object_get(results, "models");
     NZ_TRY(print_figures(models, stream));
@@ -365,8 +275,5 @@ nz_status nz_compare_text_print(const json_t *results, bool everything, FILE *st
     NZ_TRY(print_ratios(models, stream));
     NZ_TRY(print_summary(models, stream));
     NZ_TRY(nz_against_text_print(results, stream));
-    print_conditions(results, stream);
-    NZ_TRY(print_missing(models, stream));
-    print_notes(results, stream);
-    return NZ_OK;
+    return nz_compare_notes_print(results, stream);
 }
