@@ -125,6 +125,7 @@ static void energies(nz_metric_input *input, const json_t *timing) {
     input->idle_power_before_w = idle_watts(energy, 0);
     input->idle_power_after_w = idle_watts(energy, 1);
     if (net > 0) input->energy_net_j = net;
+    input->reason_energy = "no power was read at that time";
     input->reason_energy_net = isnan(idle) ? "the idle power is not known"
                                            : "no more power was drawn than idle, before and after: the model's own "
                                              "joules are below what this source can tell";

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "compare/intervals.h"
 #include "compare_models.h"
 #include "compare_run.h"
 #include "core/file.h"
@@ -206,8 +207,29 @@ static void a_battery_that_is_taken_out_costs_the_energy_and_nothing_else(void *
     nz_compare_result_done(&result);
 }
 
+/* The source was lost when nothing was left but idle power behind the last model. */
+static void idle_power_that_was_not_read_has_its_own_reason(void **state) {
+    (void)state;
+    static const char part[] = "{\"rounds\": [{\"ns\": [1e7], \"timed\": 100, \"runs\": 100, \"mean_ns\": 1e7}],"
+                               " \"energy\": {\"joules\": 10, \"seconds\": 1, \"count\": 100, \"watts_max\": 11,"
+                               " \"idle_w\": [4, null]}}";
+    json_error_t error;
+    NZ_AUTO_JSON json_t *timing = json_loads(part, 0, &error);
+    nz_metric_input input = nz_metric_input_none();
+    NZ_AUTO(nz_timing_lists_done) nz_timing_lists lists = {0};
+    input.reason_energy = "not asked for (--metrics)";
+    nz_assert_ok(nz_timing_input(&input, &lists, timing, NULL));
+    nz_assert_near(nz_metric_value(nz_metric_find("energy_j"), &input).value, 0.1, 1e-12, 0);
+    nz_assert_near(nz_metric_value(nz_metric_find("idle_power_w"), &input).value, 4, 1e-12, 0);
+    nz_assert_near(nz_metric_value(nz_metric_find("energy_net_j"), &input).value, 0.06, 1e-12, 0);
+    nz_value_report after = nz_metric_value(nz_metric_find("idle_power_after_w"), &input);
+    assert_int_equal(after.source, NZ_UNAVAILABLE);
+    assert_non_null(strstr(after.reason, "no power was read at that time"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(idle_power_that_was_not_read_has_its_own_reason),
         cmocka_unit_test_setup(counters_that_come_round_give_the_joules_of_every_window, begin),
         cmocka_unit_test_setup(a_battery_that_is_taken_out_costs_the_energy_and_nothing_else, begin),
     };
