@@ -177,7 +177,11 @@ static void put_noise(nz_text *out, const json_t *machine) {
     nz_text_append(out, " varies by ");
     nz_put_fixed(out, spread, 1);
     nz_text_append(out, "%");
-    if (!isnan(worst)) {
+    if (worst > 1000) { /* percent say little there */
+        nz_text_append(out, " (the slowest took ");
+        nz_put_fixed(out, 1 + worst / 100, 0);
+        nz_text_append(out, " times as long)");
+    } else if (!isnan(worst)) {
         nz_text_append(out, " (worst +");
         nz_put_fixed(out, worst, 0);
         nz_text_append(out, "%)");

@@ -138,22 +138,36 @@ static void note_missing_everywhere(nz_table_notes *notes, const nz_view *view) 
     }
 }
 
+/* Whether the cell has no value and its reason is to be told. */
+static bool is_missing(const nz_view *view, size_t r, size_t c) {
+    return isnan(nz_view_at(view, r, c)->value) && !view->rows[r].failed;
+}
+
+/* "A, B: no Latency (p99): reason", rows of one reason taken together. */
+static void note_missing_column(nz_table_notes *notes, const nz_view *view, size_t c) {
+    for (size_t r = 0; r < view->row_count; r++) {
+        const char *reason = nz_view_at(view, r, c)->reason;
+        bool told = !is_missing(view, r, c);
+        for (size_t k = 0; k < r && !told; k++)
+            told = is_missing(view, k, c) && strcmp(nz_view_at(view, k, c)->reason, reason) == 0;
+        if (told) continue;
+        nz_text line = {0};
+        for (size_t k = r, listed = 0; k < view->row_count; k++) {
+            if (!is_missing(view, k, c) || strcmp(nz_view_at(view, k, c)->reason, reason) != 0) continue;
+            nz_text_append(&line, listed++ ? ", " : "");
+            nz_put_short(&line, view->rows[k].label, NOTE_NAME_MOST);
+        }
+        nz_text_appendf(&line, ": no %s: %s", view->columns[c].title, reason);
+        add_note(notes, &line);
+    }
+}
+
 static void note_missing_cells(nz_table_notes *notes, const nz_view *view) {
     for (size_t c = 0; c < view->column_count; c++) {
         const char *reason;
         bool everywhere = view->columns[c].available == 0;
-        if (everywhere && one_reason(view, c, &reason)) continue;
-        for (size_t r = 0; r < view->row_count; r++) {
-            const nz_view_cell *cell = nz_view_at(view, r, c);
-            if (!isnan(cell->value) || view->rows[r].failed || (!everywhere && !nz_view_is_main(view, c))) continue;
-            nz_text line = {0};
-            nz_put_short(&line, view->rows[r].label, NOTE_NAME_MOST);
-            nz_text_append(&line, ": no ");
-            nz_text_append(&line, view->columns[c].title);
-            nz_text_append(&line, ": ");
-            nz_text_append(&line, cell->reason);
-            add_note(notes, &line);
-        }
+        if ((everywhere && one_reason(view, c, &reason)) || (!everywhere && !nz_view_is_main(view, c))) continue;
+        note_missing_column(notes, view, c);
     }
 }
 

@@ -193,13 +193,22 @@ const char *nz_harm_sentence(nz_harm harm) {
 }
 
 void nz_view_put_rank(nz_text *out, const nz_view *view, size_t i) {
-    const json_t *rank = json_array_get(view->rank, i);
-    const char *text = nz_json_text_at(rank, "text"), *group = nz_json_text_at(rank, "group");
-    if (!*text) return;
-    if (json_array_size(view->rank) > 1 && *group) {
-        nz_put_clean(out, group);
-        nz_text_append(out, ": ");
+    const char *text = nz_json_text_at(json_array_get(view->rank, i), "text");
+    size_t count = json_array_size(view->rank), same = 0;
+    for (size_t k = 0; k < count; k++) {
+        bool equal = strcmp(nz_json_text_at(json_array_get(view->rank, k), "text"), text) == 0;
+        if (equal && k < i) return;
+        same += equal;
     }
+    if (!*text) return;
+    for (size_t k = i, listed = 0; k < count && same < count; k++) {
+        const json_t *rank = json_array_get(view->rank, k);
+        const char *group = nz_json_text_at(rank, "group");
+        if (strcmp(nz_json_text_at(rank, "text"), text) != 0 || !*group) continue;
+        nz_text_append(out, listed++ ? ", " : "");
+        nz_put_clean(out, group);
+    }
+    nz_text_append(out, same < count ? ": " : "");
     nz_put_clean(out, text);
 }
 

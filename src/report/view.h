@@ -131,8 +131,8 @@ void nz_view_done(nz_view *view);
 NZ_CHECKED nz_status nz_view_uncertain(nz_view *view);
 /** Keeps a finished string for as long as the view lives. */
 NZ_CHECKED nz_status nz_view_keep(nz_view *view, const char **ret_text, nz_text *built);
-/** Who wins by OCS, and how far each weight may move meanwhile: of the rank's i-th group, which is named where there are several.
- * Appends nothing where the document does not say. */
+/** Who wins by OCS, and how far each weight may move meanwhile: of the rank's i-th group and of all that say the same, which
+ * are named where others differ. Appends nothing where the document does not say, or an earlier group has said it. */
 void nz_view_put_rank(nz_text *out, const nz_view *view, size_t i);
 /** "A†, B†: the machine was busy. Ratios suffer less: ...": of the row and all that have the same marks; nothing where it has none
  * or an earlier row has told them. */

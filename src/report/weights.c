@@ -63,6 +63,10 @@ nz_status nz_weights_plan(nz_plots *plots, const nz_view *view) {
         nz_put_short(&title, label_of(view, nz_json_text_at(group, "winner")), 40);
         nz_text_append(&title, " wins");
         nz_view_put_rank(&description, view, g);
+        if (!description.length) { /* an earlier group has said the same */
+            nz_text_done(&title);
+            continue;
+        }
         nz_plot plot = {.kind = NZ_PLOT_WEIGHTS, .view = view, .row = g, .width = WIDTH};
         plot.height = HEAD + NZ_VIEW_RATIOS * ROW + FOOT;
         NZ_TRY(nz_plots_add(plots, &plot, "", &title, &description));

@@ -134,6 +134,38 @@ static void wide_intervals_have_a_sign_of_their_own(void **state) {
         if (strstr(plots.items[i].slug, "---")) fail_msg("%s", plots.items[i].slug);
 }
 
+/* Groups of one verdict are told together, and named where others differ. */
+static void verdicts_are_told_once(void **state) {
+    (void)state;
+    NZ_AUTO_VIEW nz_view view = {0};
+    NZ_AUTO(nz_text_done) nz_text first = {0}, second = {0}, third = {0};
+    view_of(&view,
+            "{'schema':'netzip.results/1','ocs_rank':[{'group':'t1','text':'B wins.'},{'group':'t2','text':'A wins.'},"
+            "{'group':'t4','text':'B wins.'}],'models':[" MODEL("A", "A", "vm", LATENCY("2", ""), "") "]}");
+    nz_view_put_rank(&first, &view, 0);
+    nz_view_put_rank(&second, &view, 1);
+    nz_view_put_rank(&third, &view, 2);
+    assert_string_equal(first.data, "t1, t4: B wins.");
+    assert_string_equal(second.data, "t2: A wins.");
+    assert_int_equal(third.length, 0);
+}
+
+/* A reason that several models share is one note. */
+static void a_shared_reason_is_one_note(void **state) {
+    (void)state;
+    NZ_AUTO_VIEW nz_view view = {0};
+    NZ_AUTO_NOTES nz_table_notes notes = {0};
+#define NO_LATENCY                                                                                                     \
+    "'latency_ms':{'value':null,'unit':'ms','better':'lower','source':'unavailable','reason':'not timed'}"
+    view_of(&view, "{'schema':'netzip.results/1','models':[" MODEL("A", "A", "vm", LATENCY("2", ""), "") "," MODEL(
+                       "B", "B", "vm", NO_LATENCY, "") "," MODEL("C", "C", "vm", NO_LATENCY, "") "]}");
+    nz_table_notes_get(&notes, &view);
+    size_t found = 0;
+    for (size_t i = 0; i < notes.count; i++) found += strstr(notes.lines[i], "not timed") != NULL;
+    assert_int_equal(found, 1);
+    assert_non_null(strstr(notes.lines[0], "B, C: no Latency: not timed"));
+}
+
 static void texts_of(char **ret, const char *document, nz_report_table_form form) {
     NZ_AUTO_FREE char *copy = NULL;
     nz_assert_ok(nz_strdup(&copy, document));
@@ -383,6 +415,8 @@ int main(void) {
         cmocka_unit_test(what_is_noise_follows_the_rounds),
         cmocka_unit_test(marks_stand_behind_names),
         cmocka_unit_test(wide_intervals_have_a_sign_of_their_own),
+        cmocka_unit_test(verdicts_are_told_once),
+        cmocka_unit_test(a_shared_reason_is_one_note),
         cmocka_unit_test(every_table_has_marks_noise_and_words),
         cmocka_unit_test(the_page_says_how_it_was_measured),
         cmocka_unit_test(ratios_become_a_forest),
