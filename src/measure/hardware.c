@@ -10,6 +10,7 @@
 #include "core/locale.h"
 #include "core/memory.h"
 #include "core/threads.h"
+#include "measure/hardware_arm.h"
 #include "measure/probe.h"
 
 /* What decides which kernels a CPU can use: names as in /proc/cpuinfo (x86 "flags", Arm "Features"). */
@@ -38,6 +39,16 @@ static bool has_word(const char *list, const char *word) {
     for (const char *p = list; (p = strstr(p, word)); p += length)
         if ((p == list || p[-1] == ' ') && (p[length] == ' ' || !p[length])) return true;
     return false;
+}
+
+/* "Cortex-A72 (Raspberry Pi 4 Model B Rev 1.4)": the cores, and the board that they are on. */
+static void read_arm_model(nz_hardware *hardware, const char *info, const char *proc) {
+    char cores[96], board[96];
+    nz_arm_cores(cores, sizeof cores, info);
+    info_field(board, sizeof board, info, "Model");
+    if (!*board && nz_probe_text(board, sizeof board, proc, "device-tree/model")) board[0] = '\0';
+    snprintf(hardware->cpu_model, sizeof hardware->cpu_model, *cores && *board ? "%.60s (%.60s)" : "%.60s%.60s", cores,
+             board);
 }
 
 static void read_isa(nz_hardware *hardware, const char *flags) {
@@ -128,7 +139,7 @@ void nz_hardware_get(nz_hardware *ret_hardware, const nz_roots *roots) {
     struct utsname names;
 
     info_field(hardware.cpu_model, sizeof hardware.cpu_model, text, "model name");
-    if (!*hardware.cpu_model) info_field(hardware.cpu_model, sizeof hardware.cpu_model, text, "Model");
+    if (!*hardware.cpu_model) read_arm_model(&hardware, text, nz_root_proc(roots));
     info_field(flags, sizeof flags, text, "flags");
     if (!*flags) info_field(flags, sizeof flags, text, "Features");
     read_isa(&hardware, flags);

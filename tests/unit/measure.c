@@ -128,6 +128,31 @@ static void hardware_is_read_from_the_tree_and_what_is_missing_stays_empty(void 
     assert_int_equal(h.memory_limit_bytes, 1073741824);
 }
 
+#define ARM_CORE(implementer, part)                                                                                    \
+    "processor\t: 0\nBogoMIPS\t: 108.00\nFeatures\t: fp asimd crc32 asimddp\nCPU implementer\t: " implementer          \
+    "\nCPU architecture: 8\nCPU variant\t: 0x0\nCPU part\t: " part "\nCPU revision\t: 3\n\n"
+
+static void arm_processors_have_names(void **state) {
+    (void)state;
+    nz_hardware h;
+    put_proc("cpuinfo",
+             ARM_CORE("0x41", "0xd08") ARM_CORE("0x41", "0xd08") "Revision\t: c03114\nModel\t\t: Raspberry Pi 4 "
+                                                                 "Model B Rev 1.4\n");
+    nz_hardware_get(&h, &roots);
+    assert_string_equal(h.cpu_model, "Cortex-A72 (Raspberry Pi 4 Model B Rev 1.4)");
+    assert_string_equal(h.isa, "asimd asimddp");
+    put_proc("cpuinfo", ARM_CORE("0x41", "0xd05") ARM_CORE("0x41", "0xd05") ARM_CORE("0x41", "0xd0b"));
+    nz_hardware_get(&h, &roots);
+    assert_string_equal(h.cpu_model, "2 x Cortex-A55 + 1 x Cortex-A76");
+    put_proc("device-tree/model", "Some board");
+    put_proc("cpuinfo", ARM_CORE("0x99", "0x123"));
+    nz_hardware_get(&h, &roots);
+    assert_string_equal(h.cpu_model, "Arm core 0x99/0x123 (Some board)");
+    put_proc("cpuinfo", "CPU part\t: \nCPU implementer\n");
+    nz_hardware_get(&h, &roots);
+    assert_string_equal(h.cpu_model, "Arm core 0x00/0x000 (Some board)");
+}
+
 static void this_machine_has_a_clock_and_a_process(void **state) {
     (void)state;
     uint64_t before = nz_clock_ns();
@@ -151,6 +176,7 @@ int main(void) {
         cmocka_unit_test_setup(cpu_times_count_what_is_not_idle, begin),
         cmocka_unit_test_setup(memory_of_a_process_and_of_the_machine, begin),
         cmocka_unit_test_setup(hardware_is_read_from_the_tree_and_what_is_missing_stays_empty, begin),
+        cmocka_unit_test(arm_processors_have_names),
         cmocka_unit_test(this_machine_has_a_clock_and_a_process),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
