@@ -54,7 +54,10 @@ static double channel_error(const view *v, size_t c, double scale, int most) {
 static double channel_scale(const view *v, size_t c, int most, bool least_squares) {
     double largest = 0;
     for (size_t o = 0; o < v->outer; o++)
-        for (size_t i = 0; i < v->inner; i++) largest = fmax(largest, fabs((double)v->w[at(v, o, c, i)]));
+        for (size_t i = 0; i < v->inner; i++) { /* not fmax: gcc 12 for arm64 cannot compile a maximum that widens */
+            double size = fabs((double)v->w[at(v, o, c, i)]);
+            if (size > largest) largest = size;
+        }
     double full = largest / most, best = full, least = least_squares && full > 0 ? channel_error(v, c, full, most) : 0;
     for (int k = 98; least_squares && full > 0 && k >= 40; k -= 2) {
         double scale = full * k / 100, error = channel_error(v, c, scale, most);

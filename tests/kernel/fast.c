@@ -154,7 +154,11 @@ static void convolve(conv_case which, int64_t in, int64_t out, int64_t h, int64_
     nz_assert_ok(nz_ref_conv_f32(&conv, x, weights.data, d.bias, y));
     unsigned char *written = calloc(dst.bytes / 4, 1);
     double largest = 0, bound = which.kernel == 3 ? NZ_WINOGRAD_BOUND : 1e-5; /* relative to the largest sum */
-    for (int64_t k = 0; k < batch * out * oh * ow; k++) largest = fmax(largest, fabs((double)y[k]));
+    for (int64_t k = 0; k < batch * out * oh * ow;
+         k++) { /* not fmax: gcc 12 for arm64 cannot compile a maximum that widens */
+        double size = fabs((double)y[k]);
+        if (size > largest) largest = size;
+    }
     memset(at, 0, sizeof at);
     i = 0;
     do {
