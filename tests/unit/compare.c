@@ -164,6 +164,7 @@ static void without_data_the_rest_is_measured(void **state) {
     assert_string_equal(text(metric(document, 0, "top1"), "reason"), "no --data was given");
     assert_true(value(document, 0, "latency_ms") > 0);
     assert_true(json_array_size(json_object_get(model(document, 0), "notes")) == 1);
+    assert_true(value(document, 0, "latency_ms_min") > 0); /* though values are means of bunches */
     json_decref(document);
     nz_compare_result_done(&result);
 }
@@ -266,6 +267,16 @@ static void a_block_of_quick_inferences_lasts_as_long_as_a_power_source_needs(vo
     assert_true(values >= 2);
     assert_int_equal(json_integer_value(json_object_get(timed, "runs")), 3 * values);
     assert_true(json_array_size(kept) == (size_t)(values < 200 ? values : 200));
+    /* Values are means of three: behind the block some inferences are timed one by one. */
+    const json_t *singles = json_object_get(timed, "each_ns");
+    assert_true(json_array_size(singles) >= 20 && json_array_size(singles) <= 100);
+    for (size_t i = 0; i < json_array_size(singles); i++)
+        assert_true(json_integer_value(json_array_get(singles, i)) > 0);
+    size_t last = json_array_size(kept) - 1;
+    assert_true(json_number_value(json_object_get(timed, "least_ns")) <=
+                json_number_value(json_array_get(kept, 0)) + 1);
+    assert_true(json_number_value(json_object_get(timed, "most_ns")) >=
+                json_number_value(json_array_get(kept, last)) - 1);
     for (size_t i = 1; i < json_array_size(kept); i++)
         assert_true(json_number_value(json_array_get(kept, i - 1)) <= json_number_value(json_array_get(kept, i)));
 }
