@@ -220,6 +220,48 @@ static void stopping_early_does_not_cost_coverage(void **state) {
     }
 }
 
+/* Sittings as compare draws them, one by one and looked at from five on: processes that are started anew differ by `spread`, what
+ * one of them takes by half a percent. */
+static size_t missed_of_sittings(double spread, size_t runs, size_t *ret_stopped) {
+    enum { MOST = 25, TIMES = 12, FIRST = 5 };
+    double values[MOST * 2 * TIMES];
+    size_t start[MOST * 2 + 1] = {0}, missed = 0;
+    for (size_t run = 0; run < runs; run++) {
+        nz_random random;
+        nz_random_init(&random, run + 1, 9);
+        for (size_t block = 0, n = 0; block < MOST * 2; block++) {
+            double process = exp(spread * nz_random_normal(&random));
+            for (size_t i = 0; i < TIMES; i++) values[n++] = process * exp(0.005 * nz_random_normal(&random));
+            start[block + 1] = n;
+        }
+        nz_look_options options = nz_look_options_default();
+        options.least_rounds = FIRST;
+        options.blocks.length = 1;
+        nz_block_interval own[2], ratios[2];
+        nz_look look = {.next_rounds = FIRST};
+        do {
+            nz_blocks blocks = {look.next_rounds < MOST ? look.next_rounds : MOST, 2, values, start};
+            nz_assert_ok(nz_blocks_look(&look, own, ratios, &blocks, &options));
+            if (blocks.round_count == MOST) break;
+        } while (!look.enough);
+        *ret_stopped += look.enough;
+        missed += ratios[1].ends[0] > 1 || ratios[1].ends[1] < 1;
+    }
+    return missed;
+}
+
+static void few_sittings_cover_wherever_they_stop(void **state) {
+    (void)state;
+    enum { RUNS = 200 };
+    static const double spreads[] = {0.002, 0.004, 0.02};
+    for (size_t i = 0; i < sizeof spreads / sizeof *spreads; i++) {
+        size_t stopped = 0, missed = missed_of_sittings(spreads[i], RUNS, &stopped);
+        /* 5% of 200 are 10; more than 19 would come by chance three times in a thousand. */
+        if (missed > 19) fail_msg("processes that differ by %g: %zu of %d intervals miss", spreads[i], missed, RUNS);
+        assert_true(i == 2 ? stopped < RUNS / 10 : stopped > RUNS / 2);
+    }
+}
+
 static void looks_are_few_and_end_when_every_interval_is_narrow(void **state) {
     (void)state;
     static simulation s;
@@ -265,6 +307,7 @@ int main(void) {
         cmocka_unit_test(what_is_no_measurement_is_refused),
         cmocka_unit_test(intervals_cover_as_they_claim),
         cmocka_unit_test(stopping_early_does_not_cost_coverage),
+        cmocka_unit_test(few_sittings_cover_wherever_they_stop),
         cmocka_unit_test(looks_are_few_and_end_when_every_interval_is_narrow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
