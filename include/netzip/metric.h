@@ -102,12 +102,13 @@ typedef struct nz_metric_input {
     uint64_t latency_n;     /**< how many they stand for; 0: latency_count */
     uint64_t latency_bunch; /**< each is the mean of so many inferences; 0: 1 */
     double latency_mean_ms; /**< of all that were timed; NaN: that of latency_ms */
-    const double *single_ms; /**< where latency_bunch is above 1: inferences that were timed one by one; NULL: none were */
+    const double
+        *single_ms; /**< where latency_bunch is above 1: inferences that were timed one by one; NULL: none were */
     size_t single_count;
     double latency_least_ms; /**< of all that were timed one by one; NaN: that of the lists */
-    double throughput;      /**< samples/s; 0: not measured */
-    uint64_t throughput_n;  /**< samples behind it; 0: not stated */
-    double postprocess_ms;  /**< of a detector, a sample: from outputs to boxes; NaN: not measured */
+    double throughput;       /**< samples/s; 0: not measured */
+    uint64_t throughput_n;   /**< samples behind it; 0: not stated */
+    double postprocess_ms;   /**< of a detector, a sample: from outputs to boxes; NaN: not measured */
     uint64_t postprocess_n;
     double cpu_util_pct, cpu_util_process_pct;                                           /**< NaN: not measured */
     double ram_bytes, ram_pss_bytes, ram_machine_bytes, activation_peak_bytes;           /**< NaN: not measured */

@@ -166,8 +166,8 @@ static nz_status gather(gathered *g, const nz_run *run, const nz_variant *v) {
     g->input.reason_entropy = "not asked for (--metrics)";
     g->input.energy_estimated_j = nz_json_number_at(facts, "energy_estimated_j");
     if (nz_variant_has(v, "timing"))
-        NZ_TRY(nz_timing_input(&g->input, &g->times, json_object_get(v->raw, "timing"),
-                               json_object_get(v->raw, "batch")));
+        NZ_TRY(
+            nz_timing_input(&g->input, &g->times, json_object_get(v->raw, "timing"), json_object_get(v->raw, "batch")));
     gather_memory(g, v->raw);
     nz_gather_process(&g->input, v->raw);
     return gather_scores(g, run, v);
