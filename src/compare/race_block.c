@@ -8,7 +8,8 @@
 #include "core/error.h"
 #include "core/progress.h"
 
-static const double shortest_block_s = 0.25, power_block_s = 1.05, longest_block_s = 20, power_readings = 10;
+static const double shortest_block_s = 0.25, power_block_s = 1.05, longest_block_s = 20, power_readings = 10,
+                    long_ns = 1e9;
 
 double nz_block_seconds(const nz_race *race) {
     const nz_compare_options *o = race->run->options;
@@ -71,8 +72,8 @@ nz_status nz_lane_warm(nz_race *race, nz_lane *lane) {
     double budget = race->run->options->budget_s;
     bool first = race->sitting == 0;
     NZ_TRY(nz_ask(race->run, lane->variant, &answer, "warm",
-                  json_pack("{s:f,s:f}", "seconds", first ? budget / 4 : nz_warm_again_s(race), "least",
-                            first ? fmin(0.3, budget / 8) : nz_warm_again_s(race)),
+                  json_pack("{s:f,s:f,s:i}", "seconds", first ? budget / 4 : nz_warm_again_s(race), "least",
+                            first ? fmin(0.3, budget / 8) : nz_warm_again_s(race), "least_runs", first ? 3 : 1),
                   "warm up", NULL, NULL));
     if (!answer) return NZ_OK;
     lane->each_ns = fmax(1, json_number_value(json_object_get(answer, "ns")));
@@ -171,8 +172,9 @@ static json_t *block_request(const nz_race *race, const nz_lane *lane) {
     const nz_compare_options *o = race->run->options;
     double seconds = nz_block_seconds(race);
     double values = round(seconds * 1e9 / (lane->each_ns * (double)lane->bunch));
-    /* Another model has used the caches meanwhile; after a rest the clock has to rise again too. */
-    double refill = o->cooldown_s > 0 || !isnan(o->cooldown_c) ? 0.1 : seconds / 50;
+    /* Another model has used the caches meanwhile, which an inference of a second hardly feels; after a rest the clock has to
+     * rise again too. */
+    double refill = o->cooldown_s > 0 || !isnan(o->cooldown_c) ? 0.1 : lane->each_ns < long_ns ? seconds / 50 : 0;
     return json_pack("{s:I,s:I,s:f,s:f}", "count", (json_int_t)fmin(fmax(1, values), MOST_VALUES), "bunch", lane->bunch,
                      "seconds", race->machine->has_power || o->block_s > 0 ? seconds : 0.0, "refill_s", refill);
 }

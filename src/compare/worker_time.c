@@ -94,14 +94,14 @@ static nz_status least_time(nz_worker *worker, const warming *w, double *ret_ns)
 }
 
 nz_status nz_worker_warm(nz_worker *worker, const json_t *request, json_t **ret_answer) {
-    enum { LEAST_RUNS = 3 };
     warming w = {.limit_s = json_number_value(json_object_get(request, "seconds"))};
-    double least_s = json_number_value(json_object_get(request, "least"));
+    double least_s = json_number_value(json_object_get(request, "least")),
+           least_runs = json_number_value(json_object_get(request, "least_runs"));
     NZ_TRY(need_session(worker, "warm"));
     w.slice_s = w.limit_s / 256;
     uint64_t begin = nz_clock_ns();
     for (double spent = 0; w.count < NZ_COUNT(w.values); spent = seconds_since(begin)) {
-        if (w.runs >= LEAST_RUNS && (spent >= w.limit_s || (w.steady && spent >= least_s))) break;
+        if ((double)w.runs >= fmax(1, least_runs) && (spent >= w.limit_s || (w.steady && spent >= least_s))) break;
         NZ_TRY(warm_slice(worker, &w));
         NZ_TRY(look_whether_steady(&w));
     }
@@ -227,7 +227,7 @@ nz_status nz_worker_time(nz_worker *worker, const json_t *request, json_t **ret_
     if (!(seconds >= 0 && seconds <= 60)) return nz_fail(NZ_E_ARG, "time: %g seconds are outside 0 to 60", seconds);
     NZ_TRY(nz_grow(&b.ns, &b.capacity, (size_t)count, sizeof *b.ns));
     uint64_t whole_cpu = nz_process_cpu_ns();
-    NZ_TRY(refill(worker, fmin(again, 60)));
+    if (again > 0) NZ_TRY(refill(worker, fmin(again, 60)));
     uint64_t fed_ns;
     NZ_TRY(change_sample(worker, &fed_ns));
     struct timespec wall;

@@ -302,6 +302,19 @@ static void quick_models_are_timed_in_bunches(void **state) {
     tear_down(&m);
 }
 
+/* Where an inference takes seconds, none is spent on caches, and one warms up a process that is started anew. */
+static void long_inferences_are_not_wasted(void **state) {
+    (void)state;
+    made_up m;
+    char least[64];
+    set_up_at_batch_1(&m, options(0.001), (const char *const[]){"long"}, 1);
+    nz_assert_ok(nz_phase_timing(&m.run));
+    turns(least, sizeof least, &m, "least ");
+    assert_string_equal(least, "31111");
+    assert_true(logged(&m, "refill 0.0\n"));
+    tear_down(&m);
+}
+
 static void rest_comes_before_every_block(void **state) {
     (void)state;
     made_up m;
@@ -444,6 +457,7 @@ int main(void) {
         cmocka_unit_test(workers_are_started_anew_in_every_sitting),
         cmocka_unit_test(a_wider_wish_is_granted_sooner),
         cmocka_unit_test(quick_models_are_timed_in_bunches),
+        cmocka_unit_test(long_inferences_are_not_wasted),
         cmocka_unit_test(rest_comes_before_every_block),
         cmocka_unit_test(workers_get_their_cpus_and_priority),
         cmocka_unit_test(other_batches_share_latency_and_have_a_race_of_their_own),

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Stands for the workers and the station of a race (race.c): every time is known beforehand, and what was asked of whom stands in
 # $RACE_LOG. How a model behaves follows from its path: /steady takes 1 ms always, /wild 1.0 to 2.6 ms, block by block, /slow
-# 1 ms but 40 ms on the wall, /quick 1 us, /dies ends in its third block, /empty answers without times, /refuses does not load.
+# 1 ms but 40 ms on the wall, /quick 1 us, /long 3 s, /dies ends in its third block, /empty answers without times, /refuses does not load.
 [ "$1" = worker ] || exit 9
 shift
 now=1000000000 arguments=$*
@@ -37,6 +37,10 @@ while read -r line <&3; do
         log "warm $path"
         each=1000000
         [ "$path" != quick ] || each=1000
+        if [ "$path" = long ]; then
+            each=3000000000 least=${line#*\"least_runs\":}
+            log "least ${least%%[,\}]*}"
+        fi
         say ",\"runs\":30,\"seconds\":0.01,\"steady\":true,\"values\":20,\"ns\":$each.0"
         ;;
     *'"do":"time"'*)
@@ -50,6 +54,8 @@ while read -r line <&3; do
             log "bunch ${bunch%%[,\}]*}"
         fi
         [ "$path" != slow ] || sleep 0.04
+        refill=${line#*\"refill_s\":}
+        [ "$path" != long ] || log "refill ${refill%%[,\}]*}"
         list=$ns,$ns,$ns,$((ns * 2))
         [ "$path" != empty ] || list=
         say ",\"ns\":[$list],\"timed\":8,\"runs\":8,\"sum_ns\":$((ns * 8)).0,\"mean_ns\":$ns.0,\"from_ns\":$now,\"to_ns\":$((now + ns * 8)),\"unix_s\":1000000000.0,\"seconds\":0.01,\"cpu_ns\":8000000,\"whole_cpu_ns\":9000000"
