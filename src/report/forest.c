@@ -39,8 +39,8 @@ static bool source_at(source *ret, const nz_view *view, size_t i) {
 
 static size_t rows_of(const nz_view *view, source from) {
     size_t count = 0;
-    if (!from.is_ratio && strcmp(view->columns[from.index].id, "latency_ms_mean") == 0)
-        return 0; /* the median says it */
+    if (!from.is_ratio && strncmp(view->columns[from.index].id, "latency_ms_", strlen("latency_ms_")) == 0)
+        return 0; /* the median says it; tails are so uncertain that the rest would be flat beside them: the table has them */
     if (from.is_ratio) {
         source other = {false, nz_view_column_find(view, nz_view_ratio_of(view, from.index))};
         if (other.index < view->column_count && rows_of(view, other) > 0) return 0; /* shown under its own name */
