@@ -119,7 +119,7 @@ static void check_energy(const json_t *document, size_t i) {
     json_t *part;
     assert_string_equal(text(power, "power"), "rapl");
     assert_string_equal(text(metric(document, i, "energy_j"), "source"), "measured");
-    nz_assert_near(joules / seconds, 330, 0.1, 0); /* the writer may be late: a wrap would be 400 J */
+    nz_assert_near(joules / seconds, 330, 0.25, 0); /* the writer may be late; a wrap would be 400 J */
     nz_assert_near(value(document, i, "power_w"), joules / seconds, 1e-9, 0);
     nz_assert_near(value(document, i, "energy_j"), joules / json_number_value(json_object_get(energy, "count")), 1e-9,
                    0);
@@ -134,8 +134,8 @@ static void check_energy(const json_t *document, size_t i) {
             core = own;
     }
     nz_assert_near(added, joules, 1e-9, 0);
-    nz_assert_near(core / seconds, 200, 0.1, 0);
-    nz_assert_near(value(document, i, "idle_power_w"), 330, 0.1, 0);
+    nz_assert_near(core / seconds, 200, 0.25, 0);
+    nz_assert_near(value(document, i, "idle_power_w"), 330, 0.25, 0);
     assert_false(marked(document, i, "energy_disagrees"));
     assert_false(marked(document, i, "energy_gaps"));
 }
