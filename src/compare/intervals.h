@@ -39,6 +39,8 @@ NZ_CHECKED nz_status nz_intervals_energy(json_t *results, const json_t *times);
 
 /** Share of the times of single inferences, timed beside bunches, that reading the clock took: percent; NaN where there are none. */
 double nz_timing_single_clock_pct(const json_t *timing);
+/** Whether there are such times, and they are those of the model. */
+bool nz_timing_has_singles(const json_t *timing);
 
 /** Times that a metric's input points to. */
 typedef struct nz_timing_lists {

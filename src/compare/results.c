@@ -173,10 +173,11 @@ static json_t *notes_json(const nz_run *run, const nz_variant *v, double latency
     if (timing && fixed > 0 && fixed != v->batch)
         nz_warn(notes, "the model's batch is fixed: throughput was measured at batch %lld", (long long)fixed);
     if (bunch > 1)
-        nz_warn(
-            notes,
-            "so fast that the clock is read once in several inferences: latency is the median of their means; minimum "
-            "and percentiles are of inferences timed one by one, reading the clock included");
+        nz_warn(notes,
+                "so fast that the clock is read once in several inferences: latency is the median of their means%s",
+                nz_timing_has_singles(timing)
+                    ? "; minimum and percentiles are of inferences timed one by one, reading the clock included"
+                    : "");
     if (json_integer_value(json_object_get(batch, "bunch")) > 1)
         nz_warn(notes, "at its batch, too, the clock is read once in several inferences");
     nz_layers_note(notes, v->raw, latency_ms);

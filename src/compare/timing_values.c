@@ -77,7 +77,7 @@ static nz_status latencies(nz_metric_input *input, nz_timing_lists *lists, const
     NZ_TRY(list_times(&lists->latency_ms, &input->latency_count, timing, "ns"));
     NZ_TRY(list_times(&lists->single_ms, &input->single_count, timing, "each_ns"));
     input->latency_ms = lists->latency_ms;
-    input->single_ms = lists->single_ms;
+    if (nz_timing_has_singles(timing)) input->single_ms = lists->single_ms;
     input->latency_n = count_of(sum_of(timing, "timed"));
     input->latency_bunch = count_of(nz_json_number_at(timing, "bunch"));
     input->latency_mean_ms = inference_ns(timing) / sum_of(timing, "runs") * 1e-6;
@@ -96,6 +96,11 @@ double nz_timing_single_clock_pct(const json_t *timing) {
         count += (double)json_array_size(times);
     }
     return count > 0 ? 100 * reading_ns * count / sum : NAN;
+}
+
+bool nz_timing_has_singles(const json_t *timing) {
+    static const double most_pct = 5; /* beyond, a percentile would be one of the clock */
+    return nz_timing_single_clock_pct(timing) <= most_pct;
 }
 
 void nz_timing_lists_done(nz_timing_lists *lists) {

@@ -287,7 +287,15 @@ static void percentiles_of_bunches_are_those_of_single_inferences(void **state) 
     nz_assert_near(end(metric_of(model_of(results, "PTQ"), "latency_ms_p90"), 1), 0.01, 1e-9, 0);
     /* A reading costs 0.01% of 40 inferences of 10 us: 40 ns of the 11 us that a single one takes. */
     nz_assert_near(nz_timing_single_clock_pct(part), 100 * 40.0 / 11000, 0.01, 0);
-    assert_true(isnan(nz_timing_single_clock_pct(NULL)));
+    assert_true(isnan(nz_timing_single_clock_pct(NULL)) && !nz_timing_has_singles(NULL));
+    /* Where the clock is more than a twentieth of them, they tell of the clock. */
+    json_object_set_new(part, "clock_overhead_pct", json_real(0.2));
+    input = nz_metric_input_none();
+    nz_timing_lists_done(&lists);
+    nz_assert_ok(nz_timing_input(&input, &lists, part, NULL));
+    assert_null(input.single_ms);
+    assert_int_equal(nz_metric_value(nz_metric_find("latency_ms_p99"), &input).source, NZ_UNAVAILABLE);
+    assert_int_equal(nz_metric_value(nz_metric_find("latency_ms"), &input).source, NZ_MEASURED);
 }
 
 static void a_model_that_failed_has_nothing_and_harms_nobody(void **state) {
