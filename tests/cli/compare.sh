@@ -119,6 +119,7 @@ status_is "two good models end well" 0
 has "the table has the name" "$T/out" "Copy"
 has "the summary compares" "$T/out" "Against the baseline:"
 has "the missing sensor or the energy shows" "$T/out" "energy"
+is "a note that holds for both is said once" "$(sed -n '/^Notes:/,$s/^  [^:]*: //p' "$T/out" | sort | uniq -d)" ""
 for file in results.json manifest.json; do good "$file is written" test -s "$T/report/$file"; done
 good "no parts are left" test ! -e "$T/report/.work"
 good "no temporary file is left" sh -c "! ls '$T/report' | grep tmp-"
