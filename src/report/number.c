@@ -178,14 +178,24 @@ void nz_put_detail(nz_text *out, const nz_view_column *column, const nz_view_cel
     if (*cell->reason) nz_text_appendf(out, "; %s", cell->reason);
 }
 
-void nz_put_interval(nz_text *out, double value, const double ends[2]) {
+/* Two digits of the interval's own width. */
+static int decimals_of(const double ends[2]) {
     double width = ends[1] - ends[0];
     int decimals = width > 0 && isfinite(width) ? 1 - (int)floor(log10(width)) : 2;
-    decimals = decimals < 1 ? 1 : decimals > 5 ? 5 : decimals;
-    nz_put_fixed(out, value, decimals);
-    nz_text_append(out, " [");
+    return decimals < 1 ? 1 : decimals > 5 ? 5 : decimals;
+}
+
+void nz_put_ends(nz_text *out, const double ends[2]) {
+    int decimals = decimals_of(ends);
+    nz_text_append(out, "[");
     nz_put_fixed(out, ends[0], decimals);
     nz_text_append(out, ", ");
     nz_put_fixed(out, ends[1], decimals);
     nz_text_append(out, "]");
+}
+
+void nz_put_interval(nz_text *out, double value, const double ends[2]) {
+    nz_put_fixed(out, value, decimals_of(ends));
+    nz_text_append(out, " ");
+    nz_put_ends(out, ends);
 }

@@ -19,6 +19,8 @@ void nz_put_heading(nz_text *out, const nz_view_column *column);
 void nz_put_ratio(nz_text *out, double value);
 /** "1.598 [1.592, 1.602]": as many decimals as the interval gives meaning to. */
 void nz_put_interval(nz_text *out, double value, const double ends[2]);
+/** "[1.592, 1.604]" alone. */
+void nz_put_ends(nz_text *out, const double ends[2]);
 /** Where a value comes from, in one line: value with unit, interval, samples, source; or why there is none. */
 void nz_put_detail(nz_text *out, const nz_view_column *column, const nz_view_cell *cell);
 

@@ -131,15 +131,16 @@ static void put_cell_interval(nz_text *out, const nz_view *view, size_t row, nz_
     if (column.kind == NZ_COLUMN_METRIC && view->columns[column.index].noisy &&
         nz_view_at(view, row, column.index)->has_ci)
         ends = nz_view_at(view, row, column.index)->ci95;
-    for (int i = 0; ends && i < 2; i++) {
-        nz_text_append(&plain, i ? ", " : "[");
-        if (column.kind == NZ_COLUMN_METRIC)
-            nz_put_value(&plain, &view->columns[column.index], ends[i]);
-        else
-            nz_put_fixed(&plain, ends[i], fabs(nz_table_number(view, row, column)) < 0.995 ? 3 : 2);
-    }
     if (!ends) return;
-    nz_text_append(&plain, "]");
+    if (column.kind == NZ_COLUMN_METRIC) {
+        nz_text_append(&plain, "[");
+        nz_put_value(&plain, &view->columns[column.index], ends[0]);
+        nz_text_append(&plain, ", ");
+        nz_put_value(&plain, &view->columns[column.index], ends[1]);
+        nz_text_append(&plain, "]");
+    } else {
+        nz_put_ends(&plain, ends); /* with digits of its own: a narrow one would be [1.00, 1.00] */
+    }
     nz_text_append(out, "<span class=ci>");
     put_escaped(out, &plain);
     nz_text_append(out, "</span>");

@@ -134,6 +134,13 @@ static void wide_intervals_have_a_sign_of_their_own(void **state) {
         if (strstr(plots.items[i].slug, "---")) fail_msg("%s", plots.items[i].slug);
 }
 
+static void a_narrow_interval_has_two_ends(void **state) {
+    (void)state;
+    NZ_AUTO(nz_text_done) nz_text text = {0};
+    nz_put_ends(&text, (const double[]){0.9953, 1.0044});
+    assert_string_equal(text.data, "[0.9953, 1.0044]");
+}
+
 /* Groups of one verdict are told together, and named where others differ. */
 static void verdicts_are_told_once(void **state) {
     (void)state;
@@ -416,6 +423,7 @@ int main(void) {
         cmocka_unit_test(marks_stand_behind_names),
         cmocka_unit_test(wide_intervals_have_a_sign_of_their_own),
         cmocka_unit_test(verdicts_are_told_once),
+        cmocka_unit_test(a_narrow_interval_has_two_ends),
         cmocka_unit_test(a_shared_reason_is_one_note),
         cmocka_unit_test(every_table_has_marks_noise_and_words),
         cmocka_unit_test(the_page_says_how_it_was_measured),
