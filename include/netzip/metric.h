@@ -97,7 +97,7 @@ typedef struct nz_metric_input {
     const nz_predictions *baseline;              /**< the uncompressed model's on the same samples; NULL for itself */
     const struct nz_detection_scores *detection; /**< of a detector, in place of `predictions`; NULL: it is none */
     const char *reason_baseline; /**< why there is nothing to compare with; NULL where baseline NULL means "itself" */
-    const double *latency_ms;    /**< timed inferences at batch 1, or order statistics of them at equal distances */
+    const double *latency_ms;    /**< timed inferences at batch 1, or the middle ones of equal parts of them */
     size_t latency_count;
     uint64_t latency_n;     /**< how many they stand for; 0: latency_count */
     uint64_t latency_bunch; /**< each is the mean of so many inferences; 0: 1 */
