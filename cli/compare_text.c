@@ -180,7 +180,11 @@ static nz_status print_ratios(const json_t *models, FILE *stream) {
     if (!partial) return NZ_OK;
     fputs("* OCS without the terms that are unavailable:", stream);
     for (size_t r = 0, told = 0; r < RATIOS; r++)
-        if (without[r]) fprintf(stream, "%s %s", told++ ? "," : "", nz_ratio_names[r]);
+        if (without[r]) {
+            fprintf(stream, "%s %s (", told++ ? "," : "", nz_ratio_names[r]);
+            nz_cli_put_printable(stream, nz_json_text_at(json_object_get(first, nz_ratio_names[r]), "of"));
+            fputc(')', stream);
+        }
     fputc('\n', stream);
     return NZ_OK;
 }

@@ -33,7 +33,7 @@ const char nz_page_style[] =
     ".fit{width:fit-content;max-width:100%}\n"
     "table{border-collapse:separate;border-spacing:0;width:100%;font-size:.9rem}\n"
     "table{font-variant-numeric:tabular-nums lining-nums}\n"
-    "th,td{padding:.5rem .26rem;text-align:right;border-bottom:1px solid var(--line);vertical-align:baseline}\n"
+    "th,td{padding:.5rem .22rem;text-align:right;border-bottom:1px solid var(--line);vertical-align:baseline}\n"
     "tbody:last-child tr:last-child>*{border-bottom:0}\n"
     "thead th{vertical-align:bottom;font-weight:600;font-size:.8rem;line-height:1.25;border-bottom:1.5px solid "
     "var(--strong)}\n"
