@@ -20,7 +20,10 @@ static size_t elements(const nz_mem *mem) { return (size_t)nz_mem_elements(mem);
 static void assert_like(const char *what, const nz_train_layer *layer, nz_dtype dtype, const void *got,
                         const float *expected, size_t n, double tolerance) {
     double largest = 1e-3;
-    for (size_t i = 0; i < n; i++) largest = fmax(largest, fabs((double)expected[i]));
+    for (size_t i = 0; i < n; i++) { /* not fmax: gcc 12 for arm64 cannot compile a maximum that widens */
+        double size = fabs((double)expected[i]);
+        if (size > largest) largest = size;
+    }
     for (size_t i = 0; i < n; i++) {
         double value = (double)element(dtype, got, i);
         if (!(fabs(value - (double)expected[i]) <= tolerance * largest))

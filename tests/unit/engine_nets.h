@@ -160,7 +160,10 @@ static inline float *net_plain(const nz_param *param, const float *packed) {
 /** Largest magnitude of `count` numbers. */
 static inline double net_largest(const float *values, size_t count) {
     double largest = 0;
-    for (size_t i = 0; i < count; i++) largest = fmax(largest, fabs((double)values[i]));
+    for (size_t i = 0; i < count; i++) { /* not fmax: gcc 12 for arm64 cannot compile a maximum that widens */
+        double size = fabs((double)values[i]);
+        if (size > largest) largest = size;
+    }
     return largest;
 }
 
