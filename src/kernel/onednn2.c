@@ -391,11 +391,17 @@ static nz_status make_attributes(creation *c) {
 
 /* -- primitives --------------------------------------------------------------------------------------------------- */
 
+/* The convolution by matrix products (CPUs without just-in-time code for it, arm64 above all) computes where the other operand
+ * of a sum or product lies as if channels came first: with channels last it takes wrong elements. */
+static bool misplaces_operand(const creation *c, const char *name) {
+    return c->binary_at >= 0 && c->desc->op != NZ_KERNEL_LINEAR && strncmp(name, "gemm", 4) == 0;
+}
+
 static nz_status make_primitive(creation *c, const void *op_desc) {
     const char *name = NULL;
     DO(dnnl_primitive_desc_create(&c->primitive, op_desc, c->attr, nz_onednn_engine, NULL));
     DO(dnnl_primitive_desc_query(c->primitive, dnnl_query_impl_info_str, 0, &name));
-    if (nz_onednn_is_slow(name)) return NZ_E_UNSUPPORTED;
+    if (nz_onednn_is_slow(name) || misplaces_operand(c, name)) return NZ_E_UNSUPPORTED;
     snprintf(c->kernel->base.name, sizeof c->kernel->base.name, "onednn:%s", name);
     DO(dnnl_primitive_create(&c->kernel->primitive, c->primitive));
     return NZ_OK;

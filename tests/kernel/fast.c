@@ -465,7 +465,11 @@ static void codes_through_chains_of_post_operations(void **state) {
         memcpy(d.posts, posts->posts, posts->count * sizeof *d.posts);
         d.post_count = posts->count;
         nz_kernel *kernel = NULL;
-        nz_assert_ok(nz_kernel_new(&kernel, &d));
+        nz_status made = nz_kernel_new(&kernel, &d);
+#if !defined(__x86_64__)
+        if (made == NZ_E_UNSUPPORTED) nz_test_skip("no 8-bit convolution for this kind of CPU");
+#endif
+        nz_assert_ok(made);
         guarded src = make(nz_mem_bytes(&d.src)), dst = make(nz_mem_bytes(&d.dst)), was = make(nz_mem_bytes(&d.dst));
         for (size_t i = 0; i < src.bytes; i++) ((uint8_t *)src.data)[i] = (uint8_t)between(0, 255);
         for (size_t i = 0; i < dst.bytes; i++)
