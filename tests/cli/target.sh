@@ -38,6 +38,9 @@ top1_of() { # RESULTS
     awk '/"top1": \{/ { on = 1 } on && /"value":/ { gsub(/[^0-9.]/, ""); print; on = 0 }' "$1" | tr '\n' ' '
 }
 here=$(top1_of "$T/here/results.json")
+differences_of() { # RESULTS, rounded to three digits
+    awk '/"max_abs_diff": \{/ { on = 1 } on && /"value":/ { gsub(/[^0-9.e-]/, "", $2); printf "%.3g ", $2; on = 0 }' "$1"
+}
 
 # ---- the worker's bundle for this architecture ----
 machine=$(uname -m)
@@ -207,10 +210,15 @@ exec sh -c "$(printf '%s\n' "$last" | sed 's#"$d"/[^ ]*ld-linux-aarch64[^ ]*#qem
 C
     chmod 755 "$T/fake/uname" "$T/qemu"
     export FAKE="$T/fake" FAKE_HOME="$T/arm" NETZIP_SSH="$T/qemu" NETZIP_WORKERS="$NETZIP_SOURCE/build/worker"
-    # shellcheck disable=SC2086
-    nz compare "$T/net1.onnx" "$T/net2.onnx" --data "$images" $measure --target ssh://pi --out "$T/pi"
+    # An integer model as well: its kernels are others there. Outputs are compared by their largest difference to the baseline's.
+    nz compress "$T/net1.onnx" --method ptq --data "$data" --out "$T/int8.onnx"
+    status_is "an integer model for it" 0
+    nz compare "$T/net1.onnx" "$T/net2.onnx" "$T/int8.onnx" --data "$images" --metrics top1,max_abs_diff --out "$T/here3"
+    nz compare "$T/net1.onnx" "$T/net2.onnx" "$T/int8.onnx" --data "$images" --metrics top1,max_abs_diff,latency_ms \
+        --budget 0.2 --timeout 120 --target ssh://pi --out "$T/pi"
     status_is "measured by the arm64 worker" 0
-    is "its predictions are as good as here" "$(top1_of "$T/pi/results.json")" "$here"
+    is "its predictions are as good as here" "$(top1_of "$T/pi/results.json")" "$(top1_of "$T/here3/results.json")"
+    is "and its outputs are the same, to a thousandth" "$(differences_of "$T/pi/results.json")" "$(differences_of "$T/here3/results.json")"
     has "its architecture is in the results" "$T/pi/results.json" '"architecture": "aarch64"'
 }
 # Only a bundle that is as new as its sources says something about them.
