@@ -164,6 +164,9 @@ static json_t *notes_json(const nz_run *run, const nz_variant *v, double latency
                 "letterbox",
                 preprocess);
     if (*nz_json_text_at(predict, "note")) nz_warn(notes, "%s", nz_json_text_at(predict, "note"));
+    if (predict && !json_object_get(predict, "unavailable") && nz_run_machine_of(run, v)->link_wanted)
+        nz_warn(notes, "accuracy was computed on %s",
+                *nz_json_text_at(predict, "host") ? nz_json_text_at(predict, "host") : "this machine");
     if (broken)
         nz_warn(notes, "%lld samples could not be read and were left out; the first: %s", (long long)broken,
                 json_string_value(json_array_get(json_object_get(predict, "broken_messages"), 0)));

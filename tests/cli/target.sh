@@ -137,8 +137,10 @@ sshd_tests() {
     # shellcheck disable=SC2086
     nz compare "$T/net1.onnx" --data "$images" --metrics top1 --target "$target" --target-data here --out "$T/mixed"
     status_is "accuracy here, asked for" 0
+    has "it says where" "$T/out" "accuracy was computed on this machine"
     nz compare "$T/net1.onnx" --data "$images" --metrics top1 --target "$target" --target-data "$T/shapes" --out "$T/mixed"
     status_is "accuracy there, from data that lies there" 0
+    has "it says where" "$T/out" "accuracy was computed on 127.0.0.1"
     nz compare "$T/net1.onnx" --data "$images" --metrics top1 --target "$target" --target-data "$T" --out "$T/mixed"
     has "a folder there that holds other data is refused" "$T/out" "the data on the other machine is not the same"
 
