@@ -222,7 +222,8 @@ static const char fake_ssh[] =
     "*' unknown '*) echo 'Host key verification failed.' >&2; exit 255;; esac\n"
     "[ ! -e \"$FAKE_HOME/count\" ] || echo x >>\"$FAKE_HOME/count\"\nHOME=$FAKE_HOME; unset XDG_CACHE_HOME; export "
     "HOME\n"
-    "[ ! -e \"$FAKE_HOME/chatty\" ] || echo 'welcome, this is no answer'\nexec sh -c \"$last\"\n";
+    "[ ! -e \"$FAKE_HOME/chatty\" ] || echo 'welcome, this is no answer'\n[ ! -e \"$FAKE_HOME/full\" ] || ulimit -f "
+    "64\nexec sh -c \"$last\"\n";
 static const char fake_worker[] = "#!/bin/sh\necho '{\"hello\":{\"version\":\"" NZ_VERSION
                                   "\"}}'\nwhile read -r line; do case $line in *die*) kill -9 $$;; *leave*) exit 3;; "
                                   "*) echo '{\"ok\":true,\"arguments\":\"'\"$*\"'\"}';; esac; done\n";
@@ -304,6 +305,27 @@ static void files_go_there_once_and_come_back(void **state) {
     nz_link_close(link);
 }
 
+/* A limit on the size of files stands for a disk that is full. */
+static void a_full_disk_there_leaves_no_half_file(void **state) {
+    (void)state;
+    const char *home = nz_test_file("home"), *big = nz_test_file("big.bin");
+    char full[512], command[512];
+    nz_link *link = NULL;
+    NZ_AUTO_FREE char *path = NULL, *bytes = calloc(1, 1 << 20);
+    assert_non_null(bytes);
+    nz_assert_ok(nz_file_write(big, bytes, 1 << 20));
+    nz_assert_ok(open_link(&link, "device", home, fake_worker));
+    snprintf(full, sizeof full, "%s/full", home);
+    nz_assert_ok(nz_file_write(full, "", 0));
+    nz_assert_fails(nz_link_copy(link, &path, big), NZ_E_RESOURCE, "device");
+    assert_null(path);
+    snprintf(command, sizeof command, "! find %s -name '*.part*' | grep -q .", home);
+    assert_int_equal(system(command), 0);
+    assert_int_equal(unlink(full), 0);
+    nz_assert_ok(nz_link_copy(link, &path, big)); /* the link is as good as before */
+    nz_link_close(link);
+}
+
 static json_t *ask_of(nz_process *process, const char *verb, nz_status wanted, const char *part) {
     json_t *answer = NULL;
     NZ_AUTO_JSON json_t *request = json_pack("{s:s}", "do", verb);
@@ -371,6 +393,7 @@ int main(void) {
         cmocka_unit_test(paths_become_absolute),
         cmocka_unit_test(data_text_is_written_for_another_place),
         cmocka_unit_test(files_go_there_once_and_come_back),
+        cmocka_unit_test(a_full_disk_there_leaves_no_half_file),
         cmocka_unit_test(a_worker_there_answers_and_its_death_is_told),
         cmocka_unit_test(what_stands_in_the_way_is_told_in_one_line),
     };
