@@ -375,7 +375,7 @@ static void a_killed_run_resumes_to_the_same_results(void **state) {
     const char *third = save("r3.onnx", (recipe){3, 1, false, NULL, 0});
     const char *whole = nz_test_file("uninterrupted"), *out = nz_test_file("interrupted"),
                *work = nz_test_file("interrupted/.work");
-    const char *data = "synthetic:shapes,limit=500";
+    const char *data = "synthetic:shapes,limit=2000"; /* long enough to be killed in */
     const char *const straight[] = {"netzip", "compare",  first, second,  third, "--data",
                                     data,     "--budget", "0.1", "--out", whole, NULL};
     const char *const killed[] = {"netzip", "compare",  first, second,  third, "--data",
